@@ -1,0 +1,2 @@
+//! opsdeck.
+fn main() {}
