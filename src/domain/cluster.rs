@@ -1,0 +1,127 @@
+//! The rest of the cluster that rows need: nodes, events, autoscalers, and what we may not see.
+
+use serde::Serialize;
+
+use super::Text;
+use super::target::WorkloadRef;
+use super::time::Instant;
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeRow {
+    /// Name.
+    pub name: Text,
+    /// Condition `Ready` is `True`.
+    pub ready: bool,
+    /// `spec.unschedulable`.
+    pub cordoned: bool,
+    /// Other conditions that are true and should not be (`DiskPressure`), in words.
+    pub problem: Option<Text>,
+    /// Kubelet version.
+    pub version: Text,
+    /// Creation time.
+    pub created: Instant,
+}
+
+/// One Kubernetes Event, newest occurrence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventRow {
+    /// Unique name, `namespace/name`.
+    pub key: Text,
+    /// Namespace.
+    pub namespace: Text,
+    /// `type: Warning`.
+    pub warning: bool,
+    /// Reason (`BackOff`).
+    pub reason: Text,
+    /// Message.
+    pub message: Text,
+    /// Kind of the object it is about.
+    pub kind: Text,
+    /// Name of the object it is about.
+    pub name: Text,
+    /// How often.
+    pub count: u32,
+    /// Last seen.
+    pub last_seen: Instant,
+}
+
+/// One HorizontalPodAutoscaler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HpaRow {
+    /// Namespace.
+    pub namespace: Text,
+    /// Name.
+    pub name: Text,
+    /// What it scales, when that is a workload that we know.
+    pub target: Option<WorkloadRef>,
+    /// Lower bound.
+    pub min: u32,
+    /// Upper bound.
+    pub max: u32,
+    /// Current replicas.
+    pub current: u32,
+}
+
+/// The resources that the Kubernetes source watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// Pods.
+    Pods,
+    /// Deployments.
+    Deployments,
+    /// ReplicaSets: revisions of Deployments.
+    ReplicaSets,
+    /// StatefulSets.
+    StatefulSets,
+    /// DaemonSets.
+    DaemonSets,
+    /// ControllerRevisions: revisions of the two above.
+    ControllerRevisions,
+    /// Nodes.
+    Nodes,
+    /// Events.
+    Events,
+    /// HorizontalPodAutoscalers.
+    Hpas,
+}
+
+impl Resource {
+    /// All of them, in the order in which they matter to the first screen.
+    pub const ALL: [Self; 9] = [
+        Self::Pods,
+        Self::Deployments,
+        Self::ReplicaSets,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::ControllerRevisions,
+        Self::Nodes,
+        Self::Events,
+        Self::Hpas,
+    ];
+
+    /// API group, empty for core.
+    pub const fn group(self) -> &'static str {
+        match self {
+            Self::Pods | Self::Nodes | Self::Events => "",
+            Self::Hpas => "autoscaling",
+            _ => "apps",
+        }
+    }
+
+    /// Plural name in paths and RBAC rules.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Pods => "pods",
+            Self::Deployments => "deployments",
+            Self::ReplicaSets => "replicasets",
+            Self::StatefulSets => "statefulsets",
+            Self::DaemonSets => "daemonsets",
+            Self::ControllerRevisions => "controllerrevisions",
+            Self::Nodes => "nodes",
+            Self::Events => "events",
+            Self::Hpas => "horizontalpodautoscalers",
+        }
+    }
+}
