@@ -1,6 +1,7 @@
 //! opsdeck: one screen for the person who was just paged.
-pub mod actions;
-pub mod config;
+//!
+//! The modules in layer order; each may name only those above it (`tests/architecture.rs` enforces it, `CONTRIBUTING.md`
+//! draws the map). `domain` to `app` are pure: they neither wait, nor read a clock, nor touch the outside.
+
 pub mod domain;
-pub mod integrations;
 pub mod ports;

@@ -6,6 +6,41 @@ use super::Text;
 use super::target::WorkloadRef;
 use super::time::Instant;
 
+/// Which namespaces a session looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamespaceScope {
+    /// All that we may see.
+    All,
+    /// One.
+    One(Text),
+}
+
+impl NamespaceScope {
+    /// For the header.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::All => "all namespaces",
+            Self::One(name) => name,
+        }
+    }
+}
+
+/// One context of the kubeconfig, for the chooser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContextEntry {
+    /// Name.
+    pub name: Text,
+    /// Cluster entry that it names.
+    pub cluster: Text,
+    /// User entry that it names, empty when none.
+    pub user: Text,
+    /// Its default namespace.
+    pub namespace: Option<Text>,
+    /// Is it the kubeconfig's `current-context`?
+    pub current: bool,
+}
+
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NodeRow {

@@ -18,6 +18,6 @@ pub struct Mutation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// RFC 6902 JSON Patch. Carries its own precondition as a `test` of `/metadata/resourceVersion`.
+    /// RFC 6902 JSON Patch. Carries its own preconditions as `test` operations on what the plan was made from.
     JsonPatch(Value),
 }

@@ -61,6 +61,7 @@ pub struct RolloutStatus {
     /// Where it stands.
     #[serde(flatten)]
     pub phase: RolloutPhase,
-    /// When the current revision went out (creation of its ReplicaSet or ControllerRevision), when known.
+    /// When the current revision went out, when known. From a source that sees only the workload: when its rollout was
+    /// completed; the World knows better from the revision's creation.
     pub since: Option<super::time::Instant>,
 }

@@ -77,6 +77,19 @@ impl SourceId {
     }
 }
 
+/// `pods`, `alertmanager`: as lists of sources name it.
+impl std::fmt::Display for SourceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kubernetes(resource) => resource.plural(),
+            Self::Slos => "slos",
+            Self::PrometheusAlerts => "prometheus alerts",
+            Self::Alertmanager => "alertmanager",
+            Self::Logs => "logs",
+        })
+    }
+}
+
 /// What went wrong with a source, sorted by what a person can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
