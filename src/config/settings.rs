@@ -1,0 +1,216 @@
+//! What a configuration file may say: one struct per section. Their doc comments are the schema's descriptions and
+//! the reference's text, so they speak to the user. Defaults stand in `defaults.toml`, not here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::context::Confirm;
+use super::secret::{Basic, HeaderValue, SecretSource};
+use super::theme::ColourChoice;
+use super::values;
+
+/// Configuration of opsdeck. Every section and every key is optional.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settings {
+    /// How the console looks and is operated.
+    pub ui: Ui,
+    /// What it starts with.
+    pub defaults: Defaults,
+    /// Guardrails, look and sources per kubeconfig context. The key is a name or a glob (`prod-*`) over context names;
+    /// all that match apply, the most specific last.
+    #[serde(default)]
+    pub contexts: BTreeMap<String, Context>,
+    /// Prometheus: SLO burn, and alerts that are pending.
+    pub prometheus: PrometheusSection,
+    /// Alertmanager: alerts with their silences.
+    pub alertmanager: AlertmanagerSection,
+    /// Which values of an alert's `severity` label mean what. Values that no list names count as info.
+    pub severity: SeverityLists,
+    /// Service level objectives to watch, one `[[slo]]` each.
+    #[serde(default)]
+    pub slo: Vec<Slo>,
+    /// The check after an action.
+    pub verification: Verification,
+    /// The record of every action.
+    #[serde(default)]
+    pub audit: Audit,
+}
+
+/// How the console looks and is operated.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ui {
+    /// Theme: `dark`, `light`, `sixteen`, or the name of a file `themes/NAME.toml` in the configuration directory.
+    pub theme: String,
+    /// Keymap: `default`, or the name of a file `keymaps/NAME.toml` in the configuration directory; it is laid over
+    /// the default.
+    pub keymap: String,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// Take mouse events (hold shift to select text with the terminal's own selection).
+    pub mouse: bool,
+    /// How many colours to use. `auto` looks at `NO_COLOR`, `COLORTERM` and `TERM`.
+    pub colour: ColourChoice,
+}
+
+/// What the console starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Defaults {
+    /// Namespace, when neither an argument nor the kubeconfig context names one. `*` means all.
+    pub namespace: Option<String>,
+    /// Log lines to keep. Older ones are dropped.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub log_lines: u32,
+    /// How far back logs begin (`10m`).
+    #[serde(deserialize_with = "values::duration")]
+    #[schemars(with = "values::DurationText")]
+    pub log_since: Duration,
+}
+
+/// Guardrails, look and sources of the contexts that the key matches. What is not said is taken from a less specific
+/// match, then from the top-level sections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Context {
+    /// Production: shown as such, and actions ask for the name by default.
+    pub production: Option<bool>,
+    /// Refuse every action.
+    pub read_only: Option<bool>,
+    /// Name in the header, instead of the context's own.
+    pub label: Option<String>,
+    /// Colour of the label: one of the theme's palette, a colour's name, 0–255, or `#rrggbb`.
+    #[schemars(extend("x-check" = "colour"))]
+    pub colour: Option<String>,
+    /// Namespace to start with.
+    pub namespace: Option<String>,
+    /// How an action is confirmed. Default: `name` in production, `yes` elsewhere.
+    pub confirm: Option<Confirm>,
+    /// Prometheus of these contexts, over `[prometheus]`.
+    pub prometheus: PrometheusSection,
+    /// Alertmanager of these contexts, over `[alertmanager]`.
+    pub alertmanager: AlertmanagerSection,
+}
+
+/// Prometheus, or what speaks its HTTP API (Thanos, Mimir, VictoriaMetrics).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct PrometheusSection {
+    /// Base address, with the route prefix if there is one.
+    #[schemars(extend("x-check" = "url"))]
+    pub url: Option<String>,
+    /// Without `url`: look for a well-known Service in the cluster and go through the API server's proxy.
+    pub discover: Option<bool>,
+    /// How often to ask.
+    #[serde(deserialize_with = "values::optional_duration")]
+    #[schemars(with = "Option<values::DurationText>")]
+    pub interval: Option<Duration>,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub http: HttpSection,
+}
+
+/// Alertmanager.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct AlertmanagerSection {
+    /// Base addresses of all replicas; alerts are merged by fingerprint.
+    #[schemars(extend("x-check" = "url"))]
+    pub urls: Option<Vec<String>>,
+    /// Without `urls`: look for a well-known Service in the cluster and go through the API server's proxy.
+    pub discover: Option<bool>,
+    /// How often to ask.
+    #[serde(deserialize_with = "values::optional_duration")]
+    #[schemars(with = "Option<values::DurationText>")]
+    pub interval: Option<Duration>,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub http: HttpSection,
+}
+
+/// How to reach an HTTP source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct HttpSection {
+    /// How long to wait for an answer.
+    #[serde(deserialize_with = "values::optional_duration")]
+    #[schemars(with = "Option<values::DurationText>")]
+    pub timeout: Option<Duration>,
+    /// Headers to send along: text, or a secret's place.
+    pub headers: Option<BTreeMap<String, HeaderValue>>,
+    /// Bearer token: `{ env = "…" }`, `{ file = "…" }` or `{ command = ["…"] }`, never the token itself.
+    pub token: Option<SecretSource>,
+    /// User name and password.
+    pub basic: Option<Basic>,
+    /// Certificates (PEM) to trust beside the system's.
+    #[schemars(extend("x-check" = "path"))]
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate. Tests only.
+    pub insecure_skip_tls_verify: Option<bool>,
+    /// Proxy to go through (`http://`, `https://`, `socks5://`). Default: the environment's.
+    #[schemars(extend("x-check" = "proxy"))]
+    pub proxy_url: Option<String>,
+}
+
+/// Which values of an alert's `severity` label mean what.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct SeverityLists {
+    /// Wake someone.
+    pub critical: Vec<String>,
+    /// Look at it soon.
+    pub warning: Vec<String>,
+    /// Good to know.
+    pub info: Vec<String>,
+}
+
+/// One service level objective.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Slo {
+    /// Name, unique (`payment availability`).
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The service that it measures, as the workload or its `app` label is called.
+    #[schemars(length(min = 1))]
+    pub service: String,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// Target in percent, above 0 and below 100 (`99.9`).
+    #[schemars(extend("x-check" = "percent"))]
+    pub target: f64,
+    /// Period of the budget. Default: `30d`.
+    #[serde(default = "values::thirty_days", deserialize_with = "values::duration")]
+    #[schemars(with = "values::DurationText")]
+    pub window: Duration,
+    /// PromQL of the bad events; `$window` stands for the range.
+    #[schemars(extend("x-check" = "query"))]
+    pub errors: String,
+    /// PromQL of all events; `$window` stands for the range.
+    #[schemars(extend("x-check" = "query"))]
+    pub total: String,
+}
+
+/// The check after an action.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Verification {
+    /// How long an action may take until it must have come true; after that it is called unverified.
+    #[serde(deserialize_with = "values::duration")]
+    #[schemars(with = "values::DurationText")]
+    pub timeout: Duration,
+}
+
+/// The record of every action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Audit {
+    /// Directory of the audit log. Default: `audit` in the state directory (`~/.local/state/opsdeck`).
+    #[schemars(extend("x-check" = "path"))]
+    pub directory: Option<PathBuf>,
+}

@@ -1,0 +1,313 @@
+//! The configuration from outside: every mistake has a file under `tests/config/` and a snapshot of what is said
+//! about it; the sample and the shipped files load; layers, globs and provenance come out as documented.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "config/look.rs"]
+mod look;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use opsdeck::config::keymap::{CommandId, Keymap};
+use opsdeck::config::theme::{ColourDepth, Theme};
+use opsdeck::config::{
+    self, Confirm, Dirs, LoadOptions, Origin, Override, SAMPLE, SecretSource, load, reference, schema,
+};
+
+/// Commands as the console registers them.
+const COMMANDS: [CommandId; 43] = [
+    "quit",
+    "back",
+    "help",
+    "palette",
+    "filter",
+    "zoom",
+    "focus",
+    "widen",
+    "next-pane",
+    "previous-pane",
+    "pane-alerts",
+    "pane-slo",
+    "pane-rollouts",
+    "pane-pods",
+    "pane-logs",
+    "down",
+    "up",
+    "page-down",
+    "page-up",
+    "top",
+    "bottom",
+    "left",
+    "right",
+    "rollback",
+    "context",
+    "namespace",
+    "all-namespaces",
+    "copy",
+    "follow",
+    "wrap",
+    "next-error",
+    "previous-error",
+    "next-match",
+    "previous-match",
+    "faults-only",
+    "details",
+    "refresh",
+    "theme",
+    "confirm",
+    "cancel",
+    "toggle-diff",
+    "revisions",
+    "re-plan",
+];
+
+fn fixtures(kind: &str) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<_> = std::fs::read_dir(Path::new("tests/config").join(kind))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+fn snapshot(kind: &str, name: &str, text: &str) {
+    assert!(!text.contains("hunter2"), "{kind}/{name} shows a secret:\n{text}");
+    insta::with_settings!({ snapshot_path => "config/snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(format!("{kind}-{name}"), text);
+    });
+}
+
+fn own_dirs() -> Dirs {
+    Dirs { config: Some(PathBuf::from("tests/config")), ..Dirs::default() }
+}
+
+fn with_text(text: &str) -> (tempfile::TempDir, LoadOptions) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("config.toml"), text).unwrap();
+    let dirs = Dirs { config: Some(dir.path().to_owned()), ..Dirs::default() };
+    (dir, LoadOptions { dirs, ..LoadOptions::default() })
+}
+
+fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn every_mistake_in_settings_is_pointed_at() {
+    for (name, path) in fixtures("settings") {
+        let error = load(&LoadOptions { explicit_file: Some(path), ..LoadOptions::default() }).expect_err(&name);
+        snapshot("settings", &name, &error.to_string());
+    }
+}
+
+#[test]
+fn every_mistake_in_keymaps_is_pointed_at() {
+    for (name, _) in fixtures("keymaps") {
+        let error = Keymap::load(&name, &own_dirs(), &COMMANDS).expect_err(&name);
+        snapshot("keymaps", &name, &error.to_string());
+    }
+}
+
+#[test]
+fn every_mistake_in_themes_is_pointed_at() {
+    for (name, _) in fixtures("themes") {
+        let error = Theme::load(&name, &own_dirs(), ColourDepth::True).expect_err(&name);
+        snapshot("themes", &name, &error.to_string());
+    }
+}
+
+#[test]
+fn mistakes_in_the_environment_and_in_arguments_name_their_source() {
+    let options = LoadOptions {
+        env: env(&[("OPSDECK_UI_COLOUR", "allways"), ("OPSDECK_DEFAULTS_LOG_LINES", "many")]),
+        overrides: vec![Override { key: "ui.theme".into(), value: "drak".into(), argument: "--theme".into() }],
+        ..LoadOptions::default()
+    };
+    snapshot("load", "environment", &load(&options).unwrap_err().to_string());
+    let options = LoadOptions { explicit_file: Some("tests/config/none.toml".into()), ..LoadOptions::default() };
+    snapshot("load", "no-such-file", &load(&options).unwrap_err().to_string());
+}
+
+#[test]
+fn the_sample_loads_as_written_and_with_every_example_taken_out_of_its_comment() {
+    let (_dir, options) = with_text(SAMPLE);
+    let loaded = config::check(&options, &COMMANDS).unwrap();
+    let built_in = config::Config::built_in().unwrap();
+    assert_eq!(loaded.config.settings, built_in.settings, "the sample changes nothing");
+
+    let is_setting = |line: &str| {
+        line.starts_with('[')
+            || line
+                .split_once(" = ")
+                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || "-.".contains(c)))
+    };
+    let live: String = SAMPLE
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
+        // The two ways of authentication exclude each other; both are examples.
+        .filter(|line| !line.starts_with("basic = "))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let (_dir, options) = with_text(&live);
+    let loaded = load(&options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(loaded.config.objectives.len(), 1);
+    assert!((loaded.config.objectives[0].target - 0.999).abs() < 1e-9);
+    // Every setting that there is stands in the sample, as a default or as an example.
+    for variable in config::environment::variables() {
+        let Some((section, key)) = variable.key.split_once('.') else { continue };
+        let body =
+            live.split(&format!("[{section}]")).nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or_default();
+        // What both sources know is shown once.
+        let as_above = section == "alertmanager" && live.contains(&format!("\n{key} = "));
+        assert!(as_above || body.contains(&format!("\n{key} = ")), "{} is missing in sample.toml", variable.key);
+    }
+}
+
+#[test]
+fn layers_lie_over_each_other_and_tell_where_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name).join("config.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let system = file(
+        "etc",
+        "[ui]\ntheme = \"light\"\nmouse = false\n[prometheus]\ntimeout = \"3s\"\ntoken = { env = \"SYSTEM\" }\n",
+    );
+    let user = file("home", "[ui]\ntheme = \"sixteen\"\n[prometheus]\ntoken = { file = \"~/token\" }\n");
+    let explicit = file("other", "[prometheus]\nbasic = { username = \"u\", password = { env = \"P\" } }\n");
+    let dirs = Dirs {
+        system: Some(dir.path().join("etc")),
+        config: Some(dir.path().join("home")),
+        state: Some(dir.path().join("state")),
+    };
+    let mut options = LoadOptions {
+        dirs: dirs.clone(),
+        env: env(&[
+            ("HOME", "/home/u"),
+            ("OPSDECK_UI_ASCII", "true"),
+            ("OPSDECK_ALERTMANAGER_URLS", "http://a, http://b"),
+        ]),
+        overrides: vec![Override { key: "ui.mouse".into(), value: "true".into(), argument: "--mouse".into() }],
+        ..LoadOptions::default()
+    };
+
+    let loaded = load(&options).unwrap();
+    let ui = &loaded.config.settings.ui;
+    assert_eq!((ui.theme.as_str(), ui.mouse, ui.ascii), ("sixteen", true, true));
+    assert_eq!(loaded.files, [system.clone(), user.clone()]);
+    let here = loaded.config.context("any");
+    assert_eq!(here.prometheus.http.timeout.as_secs(), 3);
+    assert_eq!(here.prometheus.http.token, Some(SecretSource::File("/home/u/token".into())));
+    assert_eq!(here.alertmanager.urls, ["http://a", "http://b"]);
+    let line =
+        |key: &str| loaded.said.iter().find(|said| said.key == key).map(|said| (&said.origin, said.line)).unwrap();
+    assert_eq!(line("ui.theme"), (&Origin::File(user), 2));
+    assert_eq!(line("prometheus.timeout"), (&Origin::File(system.clone()), 5));
+    assert_eq!(loaded.origin("ui.mouse"), Some(&Origin::Argument("--mouse".into())));
+    assert_eq!(loaded.origin("ui.ascii"), Some(&Origin::Environment("OPSDECK_UI_ASCII".into())));
+    assert_eq!(loaded.origin("verification.timeout"), Some(&Origin::BuiltIn("defaults")));
+    assert_eq!(loaded.config.audit_directory(&dirs), Some(dir.path().join("state/audit")));
+
+    // A named file replaces the user's, by argument before environment; the machine's stays below it. Its password
+    // replaces the machine's token.
+    options.env.insert("OPSDECK_CONFIG".into(), "/nowhere".into());
+    options.explicit_file = Some(explicit.clone());
+    let loaded = load(&options).unwrap();
+    assert_eq!(loaded.files, [system, explicit]);
+    let http = loaded.config.context("any").prometheus.http;
+    assert!(http.token.is_none() && http.basic.is_some());
+    assert_eq!(loaded.config.settings.ui.theme, "light");
+}
+
+#[test]
+fn contexts_match_the_most_specific_last() {
+    let (_dir, options) = with_text(
+        r#"
+        [prometheus]
+        url = "http://everywhere"
+        token = { env = "EVERYWHERE" }
+        headers = { X-Scope-OrgID = "a", X-Kept = "k" }
+        [contexts."*"]
+        namespace = "shop"
+        [contexts."prod-*"]
+        label = "PROD"
+        prometheus = { url = "http://prod", basic = { username = "u", password = { env = "P" } }, headers = { X-Scope-OrgID = "b" } }
+        [contexts."prod-eu"]
+        production = false
+        label = "practice"
+        [contexts."*-prod"]
+        production = true
+        [contexts."shop?"]
+        confirm = "none"
+        read-only = true
+        "#,
+    );
+    let config = load(&options).unwrap().config;
+
+    let us = config.context("prod-us");
+    assert!(us.production, "the built-in *prod* still holds");
+    assert_eq!((us.label.as_str(), us.confirm, us.namespace.as_deref()), ("PROD", Confirm::Name, Some("shop")));
+    assert_eq!(us.prometheus.url.as_deref(), Some("http://prod"));
+    assert!(us.prometheus.http.token.is_none(), "another context's token must not travel with this one's password");
+    assert_eq!(us.prometheus.http.headers.len(), 2);
+
+    let eu = config.context("prod-eu");
+    assert_eq!((eu.production, eu.label.as_str(), eu.confirm), (false, "practice", Confirm::Yes));
+    let shop = config.context("shop1");
+    assert_eq!((shop.confirm, shop.read_only, shop.label.as_str()), (Confirm::None, true, "shop1"));
+    assert!(shop.prometheus.http.token.is_some());
+    assert_eq!(config.context("shop12").confirm, Confirm::Yes);
+    for (name, production) in [
+        ("production", true),
+        ("gke_x_prod-1", true),
+        ("nonprod", false),
+        ("eu-preprod", false),
+        ("staging", false),
+        ("a-pre-prod", true),
+        ("prod-pre-live", true),
+    ] {
+        assert_eq!(config.context(name).production, production, "{name}");
+    }
+}
+
+#[test]
+fn severities_take_the_worst_list_and_know_no_case() {
+    use opsdeck::domain::alert::{Labels, Severity};
+    let (_dir, options) = with_text("[severity]\ncritical = [\"Medium\"]\n");
+    let severity = load(&options).unwrap().config.severity;
+    let of = |name: &str, value: &str| severity.severity_of(&Labels::from([(name.into(), value.into())]));
+    assert_eq!(of("severity", "medium"), Severity::Critical);
+    assert_eq!(of("severity", "WARN"), Severity::Warning);
+    assert_eq!(of("severity", "page"), Severity::Info, "a list that is said replaces the default one");
+    assert_eq!(of("sloth_severity", "ticket"), Severity::Warning);
+    assert_eq!(of("team", "medium"), Severity::Info);
+}
+
+#[test]
+fn reference_and_schema_tell_every_setting() {
+    snapshot("generated", "reference", &reference());
+    let schema = schema::schema();
+    assert_eq!(schema.pointer("/properties/ui/properties/theme/default").unwrap(), "dark");
+    assert_eq!(schema.pointer("/properties/ui/additionalProperties").unwrap(), false);
+    assert_eq!(schema.pointer("/properties/slo/items/required/0").unwrap(), "name");
+    assert!(schema.pointer("/properties/prometheus/required").is_none());
+    let mut nothing_described = Vec::new();
+    undescribed(schema, "", &mut nothing_described);
+    assert_eq!(nothing_described, Vec::<String>::new());
+}
+
+fn undescribed(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
+    for (name, property) in schema.get("properties").and_then(|p| p.as_object()).into_iter().flatten() {
+        let path = format!("{path}/{name}");
+        if property.get("description").is_none_or(|text| text.as_str().is_none_or(str::is_empty)) {
+            found.push(path.clone());
+        }
+        if property.get("oneOf").is_none() {
+            undescribed(property, &path, found);
+        }
+    }
+}
