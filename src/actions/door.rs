@@ -1,0 +1,355 @@
+//! The door: a pure state machine for one action at a time.
+//!
+//! Inputs come with the time; effects go to the runtime, each with a ticket. An answer whose ticket is not open is
+//! dropped, so nothing that comes late or twice can move an action. The pass to alter the world is issued in one place,
+//! `intent_recorded`, which is reached only with a confirmation and after the journal said that the intent is on disk.
+
+mod execution;
+mod preflight;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::exchange::{Answer, DoorEffect, DoorInput, Ticket, Work};
+use super::guardrail::{ConfirmLevel, GuardContext};
+use super::outcome::{End, Outcome, Refusal, Stage};
+use super::plan::Plan;
+use super::verification::{Check, Verification};
+use super::{ActionKind, ActionRequest, Facts, record, rollback};
+use crate::domain::rollout::RolloutStatus;
+use crate::domain::text::clean;
+use crate::domain::time::Instant;
+use crate::ports::cluster::ClusterError;
+
+/// Tells the doors of this process apart, for tickets only.
+static DOORS: AtomicU64 = AtomicU64::new(1);
+
+/// Which answer an open ticket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Gathered,
+    Permission,
+    DryRun,
+    Recorded,
+    Executed,
+    Observed,
+}
+
+impl Awaits {
+    const fn of(work: &Work) -> Self {
+        match work {
+            Work::Gather(_) => Self::Gathered,
+            Work::CheckPermission(_) => Self::Permission,
+            Work::DryRun(_) => Self::DryRun,
+            Work::Record(_) => Self::Recorded,
+            Work::Execute(_) => Self::Executed,
+            Work::Observe(_) => Self::Observed,
+        }
+    }
+
+    const fn fits(self, answer: &Answer) -> bool {
+        matches!(
+            (self, answer),
+            (Self::Gathered, Answer::Gathered(_))
+                | (Self::Permission, Answer::Permission(_))
+                | (Self::DryRun, Answer::DryRun(_))
+                | (Self::Recorded, Answer::Recorded(_))
+                | (Self::Executed, Answer::Executed(_))
+                | (Self::Observed, Answer::Observed { .. })
+        )
+    }
+}
+
+/// One action on its way.
+#[derive(Debug)]
+pub struct Door {
+    id: u64,
+    steps: u32,
+    open: Vec<(Ticket, Awaits)>,
+    request: ActionRequest,
+    guard: GuardContext,
+    stage: Stage,
+    facts: Option<Facts>,
+    plan: Option<Plan>,
+    typed: String,
+    full_diff: bool,
+    notice: Option<String>,
+    /// Id of the intent and when it was made: there from the confirmation on.
+    intent: Option<(String, Instant)>,
+    verification: Option<Verification>,
+    /// No answer came to the execution: it may or may not have happened.
+    unsure: Option<String>,
+    outcome: Option<Outcome>,
+}
+
+/// What the screen shows of a door.
+#[derive(Clone, Copy, Debug)]
+pub struct DoorView<'a> {
+    /// Where it stands.
+    pub stage: Stage,
+    /// What was asked for.
+    pub request: &'a ActionRequest,
+    /// The rules it stands under.
+    pub guard: &'a GuardContext,
+    /// The plan, as soon as there is one.
+    pub plan: Option<&'a Plan>,
+    /// What was typed into the confirmation field.
+    pub typed: &'a str,
+    /// The full diff is shown.
+    pub full_diff: bool,
+    /// A remark on the last input (`type payment to confirm`).
+    pub notice: Option<&'a str>,
+    /// A `Confirm` would go ahead now.
+    pub can_confirm: bool,
+    /// The checks of the verification; empty before it.
+    pub checks: &'a [Check],
+    /// The rollout as last observed by the verification.
+    pub rollout: Option<&'a RolloutStatus>,
+    /// When the intent was made.
+    pub since: Option<Instant>,
+    /// When verification gives up.
+    pub deadline: Option<Instant>,
+    /// How it ended.
+    pub outcome: Option<&'a Outcome>,
+}
+
+type Effects = Vec<DoorEffect>;
+
+impl Door {
+    /// Opens the door for a wish. What the guardrails forbid has ended already, with nothing to do for the runtime.
+    pub fn request(request: ActionRequest, guard: &GuardContext) -> (Self, Vec<DoorEffect>) {
+        let mut door = Self {
+            id: DOORS.fetch_add(1, Ordering::Relaxed),
+            steps: 0,
+            open: Vec::new(),
+            request,
+            guard: guard.clone(),
+            stage: Stage::Preflight,
+            facts: None,
+            plan: None,
+            typed: String::new(),
+            full_diff: false,
+            notice: None,
+            intent: None,
+            verification: None,
+            unsure: None,
+            outcome: None,
+        };
+        let admitted = door.guard.admit().and_then(|()| match &door.request.action {
+            ActionKind::Rollback { target, .. } => rollback::supports(target),
+        });
+        let effects = match admitted {
+            Ok(()) => vec![door.gather()],
+            Err(refusal) => door.refuse(&refusal),
+        };
+        (door, effects)
+    }
+
+    /// What the screen shows.
+    pub fn view(&self) -> DoorView<'_> {
+        DoorView {
+            stage: self.stage,
+            request: &self.request,
+            guard: &self.guard,
+            plan: self.plan.as_ref(),
+            typed: &self.typed,
+            full_diff: self.full_diff,
+            notice: self.notice.as_deref(),
+            can_confirm: self.confirmable().is_ok(),
+            checks: self.verification.as_ref().map_or(&[], Verification::checks),
+            rollout: self.verification.as_ref().and_then(Verification::rollout),
+            since: self.intent.as_ref().map(|(_, at)| *at),
+            deadline: self.verification.as_ref().map(|verification| verification.deadline),
+            outcome: self.outcome.as_ref(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: DoorInput, now: Instant) -> Vec<DoorEffect> {
+        let effects = match input {
+            DoorInput::Answer(ticket, answer) => return self.answer(ticket, answer, now),
+            DoorInput::Type(text) => {
+                if self.stage.can_cancel() {
+                    self.typed = text;
+                    self.notice = None;
+                }
+                Effects::new()
+            }
+            DoorInput::ToggleDiff => {
+                self.full_diff = !self.full_diff;
+                Effects::new()
+            }
+            DoorInput::SelectRevision(revision) => self.select(revision),
+            DoorInput::Confirm => self.confirm(now),
+            DoorInput::Cancel if self.stage.can_cancel() => {
+                self.end(End::Cancelled, "cancelled; nothing was sent".into(), None);
+                Effects::new()
+            }
+            DoorInput::Replan => self.replan(),
+            DoorInput::StopVerifying if self.stage == Stage::Verifying => {
+                let missing = self.verification.as_ref().map(Verification::missing).unwrap_or_default();
+                self.conclude(End::Unverified, format!("verification was stopped: {missing}"), None, now)
+            }
+            DoorInput::Cancel | DoorInput::StopVerifying | DoorInput::Tick => Effects::new(),
+        };
+        if effects.is_empty() { self.give_up_if_late(now) } else { effects }
+    }
+
+    fn effect(&mut self, work: Work) -> DoorEffect {
+        self.steps += 1;
+        let ticket = Ticket { door: self.id, step: self.steps };
+        self.open.push((ticket, Awaits::of(&work)));
+        DoorEffect { ticket, work }
+    }
+
+    fn gather(&mut self) -> DoorEffect {
+        self.effect(Work::Gather(self.request.action.clone()))
+    }
+
+    fn observe(&mut self) -> DoorEffect {
+        self.effect(Work::Observe(self.request.action.target().clone()))
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer, now: Instant) -> Effects {
+        let Some(at) = self.open.iter().position(|(open, awaits)| *open == ticket && awaits.fits(&answer)) else {
+            return Effects::new();
+        };
+        self.open.swap_remove(at);
+        match (self.stage, answer) {
+            (Stage::Preflight, Answer::Gathered(facts)) => self.gathered(facts),
+            (Stage::Preflight, Answer::Permission(permission)) => self.permitted(permission, now),
+            (Stage::Preflight, Answer::DryRun(dry_run)) => self.dry_ran(dry_run, now),
+            (Stage::RecordingIntent, Answer::Recorded(written)) => self.intent_recorded(written),
+            (Stage::Executing, Answer::Executed(receipt)) => self.executed(receipt, now),
+            (Stage::Verifying, Answer::Observed { rollout, signals }) => {
+                if let Some(verification) = &mut self.verification {
+                    verification.observe(rollout, signals, now);
+                }
+                self.next_proof(now)
+            }
+            (Stage::Verifying, Answer::Gathered(facts)) => self.read_back(facts, now),
+            (Stage::RecordingOutcome, Answer::Recorded(written)) => {
+                if let (Err(error), Some(outcome)) = (written, &mut self.outcome) {
+                    outcome.unrecorded = Some(error.to_string());
+                }
+                self.stage = Stage::Ended;
+                Effects::new()
+            }
+            _ => Effects::new(),
+        }
+    }
+
+    fn select(&mut self, revision: u64) -> Effects {
+        if !self.stage.can_cancel() || self.facts.is_none() {
+            return Effects::new();
+        }
+        let ActionKind::Rollback { to, .. } = &mut self.request.action;
+        let before = to.replace(revision);
+        match self.make_plan() {
+            Ok(plan) => {
+                self.notice = None;
+                self.typed.clear();
+                self.ask_server(plan)
+            }
+            Err(refusal) => {
+                // The plan on screen stands.
+                let ActionKind::Rollback { to, .. } = &mut self.request.action;
+                *to = before;
+                self.notice = Some(refusal.to_string());
+                Effects::new()
+            }
+        }
+    }
+
+    /// Would a confirmation go through, and if not, why?
+    fn confirmable(&self) -> Result<(), String> {
+        let plan = match self.stage {
+            Stage::Review => self.plan.as_ref().ok_or("there is no plan yet")?,
+            Stage::Preflight => return Err("still asking the server".into()),
+            _ => return Err(String::new()),
+        };
+        if self.request.dry_run {
+            return Err("this is a dry run: it only plans".into());
+        }
+        match plan.needed_confirmation() {
+            ConfirmLevel::Name if self.typed.trim() != &*plan.target.name => {
+                Err(format!("type {} to confirm", plan.target.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn confirm(&mut self, now: Instant) -> Effects {
+        if let Err(why) = self.confirmable() {
+            if !why.is_empty() {
+                self.notice = Some(why);
+            }
+            return Effects::new();
+        }
+        let Some(plan) = &self.plan else { return Effects::new() };
+        let id = record::id(&self.guard, plan, now);
+        let intent = record::intent(&id, &self.request, &self.guard, plan, now);
+        self.intent = Some((id, now));
+        self.notice = None;
+        self.stage = Stage::RecordingIntent;
+        self.open.clear();
+        vec![self.effect(Work::Record(intent))]
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) -> Effects {
+        self.end(End::Refused, refusal.to_string(), refusal.hint());
+        Effects::new()
+    }
+
+    /// Ends without a trace on disk: nothing was intended yet.
+    fn end(&mut self, end: End, detail: String, hint: Option<String>) {
+        self.open.clear();
+        self.outcome = Some(Outcome { end, detail, hint, checks: Vec::new(), duration_ms: 0, unrecorded: None });
+        self.stage = Stage::Ended;
+    }
+
+    /// Ends after an intent: the outcome goes to disk first.
+    fn conclude(&mut self, end: End, detail: String, hint: Option<String>, now: Instant) -> Effects {
+        let Some((id, since)) = self.intent.clone() else { return Effects::new() };
+        let checks = self.verification.as_ref().map(|verification| verification.checks().to_vec()).unwrap_or_default();
+        let duration_ms = u64::try_from((now - since).num_milliseconds()).unwrap_or(0);
+        let outcome = Outcome { end, detail, hint, checks, duration_ms, unrecorded: None };
+        let written = record::outcome(&id, &self.request, &self.guard, &outcome, now);
+        self.outcome = Some(outcome);
+        self.open.clear();
+        self.stage = Stage::RecordingOutcome;
+        vec![self.effect(Work::Record(written))]
+    }
+
+    fn replan(&mut self) -> Effects {
+        let conflict = self.outcome.as_ref().is_some_and(|outcome| outcome.end == End::Conflict);
+        if self.stage != Stage::Ended || !conflict {
+            return Effects::new();
+        }
+        // "The previous one" may mean another revision by now: what was chosen stays chosen.
+        if let Some(plan) = self.plan.take() {
+            let ActionKind::Rollback { to, .. } = &mut self.request.action;
+            *to = Some(plan.to.revision);
+        }
+        self.stage = Stage::Preflight;
+        self.open.clear();
+        self.facts = None;
+        self.typed.clear();
+        self.notice = None;
+        self.intent = None;
+        self.verification = None;
+        self.unsure = None;
+        self.outcome = None;
+        vec![self.gather()]
+    }
+}
+
+const REPLAN: &str = "plan again from fresh data";
+
+/// `ClusterError::NotFound` holds the name; its text is the sentence.
+fn not_found(what: &str) -> String {
+    clean(&ClusterError::NotFound(what.to_owned()).to_string()).into_owned()
+}

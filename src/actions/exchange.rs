@@ -1,0 +1,93 @@
+//! What goes in and out of the door: inputs of a person, work for the runtime, and the runtime's answers.
+
+use serde_json::Value;
+
+use super::approval::{Approved, Receipt};
+use super::{ActionKind, Facts};
+use crate::domain::mutation::Mutation;
+use crate::domain::rollout::RolloutStatus;
+use crate::domain::target::WorkloadRef;
+use crate::ports::cluster::{ClusterError, DryRun, Permission, Signals};
+use crate::ports::feed::Fault;
+use crate::ports::journal::JournalError;
+
+/// Names one piece of work. An answer carries the ticket of its work, so that a late answer to an action that was
+/// cancelled, or to a plan that was made again, cannot be taken for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Which door of this process.
+    pub(in crate::actions) door: u64,
+    /// Which of its pieces of work.
+    pub(in crate::actions) step: u32,
+}
+
+/// One piece of work for the runtime. It is done once and answered once, with [`DoorInput::Answer`] and the same ticket.
+#[derive(Debug, PartialEq)]
+pub struct DoorEffect {
+    /// To be given back with the answer.
+    pub ticket: Ticket,
+    /// What to do.
+    pub work: Work,
+}
+
+/// What the runtime does for the door.
+#[derive(Debug, PartialEq)]
+pub enum Work {
+    /// Read what a plan needs, fresh → [`Answer::Gathered`].
+    Gather(ActionKind),
+    /// Ask whether we may → [`Answer::Permission`].
+    CheckPermission(Mutation),
+    /// Send it with `dryRun=All` → [`Answer::DryRun`].
+    DryRun(Mutation),
+    /// Append to the journal and fsync → [`Answer::Recorded`].
+    Record(Value),
+    /// Alter the world, once, never retried → [`Answer::Executed`]. Quitting waits for it.
+    Execute(Approved<Mutation>),
+    /// About a second from now, read rollout and signals → [`Answer::Observed`].
+    Observe(WorkloadRef),
+}
+
+/// The runtime's answer to one [`Work`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To [`Work::Gather`].
+    Gathered(Result<Facts, ClusterError>),
+    /// To [`Work::CheckPermission`].
+    Permission(Result<Permission, ClusterError>),
+    /// To [`Work::DryRun`].
+    DryRun(Result<DryRun, ClusterError>),
+    /// To [`Work::Record`].
+    Recorded(Result<(), JournalError>),
+    /// To [`Work::Execute`].
+    Executed(Result<Receipt, ClusterError>),
+    /// To [`Work::Observe`].
+    Observed {
+        /// The rollout as the cluster reports it.
+        rollout: Result<RolloutStatus, ClusterError>,
+        /// Alerts and burn.
+        signals: Result<Signals, Fault>,
+    },
+}
+
+/// What the door is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DoorInput {
+    /// The confirmation field's whole content, after every edit.
+    Type(String),
+    /// Go ahead (`y`, enter).
+    Confirm,
+    /// Do not. Ignored once the intent is being written: from then on the action takes its course.
+    Cancel,
+    /// Plan for another revision.
+    SelectRevision(u64),
+    /// Show or hide the full diff.
+    ToggleDiff,
+    /// After a conflict: plan again from fresh data.
+    Replan,
+    /// Stop waiting for proof; the end is then unverified.
+    StopVerifying,
+    /// Time passed.
+    Tick,
+    /// The runtime did what it was asked.
+    Answer(Ticket, Answer),
+}

@@ -1,0 +1,119 @@
+//! A plan, its progress and its outcome as lines of text, for subcommands. The same words as on screen, no colour.
+
+use std::fmt::Write;
+
+use super::outcome::Outcome;
+use super::plan::{Plan, Revision, Verdict};
+use super::verification::{Check, CheckState};
+use crate::domain::time::{Instant, age, span_fine};
+
+/// Lines that show a plan. `full` adds the diff of the templates.
+pub fn plan(plan: &Plan, now: Instant, full: bool) -> Vec<String> {
+    let mut lines = vec![
+        format!("{} in namespace {}", plan.title, plan.target.namespace),
+        String::new(),
+        row("from", &revision(&plan.from, now)),
+        row("to", &revision(&plan.to, now)),
+        String::new(),
+    ];
+    let width = plan.changes.iter().map(|change| change.path.chars().count()).max().unwrap_or(0).min(40);
+    lines.extend(plan.changes.iter().map(|change| {
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(absent)".into());
+        format!("  {:width$}  {}  →  {}", change.path, side(&change.before), side(&change.after))
+    }));
+    lines.push(String::new());
+    lines.push(row("moves", &moves(plan)));
+    lines.push(row("dry run", &verdict(&plan.dry_run)));
+    lines.push(row("allowed", &verdict(&plan.permission)));
+    lines.extend(plan.warnings.iter().map(|warning| row("careful", &warning.text)));
+    lines.push(row("undo", &plan.undo));
+    if full && !plan.diff.is_empty() {
+        lines.push(String::new());
+        lines.extend(plan.diff.lines().map(str::to_owned));
+    }
+    lines
+}
+
+fn row(name: &str, text: &str) -> String {
+    format!("{name:<9} {text}")
+}
+
+/// `rev 41  payment:2.3.7  9d old  "canary fixed"`.
+pub fn revision(revision: &Revision, now: Instant) -> String {
+    let mut parts = vec![match revision.revision {
+        0 => "no revision yet".into(),
+        number => format!("rev {number}"),
+    }];
+    if !revision.images.is_empty() {
+        parts.push(revision.images.join(", "));
+    }
+    parts.extend(revision.created.map(|created| format!("{} old", age(created, now))));
+    parts.extend(revision.change_cause.as_ref().map(|cause| format!("\"{cause}\"")));
+    parts.join("  ")
+}
+
+/// `6 pods, at most 1 unavailable and 2 extra`.
+pub fn moves(plan: &Plan) -> String {
+    let moves = &plan.moves;
+    match (moves.pods, moves.recreate) {
+        (0, _) => "no pods: it is scaled to 0".into(),
+        (pods, true) => format!("{pods} pods, all at once"),
+        (pods, false) => {
+            let noun = if pods == 1 { "pod" } else { "pods" };
+            format!("{pods} {noun}, at most {} unavailable and {} extra", moves.max_unavailable, moves.max_surge)
+        }
+    }
+}
+
+/// A verdict in words.
+pub fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Asking => "asking".into(),
+        Verdict::Yes(text) => text.clone(),
+        Verdict::Unknown(why) => format!("not known: {why}"),
+    }
+}
+
+/// One check: `✓ rollout 6/6`, `… HighErrorRate still firing`, `- alerts not checked: …`.
+pub fn check(check: &Check) -> String {
+    let mark = match check.state {
+        CheckState::Passed => '✓',
+        CheckState::Waiting => '…',
+        CheckState::NotChecked => '-',
+    };
+    format!("{mark} {}", check.text)
+}
+
+/// Lines that show how it ended.
+pub fn outcome(outcome: &Outcome) -> Vec<String> {
+    let mut lines: Vec<String> = outcome.checks.iter().map(check).collect();
+    let took = match outcome.duration_ms {
+        0 => String::new(),
+        ms => format!(" in {}", span_fine(i64::try_from(ms / 1000).unwrap_or(0))),
+    };
+    lines.push(format!("{}{took}: {}", outcome.end.word().to_uppercase(), outcome.detail));
+    lines.extend(outcome.hint.as_ref().map(|hint| format!("next: {hint}")));
+    lines.extend(outcome.unrecorded.as_ref().map(|why| format!("the outcome is not in the audit log: {why}")));
+    lines
+}
+/// One line for a record of the audit log.
+pub fn record(record: &serde_json::Value) -> String {
+    let text = |key: &str| record[key].as_str().unwrap_or("-");
+    let mut line = format!(
+        "{}  {:<7}  {}  {}  {}/{}  by {}",
+        text("at"),
+        text("kind"),
+        text("action"),
+        text("target"),
+        text("context"),
+        text("namespace"),
+        text("user"),
+    );
+    for (name, key) in [("end", "end"), ("reason", "reason"), ("detail", "detail")] {
+        if let Some(value) = record[key].as_str() {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "  {name}: {value}");
+        }
+    }
+    line
+}
