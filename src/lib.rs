@@ -7,3 +7,7 @@ pub mod domain;
 pub mod ports;
 pub mod config;
 pub mod actions;
+pub mod state;
+pub mod ui;
+pub mod panes;
+pub mod app;

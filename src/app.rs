@@ -1,0 +1,248 @@
+//! The console as a pure machine: `update` takes a message and gives effects, `render` draws what is known. The runtime
+//! owns the loop around it.
+
+mod actions;
+mod commands;
+mod draw;
+mod help;
+mod keys;
+mod mouse;
+mod narrow;
+mod outside;
+mod pick;
+#[cfg(test)]
+mod tests;
+
+use ratatui::Frame;
+
+pub use commands::{command_ids, commands};
+
+use crate::actions::door::Door;
+use crate::actions::guardrail::GuardContext;
+use crate::config::keymap::Keymap;
+use crate::config::theme::Theme;
+use crate::domain::time::Instant;
+use crate::ports::feed::{LogTarget, SourceId, Update};
+use crate::state::context::ContextInfo;
+use crate::state::effect::Effect;
+use crate::state::message::{FeedItem, Message};
+use crate::state::pane::PaneId;
+use crate::state::session::{Overlay, PickerKind, Session};
+use crate::state::world::World;
+use crate::ui::glyphs::{ASCII, Glyphs, UNICODE};
+
+/// Seconds that a remark stays.
+const NOTICE_SECONDS: i64 = 8;
+
+/// What an app is made from.
+#[derive(Clone, Debug)]
+pub struct AppSettings {
+    /// Keys; loaded against [`command_ids`].
+    pub keymap: Keymap,
+    /// Styles.
+    pub theme: Theme,
+    /// Draw with ASCII only.
+    pub ascii: bool,
+    /// Log entries to keep.
+    pub log_lines: usize,
+    /// Where it looks first.
+    pub context: ContextInfo,
+    /// What may be done there.
+    pub guard: GuardContext,
+}
+
+/// The console.
+#[derive(Debug)]
+pub struct App {
+    keymap: Keymap,
+    theme: Theme,
+    glyphs: &'static Glyphs,
+    log_lines: usize,
+    context: ContextInfo,
+    guard: GuardContext,
+    world: World,
+    session: Session,
+    door: Option<Door>,
+    size: (u16, u16),
+    now: Instant,
+    dirty: bool,
+    following: Option<LogTarget>,
+    followed_at: Instant,
+    /// A first `quit` (or `back` at the top) asked for a second one.
+    quitting: Option<Instant>,
+}
+
+impl App {
+    /// An app that knows nothing yet. Nothing is followed before the first message.
+    pub fn new(settings: AppSettings, now: Instant) -> Self {
+        let AppSettings { keymap, theme, ascii, log_lines, context, guard } = settings;
+        let mut app = Self {
+            keymap,
+            theme,
+            glyphs: if ascii { &ASCII } else { &UNICODE },
+            log_lines,
+            context,
+            guard,
+            world: World::new(log_lines),
+            session: Session::default(),
+            door: None,
+            size: (80, 24),
+            now,
+            dirty: true,
+            following: None,
+            followed_at: now,
+            quitting: None,
+        };
+        app.look(PaneId::Logs);
+        app
+    }
+
+    /// Takes a message in and gives what must happen outside.
+    pub fn update(&mut self, message: Message, now: Instant) -> Vec<Effect> {
+        let new_second = now.timestamp() != self.now.timestamp();
+        self.now = now;
+        match message {
+            Message::Key(key) => {
+                self.dirty = true;
+                self.key(key)
+            }
+            Message::Paste(text) => {
+                self.dirty = true;
+                self.paste(&text)
+            }
+            Message::Mouse(mouse) => {
+                self.dirty = true;
+                self.mouse(mouse)
+            }
+            Message::Resize(width, height) => {
+                self.size = (width, height);
+                self.dirty = true;
+                Vec::new()
+            }
+            Message::Tick => {
+                self.dirty |= new_second;
+                self.tick()
+            }
+            Message::Feed { epoch, .. } if epoch != self.context.epoch => Vec::new(),
+            Message::Feed { source, item, .. } => self.feed(&source, item),
+            Message::Door(input) => {
+                self.dirty = true;
+                self.door_input(input)
+            }
+            Message::Contexts(contexts) => {
+                self.session.contexts = contexts;
+                self.refill(PickerKind::Context);
+                self.dirty = true;
+                Vec::new()
+            }
+            Message::Identity { epoch, name } => {
+                if epoch == self.context.epoch {
+                    self.guard.identity = Some(name.clone());
+                    self.context.identity = Some(name);
+                    self.dirty = true;
+                }
+                Vec::new()
+            }
+            Message::Switched(context, guard) => self.switched(context, guard),
+            Message::Unreachable { fault, .. } => {
+                self.unreachable(&fault);
+                Vec::new()
+            }
+            Message::Notice(text) => {
+                self.notice(text);
+                Vec::new()
+            }
+        }
+    }
+
+    fn feed(&mut self, source: &SourceId, item: FeedItem) -> Vec<Effect> {
+        // A bookmark changes no more than an age, which ticks anyway.
+        self.dirty |= !matches!(item, FeedItem::Update(Update::Alive));
+        match item {
+            FeedItem::Connecting { patience } => self.world.sources.entry(source).connecting(patience),
+            FeedItem::Fault(fault, retry_in) => self.world.sources.entry(source).failed(fault, retry_in, self.now),
+            FeedItem::Update(update) => {
+                let pods = matches!(update, Update::Pods(_));
+                self.world.apply(source, update, self.now);
+                if pods && self.following.is_none() {
+                    return self.follow_worst();
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        let old = |at: Instant, now: Instant| (now - at).num_seconds() >= NOTICE_SECONDS;
+        if self.session.notice.as_ref().is_some_and(|(_, at)| old(*at, self.now)) {
+            self.session.notice = None;
+            self.dirty = true;
+        }
+        let mut effects = self.follow_worst();
+        if self.door.is_some() {
+            effects.extend(self.door_input(crate::actions::exchange::DoorInput::Tick));
+        }
+        effects
+    }
+
+    /// Another context or namespace: what was known is void; an action under way goes on under its own rules.
+    fn switched(&mut self, context: ContextInfo, guard: GuardContext) -> Vec<Effect> {
+        self.context = context;
+        self.guard = guard;
+        self.world = World::new(self.log_lines);
+        let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
+        self.session = Session {
+            active: self.session.active,
+            wrap: self.session.wrap,
+            contexts: std::mem::take(&mut self.session.contexts),
+            overlays: door,
+            ..Session::default()
+        };
+        self.look(PaneId::Logs);
+        self.following = None;
+        self.dirty = true;
+        vec![Effect::FollowLogs(None)]
+    }
+
+    /// Says something, for a while.
+    fn notice(&mut self, text: impl Into<String>) {
+        self.session.notice = Some((text.into(), self.now));
+        self.dirty = true;
+    }
+
+    /// Draws everything.
+    pub fn render(&self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        self.draw(area, frame.buffer_mut());
+    }
+
+    /// Has anything visible changed since the last [`App::drawn`]?
+    pub const fn dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// It was drawn.
+    pub const fn drawn(&mut self) {
+        self.dirty = false;
+    }
+
+    /// Where it looks.
+    pub const fn context(&self) -> &ContextInfo {
+        &self.context
+    }
+
+    /// What it knows.
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What the person does.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Must quitting wait for an action (a record being written, an execution)?
+    pub fn holds_quit(&self) -> bool {
+        self.door.as_ref().is_some_and(|door| door.view().stage.holds_quit())
+    }
+}

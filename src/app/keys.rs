@@ -1,0 +1,168 @@
+//! From a key to a command, through whatever is open on top.
+
+use super::App;
+use crate::actions::exchange::DoorInput;
+use crate::config::keymap::{Key, KeyCode, Scope, Step};
+use crate::panes;
+use crate::state::effect::Effect;
+use crate::state::session::Overlay;
+
+impl App {
+    /// Scopes in which a key is looked up, innermost first.
+    pub(super) fn scopes(&self) -> Vec<Scope> {
+        match self.session.overlays.last() {
+            None => vec![panes::pane(self.session.active).scope, Scope::Global],
+            Some(Overlay::Filter { .. }) => vec![Scope::Input],
+            Some(Overlay::Picker(_)) => vec![Scope::Picker, Scope::Input],
+            Some(Overlay::Details { .. }) => vec![Scope::Dialog, Scope::Global],
+            Some(Overlay::Door(door)) if door.chooser.is_some() => vec![Scope::Picker, Scope::Dialog],
+            Some(Overlay::Door(_)) if self.types_name() => vec![Scope::Input, Scope::Dialog],
+            Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
+        }
+    }
+
+    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+        self.session.notice = None;
+        let scopes = self.scopes();
+        // Where text is typed, what types text is text; commands there are other keys.
+        if self.session.pending.is_empty() && scopes.contains(&Scope::Input) && self.typed(key) {
+            return self.text_changed();
+        }
+        let step = self.keymap.step(&scopes, &self.session.pending, key);
+        match step {
+            Step::Pending => {
+                self.session.pending.push(key);
+                Vec::new()
+            }
+            Step::Command(id) => {
+                self.session.pending.clear();
+                self.command(id)
+            }
+            Step::None if !self.session.pending.is_empty() => {
+                self.session.pending.clear();
+                Vec::new()
+            }
+            Step::None => {
+                // Editing keys that no binding takes (home, ctrl-w) belong to the line.
+                if scopes.contains(&Scope::Input) && self.edited(key) {
+                    return self.text_changed();
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// A character goes into the line that is being typed.
+    fn typed(&mut self, key: Key) -> bool {
+        let is_text = key.typed().is_some() || key.code == KeyCode::Backspace;
+        is_text && self.edited(key)
+    }
+
+    fn edited(&mut self, key: Key) -> bool {
+        match self.session.overlays.last_mut() {
+            Some(Overlay::Filter { input, .. }) => {
+                // Backspace in an empty line leaves it, as fingers expect.
+                if input.text().is_empty() && key.code == KeyCode::Backspace {
+                    return false;
+                }
+                input.key(key);
+            }
+            Some(Overlay::Picker(picker)) => {
+                picker.input.key(key);
+            }
+            Some(Overlay::Door(door)) => {
+                door.input.key(key);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What follows from the text in the line.
+    fn text_changed(&mut self) -> Vec<Effect> {
+        match self.session.overlays.last() {
+            Some(Overlay::Filter { input, .. }) => {
+                let text = input.text().to_owned();
+                let pane = self.session.active;
+                let view = self.session.view_mut(pane);
+                view.filter = text;
+                view.around = false;
+                self.look(pane);
+                Vec::new()
+            }
+            Some(Overlay::Picker(_)) => {
+                self.rematch();
+                Vec::new()
+            }
+            Some(Overlay::Door(door)) => {
+                let text = door.input.text().to_owned();
+                self.door_input(DoorInput::Type(text))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
+        let clean = crate::domain::text::clean(text);
+        match self.session.overlays.last_mut() {
+            Some(Overlay::Filter { input, .. }) => input.paste(&clean),
+            Some(Overlay::Picker(picker)) => picker.input.paste(&clean),
+            // A name that is typed to confirm is typed, not pasted: the point is to read it.
+            _ => return Vec::new(),
+        }
+        self.text_changed()
+    }
+
+    /// Runs a command through what is open on top.
+    pub(super) fn command(&mut self, id: &str) -> Vec<Effect> {
+        if id == "quit" {
+            return self.quit(false);
+        }
+        match self.session.overlays.last_mut() {
+            None => self.run(id),
+            Some(Overlay::Filter { before, .. }) => {
+                let before = before.clone();
+                match id {
+                    "confirm" => {
+                        self.session.overlays.pop();
+                    }
+                    "cancel" => {
+                        self.session.overlays.pop();
+                        let pane = self.session.active;
+                        self.session.view_mut(pane).filter = before;
+                        self.look(pane);
+                    }
+                    _ => {}
+                }
+                Vec::new()
+            }
+            Some(Overlay::Picker(_)) => self.picker_command(id),
+            Some(Overlay::Help { scroll } | Overlay::Details { scroll, .. }) => {
+                match id {
+                    "down" => *scroll += 1,
+                    "up" => *scroll = scroll.saturating_sub(1),
+                    "page-down" => *scroll += 10,
+                    "page-up" => *scroll = scroll.saturating_sub(10),
+                    "top" => *scroll = 0,
+                    "bottom" => *scroll = usize::MAX / 2,
+                    "copy" => return self.copy(),
+                    "rollback" => {
+                        let effects = self.run(id);
+                        self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Details { .. }));
+                        return effects;
+                    }
+                    "help" if !matches!(self.session.overlays.last(), Some(Overlay::Help { .. })) => {
+                        self.session.overlays.push(Overlay::Help { scroll: 0 });
+                    }
+                    "cancel" | "confirm" | "toggle-diff" | "help" | "back" | "widen" | "details" | "focus" => {
+                        self.session.overlays.pop();
+                    }
+                    _ => {}
+                }
+                self.clamp_scroll();
+                Vec::new()
+            }
+            Some(Overlay::Door(_)) => self.door_command(id),
+        }
+    }
+}

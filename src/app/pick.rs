@@ -1,0 +1,284 @@
+//! Palette and pickers: what there is to choose from, fuzzy matching, and what a choice does.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::{App, commands};
+use crate::config::keymap::Scope;
+use crate::domain::target::WorkloadKind;
+use crate::state::context::NamespaceScope;
+use crate::state::effect::Effect;
+use crate::state::input::Input;
+use crate::state::session::{Focused, Overlay, PickItem, Picker, PickerKind};
+
+/// Workloads offered after `rollback` or `focus`.
+const MOST: usize = 2_000;
+
+impl App {
+    pub(super) fn open_picker(&mut self, kind: PickerKind) -> Vec<Effect> {
+        let picker = Picker {
+            kind,
+            input: Input::default(),
+            items: Vec::new(),
+            matches: Vec::new(),
+            selected: 0,
+            loading: kind == PickerKind::Context && self.session.contexts.is_empty(),
+        };
+        self.session.overlays.push(Overlay::Picker(picker));
+        self.rematch();
+        // The kubeconfig may have changed since it was read.
+        if kind == PickerKind::Namespace { Vec::new() } else { vec![Effect::ListContexts] }
+    }
+
+    /// Fills an open picker anew.
+    pub(super) fn refill(&mut self, kind: PickerKind) {
+        if let Some(Overlay::Picker(picker)) = self.session.overlays.last_mut()
+            && (picker.kind == kind || picker.kind == PickerKind::Palette)
+        {
+            picker.loading = false;
+            self.rematch();
+        }
+    }
+
+    /// Matches the items against the text. The palette offers arguments once a verb is typed.
+    pub(super) fn rematch(&mut self) {
+        let Some(Overlay::Picker(picker)) = self.session.overlays.last() else { return };
+        let (kind, text) = (picker.kind, picker.input.text().to_owned());
+        let items = self.items(kind, &text);
+        let Some(Overlay::Picker(picker)) = self.session.overlays.last_mut() else { return };
+        picker.matches = matches(&items, &text);
+        picker.items = items;
+        picker.selected = 0;
+    }
+
+    fn items(&self, kind: PickerKind, text: &str) -> Vec<PickItem> {
+        match kind {
+            PickerKind::Context => self.contexts(""),
+            PickerKind::Namespace => self.namespaces(""),
+            PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
+                Some("ctx" | "context") => self.contexts("ctx "),
+                Some("ns" | "namespace") => self.namespaces("ns "),
+                Some(verb @ ("rollback" | "focus")) => self.workloads(verb),
+                _ => self.offered_commands(),
+            },
+        }
+    }
+
+    fn offered_commands(&self) -> Vec<PickItem> {
+        let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
+        commands()
+            .iter()
+            .filter(|command| command.scope != Scope::Dialog && command.id != "palette")
+            .filter(|command| self.why_not(command.id).is_none())
+            .map(|command| PickItem {
+                value: command.id.to_owned(),
+                note: command.doc.to_owned(),
+                key: self.keymap.keys_for(command.id, &scopes).first().map(|keys| crate::config::keymap::spell(keys)),
+                production: false,
+            })
+            .collect()
+    }
+
+    fn contexts(&self, verb: &str) -> Vec<PickItem> {
+        self.session
+            .contexts
+            .iter()
+            .map(|context| {
+                let mut note = context.label.clone().unwrap_or_default();
+                if context.read_only {
+                    note.push_str("  read-only");
+                }
+                if context.name == self.context.name {
+                    note.push_str("  (here)");
+                }
+                PickItem { value: format!("{verb}{}", context.name), note, key: None, production: context.production }
+            })
+            .collect()
+    }
+
+    fn namespaces(&self, verb: &str) -> Vec<PickItem> {
+        let item = |name: &str, note: &str| PickItem {
+            value: format!("{verb}{name}"),
+            note: note.to_owned(),
+            key: None,
+            production: false,
+        };
+        let mut items = vec![item("all", "all namespaces")];
+        items.extend(self.world.namespaces().iter().map(|name| {
+            let here = self.context.namespace == NamespaceScope::One(name.clone());
+            item(name, if here { "(here)" } else { "" })
+        }));
+        items
+    }
+
+    fn workloads(&self, verb: &str) -> Vec<PickItem> {
+        let fits = |kind| verb != "rollback" || kind == WorkloadKind::Deployment;
+        let rows = self.world.rollouts.iter().filter(|row| fits(row.row.id.kind)).take(MOST);
+        rows.map(|row| PickItem {
+            value: format!("{verb} {}", row.row.id.short()),
+            note: row.row.id.namespace.to_string(),
+            key: None,
+            production: false,
+        })
+        .collect()
+    }
+
+    /// A command while a picker has the keys.
+    pub(super) fn picker_command(&mut self, id: &str) -> Vec<Effect> {
+        let Some(Overlay::Picker(picker)) = self.session.overlays.last_mut() else { return Vec::new() };
+        let last = picker.matches.len().saturating_sub(1);
+        match id {
+            "down" => picker.selected = if picker.selected >= last { 0 } else { picker.selected + 1 },
+            "up" => picker.selected = if picker.selected == 0 { last } else { picker.selected - 1 },
+            "page-down" => picker.selected = (picker.selected + 10).min(last),
+            "page-up" => picker.selected = picker.selected.saturating_sub(10),
+            "cancel" => {
+                self.session.overlays.pop();
+            }
+            "confirm" => return self.choose(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Takes the selected item, or the text where nothing matches.
+    pub(super) fn choose(&mut self) -> Vec<Effect> {
+        let Some(Overlay::Picker(picker)) = self.session.overlays.pop() else { return Vec::new() };
+        let typed = picker.input.text().trim().to_owned();
+        let item = picker.matches.get(picker.selected).and_then(|(at, _)| picker.items.get(*at)).cloned();
+        let value = item.map_or_else(|| typed.clone(), |item| item.value);
+        match picker.kind {
+            PickerKind::Context if !value.is_empty() => self.switch_context(&value),
+            PickerKind::Namespace if !value.is_empty() => self.switch_namespace(namespace_of(&value)),
+            // What is typed in full is meant in full (`rollback deploy/payment to 41`, `q`).
+            PickerKind::Palette if is_whole(&typed) => self.say(&typed),
+            PickerKind::Palette => self.say(&value),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Does what a line in the palette says.
+    fn say(&mut self, line: &str) -> Vec<Effect> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [] => Vec::new(),
+            ["q" | "quit"] => self.quit(false),
+            ["ctx" | "context", name] => self.switch_context(name),
+            ["ns" | "namespace", name] => self.switch_namespace(namespace_of(name)),
+            ["focus", what] => match self.workload_named(what) {
+                Some(workload) => {
+                    let focus = crate::domain::target::Focus::Workload(workload);
+                    self.focus(Some(Focused { focus, via: None }))
+                }
+                None => self.unknown(what),
+            },
+            ["rollback", what, ref rest @ ..] => {
+                if let Some(why) = &self.guard.read_only {
+                    let why = format!("read-only: {why}");
+                    self.notice(why);
+                    return Vec::new();
+                }
+                let to = match rest {
+                    [] => None,
+                    ["to", revision] | [revision] => {
+                        let Ok(revision) = revision.parse() else {
+                            self.notice(format!("`{revision}` is no revision: a number"));
+                            return Vec::new();
+                        };
+                        Some(revision)
+                    }
+                    _ => {
+                        self.notice("rollback deploy/NAME [to REVISION]");
+                        return Vec::new();
+                    }
+                };
+                match self.workload_named(what) {
+                    Some(workload) => self.request_rollback(Some(workload), to),
+                    None => self.unknown(what),
+                }
+            }
+            [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
+            [first, ..] => {
+                let known: Vec<&str> = commands().iter().map(|command| command.id).collect();
+                let near = known
+                    .into_iter()
+                    .max_by(|a, b| strsim::jaro_winkler(a, first).total_cmp(&strsim::jaro_winkler(b, first)));
+                self.notice(format!("no command `{first}`; did you mean `{}`?", near.unwrap_or_default()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn workload_named(&self, text: &str) -> Option<crate::domain::target::WorkloadRef> {
+        let namespace = match &self.context.namespace {
+            NamespaceScope::One(name) => Some(&**name),
+            NamespaceScope::All => None,
+        };
+        self.world.find_workload(namespace, text)
+    }
+
+    fn unknown(&mut self, what: &str) -> Vec<Effect> {
+        self.notice(format!("no workload `{what}` here, or several namespaces have one"));
+        Vec::new()
+    }
+
+    fn switch_context(&mut self, name: &str) -> Vec<Effect> {
+        if self.refuses_switch() {
+            return Vec::new();
+        }
+        self.notice(format!("switching to context {name}{}", self.glyphs.cut));
+        vec![Effect::SwitchContext(name.to_owned())]
+    }
+
+    pub(super) fn switch_namespace(&mut self, scope: NamespaceScope) -> Vec<Effect> {
+        if self.refuses_switch() {
+            return Vec::new();
+        }
+        self.notice(format!("switching to {}{}", scope.label(), self.glyphs.cut));
+        vec![Effect::SwitchNamespace(scope)]
+    }
+
+    /// An action that is under way belongs to this context: its end is waited for here.
+    fn refuses_switch(&mut self) -> bool {
+        let busy = self.door_is_busy();
+        if busy {
+            self.notice("an action is under way here: wait for its end, or cancel it");
+        }
+        busy
+    }
+}
+
+fn namespace_of(name: &str) -> NamespaceScope {
+    if matches!(name, "all" | "*") { NamespaceScope::All } else { NamespaceScope::One(name.into()) }
+}
+
+/// Is a typed line a command of its own, whatever the list offers?
+fn is_whole(typed: &str) -> bool {
+    let words: Vec<&str> = typed.split_whitespace().collect();
+    match words[..] {
+        ["q"] | ["rollback", _, _, ..] => true,
+        [id] => commands().iter().any(|command| command.id == id),
+        _ => false,
+    }
+}
+
+/// Indices of the items that match, best first, with the characters that did.
+fn matches(items: &[PickItem], text: &str) -> Vec<(usize, Vec<u32>)> {
+    if text.trim().is_empty() {
+        return (0..items.len()).map(|at| (at, Vec::new())).collect();
+    }
+    let pattern = Pattern::parse(text, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(u32, usize, Vec<u32>)> = items
+        .iter()
+        .enumerate()
+        .filter_map(|(at, item)| {
+            let mut places = Vec::new();
+            let score = pattern.indices(Utf32Str::new(&item.value, &mut buffer), &mut matcher, &mut places)?;
+            Some((score, at, places))
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    scored.into_iter().map(|(_, at, places)| (at, places)).collect()
+}

@@ -1,0 +1,17 @@
+//! What the console knows (`World`), what the person in front of it is doing (`Session`), what comes in (`Message`)
+//! and what must happen outside (`Effect`). Nothing here draws, waits or reads a clock: `now` always comes in.
+
+pub mod command;
+pub mod context;
+pub mod effect;
+pub mod filter;
+pub mod input;
+pub mod logs;
+pub mod message;
+pub mod pane;
+pub mod resolve;
+pub mod rows;
+pub mod session;
+pub mod source;
+pub mod table;
+pub mod world;

@@ -1,0 +1,227 @@
+//! What the person in front of the console is doing: where they stand, what they look at, what is open over it.
+
+use std::collections::BTreeMap;
+
+use super::context::ContextEntry;
+use super::input::Input;
+use super::logs::LogPlace;
+use super::pane::PaneId;
+use super::rows::{AlertRow, RolloutRow, SloRow};
+use super::table::Cursor;
+use crate::config::keymap::Key;
+use crate::domain::pod::PodRow;
+use crate::domain::target::Focus;
+use crate::domain::time::Instant;
+
+/// Where a person stands in each pane. `None` is the first row (in logs: the newest line, following).
+#[derive(Debug, Default)]
+pub struct Cursors {
+    /// In alerts.
+    pub alerts: Option<Cursor<AlertRow>>,
+    /// In error budgets.
+    pub slos: Option<Cursor<SloRow>>,
+    /// In rollouts.
+    pub rollouts: Option<Cursor<RolloutRow>>,
+    /// In pods.
+    pub pods: Option<Cursor<PodRow>>,
+    /// In logs.
+    pub logs: Option<LogPlace>,
+}
+
+/// How one pane is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaneView {
+    /// Lines of rows over the cursor.
+    pub above: usize,
+    /// The filter's text, empty for none.
+    pub filter: String,
+    /// Only what is wrong.
+    pub faults_only: bool,
+    /// Columns that lines are moved to the left (logs).
+    pub shift: u16,
+    /// The filter highlights instead of narrowing (after `n` in logs, to see what stands around a match).
+    pub around: bool,
+}
+
+/// What all panes narrow to, and through what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Focused {
+    /// The focus.
+    pub focus: Focus,
+    /// The alert that led to it.
+    pub via: Option<String>,
+}
+
+/// Something open over the panes. Keys go to the last one.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The filter line of the active pane; the text before, to go back to.
+    Filter {
+        /// What is typed.
+        input: Input,
+        /// What it was before.
+        before: String,
+    },
+    /// All keys and commands.
+    Help {
+        /// First line shown.
+        scroll: usize,
+    },
+    /// A list to choose from by typing.
+    Picker(Picker),
+    /// All there is to know about one row.
+    Details {
+        /// About what.
+        subject: Subject,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// The plan of an action, its progress, its proof. The state is the door's own.
+    Door(DoorBox),
+}
+
+/// How the door's box is looked at.
+#[derive(Debug, Default)]
+pub struct DoorBox {
+    /// First line of the plan or diff shown.
+    pub scroll: usize,
+    /// The confirmation field.
+    pub input: Input,
+    /// The chooser of revisions is open, at this one.
+    pub chooser: Option<usize>,
+}
+
+/// What details are about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// An alert row.
+    Alert(super::rows::AlertKey),
+    /// An objective.
+    Slo(crate::domain::Text),
+    /// A workload.
+    Workload(crate::domain::target::WorkloadRef),
+    /// A pod.
+    Pod(crate::domain::target::PodRef),
+    /// A log line with its frames.
+    Log(LogPlace),
+}
+
+/// A list to choose from.
+#[derive(Debug)]
+pub struct Picker {
+    /// What is chosen.
+    pub kind: PickerKind,
+    /// What is typed.
+    pub input: Input,
+    /// What there is.
+    pub items: Vec<PickItem>,
+    /// Which of them match, best first, with the places that matched.
+    pub matches: Vec<(usize, Vec<u32>)>,
+    /// Chosen one among the matches.
+    pub selected: usize,
+    /// Still being read.
+    pub loading: bool,
+}
+
+/// What a picker is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickerKind {
+    /// Commands.
+    Palette,
+    /// Contexts.
+    Context,
+    /// Namespaces.
+    Namespace,
+}
+
+/// One line of a picker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PickItem {
+    /// What is matched and done.
+    pub value: String,
+    /// What it says beside it.
+    pub note: String,
+    /// Its key, when it has one.
+    pub key: Option<String>,
+    /// A production context.
+    pub production: bool,
+}
+
+/// The session.
+#[derive(Debug)]
+pub struct Session {
+    /// Pane that keys go to.
+    pub active: PaneId,
+    /// The active pane alone.
+    pub zoom: bool,
+    /// Focus.
+    pub focus: Option<Focused>,
+    /// Cursors.
+    pub cursors: Cursors,
+    /// Views.
+    pub views: BTreeMap<PaneId, PaneView>,
+    /// Long log lines are wrapped.
+    pub wrap: bool,
+    /// What is open, the last on top.
+    pub overlays: Vec<Overlay>,
+    /// Keys of a sequence that is not complete.
+    pub pending: Vec<Key>,
+    /// A remark, and when it was made.
+    pub notice: Option<(String, Instant)>,
+    /// Contexts, once listed.
+    pub contexts: Vec<ContextEntry>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        let mut session = Self {
+            active: PaneId::Alerts,
+            zoom: false,
+            focus: None,
+            cursors: Cursors::default(),
+            views: PaneId::ALL.into_iter().map(|pane| (pane, PaneView::default())).collect(),
+            wrap: false,
+            overlays: Vec::new(),
+            pending: Vec::new(),
+            notice: None,
+            contexts: Vec::new(),
+        };
+        session.reset_log_lens();
+        session
+    }
+}
+
+impl Session {
+    /// Shows only what went wrong in the logs of many pods, and everything in those of one workload: the first glance
+    /// must find the error, the second look needs what was said around it.
+    pub fn reset_log_lens(&mut self) {
+        let narrow = self.focus.is_none();
+        self.view_mut(PaneId::Logs).faults_only = narrow;
+    }
+
+    /// How a pane is looked at.
+    pub fn view(&self, pane: PaneId) -> &PaneView {
+        // Every pane has a view from the start; the fallback keeps this free of panics.
+        static PLAIN: PaneView =
+            PaneView { above: 0, filter: String::new(), faults_only: false, shift: 0, around: false };
+        self.views.get(&pane).unwrap_or(&PLAIN)
+    }
+
+    /// The same, to change.
+    pub fn view_mut(&mut self, pane: PaneId) -> &mut PaneView {
+        self.views.entry(pane).or_default()
+    }
+
+    /// Follows the newest log line?
+    pub const fn follows(&self) -> bool {
+        self.cursors.logs.is_none()
+    }
+
+    /// The door's box, if it is open.
+    pub fn door_box(&mut self) -> Option<&mut DoorBox> {
+        self.overlays.iter_mut().find_map(|overlay| match overlay {
+            Overlay::Door(door) => Some(door),
+            _ => None,
+        })
+    }
+}
