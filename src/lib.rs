@@ -11,3 +11,4 @@ pub mod state;
 pub mod ui;
 pub mod panes;
 pub mod app;
+pub mod integrations;

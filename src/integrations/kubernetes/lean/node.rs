@@ -1,0 +1,43 @@
+//! Nodes on the wire.
+
+use serde::Deserialize;
+
+use super::{Condition, Meta};
+
+/// A node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct LeanNode {
+    /// Metadata.
+    pub metadata: Meta,
+    /// Spec.
+    pub spec: NodeSpec,
+    /// Status.
+    pub status: NodeStatus,
+}
+
+/// Spec.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeSpec {
+    /// Cordoned.
+    pub unschedulable: bool,
+}
+
+/// Status.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NodeStatus {
+    /// Conditions.
+    pub conditions: Vec<Condition>,
+    /// Versions.
+    pub node_info: NodeInfo,
+}
+
+/// Versions.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NodeInfo {
+    /// Kubelet's.
+    pub kubelet_version: String,
+}

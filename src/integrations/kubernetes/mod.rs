@@ -1,0 +1,31 @@
+//! Kubernetes over kube's client: kubeconfig, authentication, TLS and proxies are kube's; requests, decoding into only
+//! the fields that a row needs, and watching are ours, so that 10,000 pods cost a few megabytes and an answer's
+//! `Warning` headers are not lost.
+//!
+//! Start at [`connect::connect`].
+
+mod access;
+#[cfg(test)]
+mod access_tests;
+pub mod connect;
+pub(in crate::integrations) mod fault;
+mod feeds;
+mod intern;
+mod kubeconfig;
+mod lean;
+pub(in crate::integrations) mod lines;
+#[cfg(test)]
+pub(in crate::integrations) mod mock;
+mod mutate;
+pub(in crate::integrations) mod paths;
+mod proxy;
+pub(in crate::integrations) mod reads;
+pub(in crate::integrations) mod rows;
+mod services;
+pub(in crate::integrations) mod transport;
+pub(in crate::integrations) mod watch;
+#[cfg(test)]
+mod watch_tests;
+
+pub use kubeconfig::contexts;
+pub use services::{ProxyAnswer, ServiceFound};

@@ -1,0 +1,52 @@
+//! Nodes as rows.
+
+use super::Table;
+use crate::domain::Text;
+use crate::domain::cluster::NodeRow;
+use crate::domain::time::Instant;
+use crate::integrations::kubernetes::intern::Interner;
+use crate::integrations::kubernetes::lean::condition;
+use crate::integrations::kubernetes::lean::node::LeanNode;
+use crate::ports::feed::{Delta, Update};
+
+/// The nodes' table.
+#[derive(Default)]
+pub struct Nodes {
+    pool: Interner,
+}
+
+impl Table for Nodes {
+    type Object = LeanNode;
+    type Row = NodeRow;
+    type Key = Text;
+
+    fn key(&mut self, node: &LeanNode) -> Text {
+        self.pool.text(&node.metadata.name)
+    }
+
+    fn row(&mut self, node: LeanNode, _now: Instant) -> Option<NodeRow> {
+        let conditions = &node.status.conditions;
+        let ready = condition(conditions, "Ready");
+        let is_ready = ready.is_some_and(|ready| ready.status == "True");
+        // Every other condition of a node is a complaint. `Ready=Unknown` means that the kubelet is not heard of.
+        let mut problems: Vec<&str> =
+            conditions.iter().filter(|c| c.kind != "Ready" && c.status == "True").map(|c| c.kind.as_str()).collect();
+        match ready {
+            Some(ready) if ready.status == "Unknown" => problems.insert(0, "kubelet does not answer"),
+            Some(ready) if !is_ready && !ready.message.is_empty() => problems.insert(0, &ready.message),
+            _ => {}
+        }
+        Some(NodeRow {
+            name: self.key(&node),
+            ready: is_ready,
+            cordoned: node.spec.unschedulable,
+            problem: self.pool.non_empty(Some(&problems.join(", "))),
+            version: self.pool.text(&node.status.node_info.kubelet_version),
+            created: node.metadata.created(),
+        })
+    }
+
+    fn update(delta: Delta<NodeRow, Text>) -> Update {
+        Update::Nodes(delta)
+    }
+}

@@ -1,0 +1,232 @@
+//! Requests to the API server over kube's client, which brings authentication, TLS and proxies.
+//!
+//! One client serves reads and mutations, and it never repeats a request by itself: kube's own retry would try a
+//! mutation again for minutes after the user gave up, and would hide a failing source from its health. Reads repeat here,
+//! briefly, when the server asks for it (429).
+
+use std::time::Duration;
+
+use futures::AsyncBufRead;
+use http::{Request, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio_util::bytes::Bytes;
+
+use crate::domain::Text;
+use crate::domain::time::Instant;
+
+/// How often a read is repeated when the server says 429.
+const PATIENT_TRIES: u32 = 3;
+/// The longest `Retry-After` that a read waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// Why a request has no useful answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The server answered with an error.
+    Status(Status),
+    /// No answer, or a broken one.
+    Transport(kube::Error),
+    /// An answer that is not what was asked for.
+    Malformed(String),
+}
+
+/// `metav1.Status`, as far as we read it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Status {
+    /// HTTP code.
+    pub code: u16,
+    /// Machine-readable reason.
+    pub reason: String,
+    /// Words.
+    pub message: String,
+    /// Details.
+    pub details: Option<StatusDetails>,
+}
+
+/// `StatusDetails`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StatusDetails {
+    /// What was wrong, item by item.
+    pub causes: Vec<StatusCause>,
+}
+
+/// `StatusCause`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StatusCause {
+    /// Words.
+    pub message: String,
+}
+
+/// An answer that is no error.
+#[derive(Debug)]
+pub struct Answer {
+    /// Texts of `Warning` headers.
+    pub warnings: Vec<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Reads the body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        parse(&self.body)
+    }
+}
+
+/// Reads JSON, or says what came instead.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        let start = String::from_utf8_lossy(&body[..body.len().min(200)]).trim().to_lowercase();
+        Failure::Malformed(if start.starts_with('<') {
+            "a web page instead of JSON, as a login page or a proxy sends it".to_owned()
+        } else {
+            format!("unreadable JSON ({error})")
+        })
+    })
+}
+
+/// The API server, reachable.
+#[derive(Clone)]
+pub struct Transport {
+    client: Client,
+    server: Text,
+}
+
+impl Transport {
+    /// Wraps a client. `server` is named in messages.
+    pub fn new(client: Client, server: Text) -> Self {
+        Self { client, server }
+    }
+
+    /// The server's URL, for messages.
+    pub fn server(&self) -> &Text {
+        &self.server
+    }
+
+    /// When a plugin's client certificate expires.
+    pub fn valid_until(&self) -> Option<Instant> {
+        self.client.valid_until().as_ref().and_then(|until| Instant::from_timestamp(until.as_second(), 0))
+    }
+
+    /// Sends one request, once; error answers are [`Failure::Status`].
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
+        let (code, answer) = self.exchange(request).await?;
+        if code.is_success() { Ok(answer) } else { Err(Failure::Status(status(code, &answer.body))) }
+    }
+
+    /// Sends one request, once, and hands back whatever was answered.
+    pub async fn exchange(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Answer), Failure> {
+        let response = self.client.send(request.map(Body::from)).await.map_err(Failure::Transport)?;
+        let (parts, body) = response.into_parts();
+        let warnings = parts
+            .headers
+            .get_all(http::header::WARNING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .map(warning_text)
+            .collect();
+        let body = body.collect_bytes().await.map_err(Failure::Transport)?;
+        Ok((parts.status, Answer { warnings, body }))
+    }
+
+    /// Reads a path. Repeats a few times when the server says that it is busy.
+    pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.send(request("GET", path, None, Vec::new())?).await {
+                Err(Failure::Status(status)) if status.code == 429 && tries < PATIENT_TRIES => {
+                    tokio::time::sleep(LONGEST_WAIT.min(Duration::from_secs(1) * tries)).await;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Reads a path as JSON.
+    pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.get(path).await?.json()
+    }
+
+    /// Sends a JSON body and reads the JSON answer: reviews, which only look like writes.
+    pub async fn post_json<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, Failure> {
+        self.send(request("POST", path, Some("application/json"), body.to_string().into_bytes())?).await?.json()
+    }
+
+    /// Opens an endless answer (a watch, a log), uncompressed so that a compressor's buffer cannot hold lines back.
+    pub async fn open(&self, path: &str) -> Result<impl AsyncBufRead + Send + use<>, Failure> {
+        let mut request = request("GET", path, None, Vec::new())?;
+        request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        self.client.request_stream(request).await.map_err(|error| match error {
+            kube::Error::Api(status) => Failure::Status(Status {
+                code: status.code,
+                reason: status.reason.clone(),
+                message: status.message.clone(),
+                details: None,
+            }),
+            other => Failure::Transport(other),
+        })
+    }
+}
+
+/// Builds a request; fails only on a path that is no path.
+pub fn request(
+    method: &str,
+    path: &str,
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
+) -> Result<Request<Vec<u8>>, Failure> {
+    let mut builder = Request::builder().method(method).uri(path);
+    if let Some(content_type) = content_type {
+        builder = builder.header(http::header::CONTENT_TYPE, content_type);
+    }
+    builder.body(body).map_err(|error| Failure::Transport(kube::Error::HttpError(error)))
+}
+
+/// An error answer, also when it is not a `Status` (a proxy's page, plain text).
+fn status(code: StatusCode, body: &[u8]) -> Status {
+    let parsed = serde_json::from_slice::<Status>(body).ok().filter(|status| !status.message.is_empty());
+    let mut status = parsed.unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(&body[..body.len().min(300)]).trim().to_owned();
+        let message = if text.is_empty() || text.starts_with('<') || text.starts_with('{') {
+            format!("{} {}", code.as_u16(), code.canonical_reason().unwrap_or("error"))
+        } else {
+            text
+        };
+        Status { message, ..Status::default() }
+    });
+    status.code = code.as_u16();
+    status
+}
+
+/// `299 - "text"` (RFC 7234) without its frame.
+fn warning_text(header: &str) -> String {
+    let inner = header.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"')).map_or(header, |(text, _)| text);
+    crate::domain::text::clean(&inner.replace("\\\"", "\"")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_answers_of_any_shape_keep_their_code() {
+        let api = status(StatusCode::FORBIDDEN, br#"{"kind":"Status","message":"no","reason":"Forbidden","code":403}"#);
+        assert_eq!((api.code, api.message.as_str(), api.reason.as_str()), (403, "no", "Forbidden"));
+        let page = status(StatusCode::BAD_GATEWAY, b"<html>oops</html>");
+        assert_eq!((page.code, page.message.as_str()), (502, "502 Bad Gateway"));
+        assert_eq!(status(StatusCode::NOT_FOUND, b"404 page not found\n").message, "404 page not found");
+    }
+
+    #[test]
+    fn warnings_lose_their_frame() {
+        assert_eq!(warning_text(r#"299 - "spec.x: \"y\" is unknown""#), r#"spec.x: "y" is unknown"#);
+        assert_eq!(warning_text("odd"), "odd");
+    }
+}

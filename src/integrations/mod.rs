@@ -1,0 +1,12 @@
+//! Clients of the outside world. They implement ports and know no state, no screen and no task.
+
+pub mod alertmanager;
+pub mod alerts;
+pub mod http;
+pub mod kubernetes;
+pub mod logs;
+pub mod poll;
+pub mod prometheus;
+pub mod secret;
+pub mod signals;
+pub mod slo;

@@ -1,0 +1,150 @@
+//! Reading a secret from where the configuration says that it lies: an environment variable, a file that nobody else
+//! can read, or a helper command. The value never appears in a message, a log or `Debug`.
+
+use std::fmt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::config::secret::{FORBIDDEN_MODE, SecretSource};
+use crate::domain::text::clean;
+use crate::ports::feed::{Fault, FaultKind};
+
+/// A helper may ask a hardware key or a password manager, but must not hang for ever.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Directories that the platform mounts secrets into. Their modes are not the user's to choose.
+const MOUNTED: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// A secret value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads it; `setting` is the key that faults name (`prometheus.token`). White space around the value is dropped.
+pub async fn resolve(source: &SecretSource, setting: &str) -> Result<Secret, Fault> {
+    let value = match source {
+        SecretSource::Env(name) => std::env::var(name).map_err(|_| {
+            missing(setting, format!("the environment variable {name} is not set"))
+                .hint(format!("export {name}, or change {setting}"))
+        })?,
+        SecretSource::File(path) => read_file(path, setting).await?,
+        SecretSource::Command(argv) => run(argv, setting, HELPER_TIMEOUT).await?,
+    };
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(missing(setting, "what it names is empty"));
+    }
+    Ok(Secret(value.to_owned()))
+}
+
+fn missing(setting: &str, why: impl fmt::Display) -> Fault {
+    Fault::new(FaultKind::Unauthorized, format!("{setting}: {why}"))
+}
+
+async fn read_file(path: &Path, setting: &str) -> Result<String, Fault> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| missing(setting, format!("cannot read {shown}: {error}"));
+    #[cfg(unix)]
+    if !MOUNTED.iter().any(|directory| path.starts_with(directory)) {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = tokio::fs::metadata(path).await.map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & FORBIDDEN_MODE != 0 {
+            let why = format!("{shown} is open to other users (mode {mode:04o}) and therefore not used");
+            return Err(missing(setting, why).hint(format!("chmod 600 {shown}")));
+        }
+    }
+    tokio::fs::read_to_string(path).await.map_err(unreadable)
+}
+
+async fn run(argv: &[String], setting: &str, limit: Duration) -> Result<String, Fault> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(missing(setting, "its command is empty"));
+    };
+    let child = tokio::process::Command::new(program)
+        .args(arguments)
+        // The terminal is the console's: a helper that wants to ask must use its own agent.
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let name = clean(program).into_owned();
+    let output = match tokio::time::timeout(limit, child).await {
+        Err(_) => {
+            let why = format!("{name} did not finish within {}", humantime::format_duration(limit));
+            return Err(missing(setting, why).hint("run it once by hand: it may wait for a passphrase"));
+        }
+        Ok(Err(error)) => return Err(missing(setting, format!("cannot run {name}: {error}"))),
+        Ok(Ok(output)) => output,
+    };
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let line: String = clean(stderr.lines().next().unwrap_or_default()).chars().take(200).collect();
+        return Err(missing(setting, format!("{name} failed ({}): {line}", output.status)));
+    }
+    // Only the first line, as `pass` and git's helpers have it: what follows is notes.
+    let text = String::from_utf8(output.stdout)
+        .map_err(|_| missing(setting, format!("{name} printed something that is not text")))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn words(argv: &[&str]) -> Vec<String> {
+        argv.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        for (mode, fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = resolve(&SecretSource::File(path.clone()), "prometheus.token").await;
+            assert_eq!(read.is_ok(), fine, "{mode:o}");
+            match read {
+                Ok(secret) => assert_eq!(secret.expose(), "s3cret"),
+                Err(fault) => {
+                    assert!(fault.message.starts_with("prometheus.token: "), "{fault}");
+                    assert!(fault.hint.unwrap().starts_with("chmod 600 "));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_helper_gives_its_first_line_or_says_why_not() {
+        let source = SecretSource::Command(words(&["printf", "s3cret\\nlogin: someone\\n"]));
+        assert_eq!(resolve(&source, "x").await.unwrap().expose(), "s3cret");
+        let source = SecretSource::Command(words(&["sh", "-c", "printf 'no \\033[31mentry' >&2; exit 3"]));
+        let fault = resolve(&source, "prometheus.token").await.unwrap_err();
+        assert_eq!(fault.message, "prometheus.token: sh failed (exit status: 3): no entry");
+        let fault = run(&words(&["sleep", "60"]), "x", Duration::from_millis(30)).await.unwrap_err();
+        assert!(fault.message.contains("did not finish within 30ms"), "{fault}");
+        assert!(resolve(&SecretSource::Command(vec![]), "x").await.is_err());
+        assert!(resolve(&SecretSource::Env("OPSDECK_NO_SUCH_VARIABLE".into()), "x").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_prints_a_secret() {
+        let secret = resolve(&SecretSource::Command(words(&["echo", "s3cret"])), "x").await.unwrap();
+        assert!(!format!("{secret:?}").contains("s3cret"));
+    }
+}
