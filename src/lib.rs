@@ -12,3 +12,4 @@ pub mod ui;
 pub mod panes;
 pub mod app;
 pub mod integrations;
+pub mod lab;
