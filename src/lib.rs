@@ -5,11 +5,20 @@
 
 pub mod domain;
 pub mod ports;
+
 pub mod config;
+
 pub mod actions;
 pub mod state;
 pub mod ui;
+
 pub mod panes;
+
 pub mod app;
+
 pub mod integrations;
+pub mod runtime;
+
 pub mod lab;
+
+pub mod cli;

@@ -1,0 +1,63 @@
+//! `opsdeck config`: write, check, show and describe the configuration.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::output::{Failure, line, print};
+use super::{Global, start};
+use crate::config;
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a commented configuration to the user's directory (never over an existing one)
+    Init,
+    /// Check configuration, keymap and theme, and say what is wrong where
+    Check,
+    /// Print all settings, each with where it was said
+    Show,
+    /// Print the JSON Schema
+    Schema,
+    /// Print the reference as Markdown
+    Reference,
+}
+
+/// Runs it.
+pub fn run(global: &Global, command: &ConfigCommand) -> Result<ExitCode, Failure> {
+    match command {
+        ConfigCommand::Init => init(global)?,
+        ConfigCommand::Check => {
+            let loaded = config::check(&start::load_options(global, None), &crate::app::command_ids())?;
+            for file in &loaded.files {
+                line(&format!("{}: read", file.display()));
+            }
+            line("configuration, keymap and theme are valid");
+        }
+        ConfigCommand::Show => print(&start::load_config(global, None)?.show()),
+        ConfigCommand::Schema => super::output::json(config::schema::schema())?,
+        ConfigCommand::Reference => print(&config::reference()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn init(global: &Global) -> Result<(), Failure> {
+    let dirs = start::dirs(global);
+    let path = dirs.user_file().ok_or_else(|| Failure::usage("there is no home directory to write to"))?;
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
+        let failure = failed(error);
+        if path.exists() {
+            failure.hint("it is left as it is; `opsdeck config check` tells whether it is valid")
+        } else {
+            failure
+        }
+    })?;
+    file.write_all(config::SAMPLE.as_bytes()).map_err(failed)?;
+    line(&format!("wrote {}", path.display()));
+    Ok(())
+}

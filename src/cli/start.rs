@@ -1,0 +1,212 @@
+//! What every subcommand starts from: configuration, keymap, theme, the lab if asked for, and the launch.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::Global;
+use super::output::Failure;
+use crate::app::{App, AppSettings, command_ids};
+use crate::config::keymap::Keymap;
+use crate::config::theme::{ColourDepth, Theme};
+use crate::config::{Config, ConfigError, Dirs, LoadOptions, Loaded, Override};
+use crate::domain::cluster::NamespaceScope;
+use crate::ports::feed::Fault;
+use crate::runtime::clock::Clock;
+use crate::runtime::demo::{Demo, DemoOptions};
+use crate::runtime::journal::FileJournal;
+use crate::runtime::wiring::Launch;
+use crate::state::context::ContextInfo;
+
+/// Everything that does not need the network.
+pub struct Start {
+    /// For connecting.
+    pub launch: Arc<Launch>,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `--namespace`, `-A`.
+    pub namespace: Option<NamespaceScope>,
+    /// Keys.
+    pub keymap: Keymap,
+    /// Colours.
+    pub theme: Theme,
+    /// The lab; it runs as long as this lives.
+    _demo: Option<Demo>,
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+/// The configuration directories, the lab's records apart from the real ones.
+pub fn dirs(global: &Global) -> Dirs {
+    let mut dirs = Dirs::find();
+    if global.demo.is_some() {
+        dirs.state = dirs.state.map(|state| state.join("demo"));
+    }
+    dirs
+}
+
+/// What to load. On the lab its own file stands in for the user's, so that no real source is asked.
+pub fn load_options(global: &Global, demo: Option<&Demo>) -> LoadOptions {
+    let argument = |key: &str, value: String, argument: &str| Override {
+        key: key.to_owned(),
+        value,
+        argument: argument.to_owned(),
+    };
+    let mut overrides = Vec::new();
+    overrides.extend(global.theme.clone().map(|name| argument("ui.theme", name, "--theme")));
+    overrides.extend(global.colour.clone().map(|depth| argument("ui.colour", depth, "--colour")));
+    overrides.extend(global.ascii.then(|| argument("ui.ascii", "true".to_owned(), "--ascii")));
+    LoadOptions {
+        explicit_file: global.config.clone().or_else(|| demo.map(Demo::config)),
+        dirs: dirs(global),
+        env: std::env::vars().collect(),
+        overrides,
+    }
+}
+
+/// Loads the configuration.
+pub fn load_config(global: &Global, demo: Option<&Demo>) -> Result<Loaded, Failure> {
+    Ok(crate::config::load(&load_options(global, demo))?)
+}
+
+/// Finds mistakes in configuration, keymap and theme, before anything else is looked at.
+pub fn check(global: &Global) -> Result<(), Failure> {
+    crate::config::check(&load_options(global, None), &command_ids())?;
+    Ok(())
+}
+
+/// The keymap of the configuration, checked against the commands that there are.
+pub fn load_keymap(config: &Config, dirs: &Dirs) -> Result<Keymap, Failure> {
+    Ok(Keymap::load(&config.settings.ui.keymap, dirs, &command_ids())?)
+}
+
+/// The audit log's place.
+pub fn audit_path(config: &Config, dirs: &Dirs) -> std::path::PathBuf {
+    config.audit_directory(dirs).unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("audit.jsonl")
+}
+
+/// Prepares a start.
+pub async fn start(global: &Global) -> Result<Start, Failure> {
+    let demo = match global.demo {
+        None => None,
+        Some(scenario) => {
+            let speed = global.demo_speed.unwrap_or(1.0);
+            Some(Demo::start(DemoOptions { scenario, frozen_at: global.demo_at, speed }).await?)
+        }
+    };
+    let config = load_config(global, demo.as_ref())?.config;
+    let dirs = dirs(global);
+    let keymap = load_keymap(&config, &dirs)?;
+    let depth = ColourDepth::detect(config.settings.ui.colour, &std::env::vars().collect());
+    let theme = Theme::load(&config.settings.ui.theme, &dirs, depth)?;
+    let clock = demo.as_ref().map_or(Clock::System, Demo::clock);
+    let journal = FileJournal::new(audit_path(&config, &dirs));
+    let namespace = if global.all_namespaces {
+        Some(NamespaceScope::All)
+    } else {
+        global.namespace.as_deref().map(|name| NamespaceScope::One(name.into()))
+    };
+    let kubeconfig = match &demo {
+        Some(demo) => Some(demo.kubeconfig()),
+        None => global.kubeconfig.clone(),
+    };
+    let launch = Launch {
+        config,
+        kubeconfig,
+        read_only: global.read_only.then(|| "--read-only".to_owned()),
+        demo: demo.is_some(),
+        clock,
+        journal: Arc::new(journal),
+        user: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
+        ssh_client: std::env::var("SSH_CLIENT").ok().and_then(|value| value.split(' ').next().map(str::to_owned)),
+    };
+    let start =
+        Start { launch: Arc::new(launch), context: global.context.clone(), namespace, keymap, theme, _demo: demo };
+    start.check_context()?;
+    Ok(start)
+}
+
+impl Start {
+    /// An unknown `--context` is told before anything opens, with those that there are.
+    fn check_context(&self) -> Result<(), Failure> {
+        let Some(wanted) = &self.context else { return Ok(()) };
+        let entries = self.launch.contexts()?;
+        if entries.iter().any(|entry| entry.name == *wanted) {
+            return Ok(());
+        }
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let near = crate::config::diagnostic::did_you_mean(wanted, &names);
+        let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        Err(Failure::usage(format!("there is no context `{wanted}` in the kubeconfig{near}"))
+            .hint(format!("contexts: {}", names.join(", "))))
+    }
+
+    /// The app before anything is connected.
+    pub fn app(&self) -> App {
+        let config = &self.launch.config;
+        let name = self.context.clone().unwrap_or_else(|| "connecting…".to_owned());
+        let settings = config.context(&name);
+        let guard = self.launch.guard(&settings, None);
+        let info = ContextInfo {
+            epoch: 0,
+            label: settings.label,
+            production: settings.production,
+            colour: settings.colour.clone(),
+            demo: self.launch.demo,
+            identity: None,
+            namespace: self.namespace.clone().unwrap_or(NamespaceScope::All),
+            name,
+        };
+        let settings = AppSettings {
+            keymap: self.keymap.clone(),
+            theme: self.theme.clone(),
+            ascii: config.settings.ui.ascii,
+            log_lines: config.settings.defaults.log_lines as usize,
+            context: info,
+            guard,
+        };
+        App::new(settings, self.launch.clock.now())
+    }
+}
+
+/// Runs a future on the program's one runtime.
+pub fn block_on(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(work);
+    // A credential plugin that hangs must not keep the program from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// Waits for ctrl-c or SIGTERM.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// A fault at the start as a usage failure: nothing was done yet.
+pub fn unusable(fault: Fault) -> Failure {
+    let failure = Failure::usage(fault.message);
+    match fault.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,211 @@
+//! Does what effects ask for: switches context, follows logs, works for the door. Answers come back as messages.
+//!
+//! Reads die by drop: a context switch drops feeds and log streams. Writes run to an answer: an execution and a write to
+//! the audit log are tasks of their own, which no switch cancels and which quitting waits for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::feeds::FeedTasks;
+use super::wiring::{Connected, Launch, Services};
+use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
+use crate::actions::{ActionKind, Facts};
+use crate::domain::cluster::NamespaceScope;
+use crate::ports::feed::{FaultKind, LogTarget};
+use crate::ports::journal::JournalError;
+use crate::state::effect::Effect;
+use crate::state::message::Message;
+
+/// Verification looks about this often.
+const OBSERVE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the loop has to do itself, because it owns the terminal.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ForTheLoop {
+    /// Leave.
+    Quit,
+    /// Put text on the clipboard.
+    Copy(String),
+}
+
+/// Runs effects.
+#[derive(Debug)]
+pub struct Executor {
+    launch: Arc<Launch>,
+    messages: mpsc::Sender<Message>,
+    epoch: u64,
+    feeds: Option<FeedTasks>,
+    services: Option<Services>,
+    following: Option<(LogTarget, AbortHandle)>,
+    context: Option<String>,
+    connecting: Option<JoinSet<()>>,
+    connected: (mpsc::Sender<Connected>, mpsc::Receiver<Connected>),
+    writes: JoinSet<()>,
+}
+
+impl Executor {
+    /// An executor that is connected to nothing yet.
+    pub fn new(launch: Arc<Launch>, messages: mpsc::Sender<Message>) -> Self {
+        Self {
+            launch,
+            messages,
+            epoch: 0,
+            feeds: None,
+            services: None,
+            following: None,
+            context: None,
+            connecting: None,
+            connected: mpsc::channel(1),
+            writes: JoinSet::new(),
+        }
+    }
+
+    /// Begins to connect; [`Executor::connected`] tells when that is done.
+    pub fn connect(&mut self, context: Option<String>, namespace: Option<NamespaceScope>) {
+        self.epoch += 1;
+        self.context.clone_from(&context);
+        let (launch, epoch) = (self.launch.clone(), self.epoch);
+        let (messages, done) = (self.messages.clone(), self.connected.0.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            match launch.connect(context, namespace, epoch).await {
+                Ok(connected) => {
+                    let _ = done.send(connected).await;
+                }
+                Err(failed) => {
+                    let _ = messages.send(Message::Unreachable { epoch, fault: failed }).await;
+                }
+            }
+        });
+        self.connecting = Some(task);
+    }
+
+    /// Waits until a connection is made.
+    pub async fn connected(&mut self) -> Connected {
+        match self.connected.1.recv().await {
+            Some(connected) => connected,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes over a connection: old feeds end, new ones begin. Gives the message that tells the app.
+    pub fn adopt(&mut self, connected: Connected) -> Option<Message> {
+        if connected.info.epoch != self.epoch {
+            return None;
+        }
+        self.following = None;
+        let mut feeds = FeedTasks::new(self.epoch, self.messages.clone());
+        for feed in connected.feeds {
+            feeds.start(feed);
+        }
+        self.feeds = Some(feeds);
+        self.context = Some(connected.info.name.clone());
+        self.ask_identity(&connected.services);
+        self.services = Some(connected.services);
+        Some(Message::Switched(connected.info, connected.guard))
+    }
+
+    fn ask_identity(&mut self, services: &Services) {
+        let (cluster, messages, epoch) = (services.cluster.clone(), self.messages.clone(), self.epoch);
+        // Dies with the connection attempt's set: a read.
+        self.connecting.get_or_insert_default().spawn(async move {
+            if let Ok(name) = cluster.identity().await {
+                let _ = messages.send(Message::Identity { epoch, name }).await;
+            }
+        });
+    }
+
+    /// Runs one effect.
+    pub fn run(&mut self, effect: Effect) -> Option<ForTheLoop> {
+        match effect {
+            Effect::Quit => return Some(ForTheLoop::Quit),
+            Effect::Copy(text) => return Some(ForTheLoop::Copy(text)),
+            Effect::SwitchContext(name) => self.connect(Some(name), None),
+            Effect::SwitchNamespace(scope) => self.connect(self.context.clone(), Some(scope)),
+            Effect::Refresh => self.connect(self.context.clone(), None),
+            Effect::FollowLogs(target) => self.follow(target),
+            Effect::ListContexts => self.list_contexts(),
+            Effect::Door(effect) => self.work(effect),
+        }
+        None
+    }
+
+    fn follow(&mut self, target: Option<LogTarget>) {
+        let (Some(services), Some(feeds)) = (&self.services, &mut self.feeds) else { return };
+        if let Some((_, task)) = self.following.take() {
+            task.abort();
+        }
+        if let Some(target) = target {
+            let since = self.launch.clock.now() - self.launch.config.settings.defaults.log_since;
+            let task = feeds.start(services.logs.follow(target.clone(), Some(since)));
+            self.following = Some((target, task));
+        }
+    }
+
+    fn list_contexts(&mut self) {
+        let (launch, messages) = (self.launch.clone(), self.messages.clone());
+        self.connecting.get_or_insert_default().spawn_blocking(move || {
+            let message = match launch.contexts() {
+                Ok(contexts) => Message::Contexts(contexts),
+                Err(fault) => Message::Notice(fault.to_string()),
+            };
+            let _ = messages.blocking_send(message);
+        });
+    }
+
+    /// Works for the door. Every piece of work is answered exactly once.
+    fn work(&mut self, effect: DoorEffect) {
+        let ticket = effect.ticket;
+        let messages = self.messages.clone();
+        let services = self.services.clone();
+        let journal = self.launch.journal.clone();
+        self.writes.spawn(async move {
+            let answer = match services {
+                Some(services) => answer(effect.work, &services, journal).await,
+                None => not_connected(&effect.work),
+            };
+            let _ = messages.send(Message::Door(DoorInput::Answer(ticket, answer))).await;
+        });
+        while self.writes.try_join_next().is_some() {}
+    }
+}
+
+/// Does one piece of work.
+pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::ports::journal::Journal>) -> Answer {
+    match work {
+        Work::Gather(ActionKind::Rollback { target, .. }) => {
+            Answer::Gathered(services.cluster.rollback_facts(&target).await.map(Facts::Rollback))
+        }
+        Work::CheckPermission(mutation) => Answer::Permission(services.cluster.permission(&mutation).await),
+        Work::DryRun(mutation) => Answer::DryRun(services.cluster.dry_run(&mutation).await),
+        Work::Record(record) => {
+            // fsync takes as long as the disk likes.
+            let written = tokio::task::spawn_blocking(move || journal.append(record)).await;
+            Answer::Recorded(
+                written.unwrap_or_else(|error| Err(JournalError { path: String::new(), why: error.to_string() })),
+            )
+        }
+        Work::Execute(approved) => Answer::Executed(services.mutator.execute(approved).await),
+        Work::Observe(target) => {
+            tokio::time::sleep(OBSERVE_EVERY).await;
+            let (rollout, signals) = tokio::join!(services.cluster.rollout(&target), services.signals.signals(&target));
+            Answer::Observed { rollout, signals }
+        }
+    }
+}
+
+/// The answer to work before there is a cluster: the app offers no action then, so this is only for completeness.
+fn not_connected(work: &Work) -> Answer {
+    let fault = || crate::ports::feed::Fault::new(FaultKind::Unreachable, "not connected to a cluster");
+    match work {
+        Work::Gather(_) => Answer::Gathered(Err(fault().into())),
+        Work::CheckPermission(_) => Answer::Permission(Err(fault().into())),
+        Work::DryRun(_) => Answer::DryRun(Err(fault().into())),
+        Work::Record(_) => Answer::Recorded(Err(JournalError { path: String::new(), why: "not connected".into() })),
+        Work::Execute(_) => Answer::Executed(Err(fault().into())),
+        Work::Observe(_) => Answer::Observed { rollout: Err(fault().into()), signals: Err(fault()) },
+    }
+}

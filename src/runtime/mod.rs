@@ -1,0 +1,15 @@
+//! The only part that waits: event loop, tasks, terminal, clock, files.
+//!
+//! Architecture invariant: nothing outside this module spawns a task, reads the clock, or touches the terminal.
+
+pub mod clock;
+pub mod console;
+pub mod demo;
+pub mod executor;
+pub mod feeds;
+pub mod headless;
+pub mod input;
+pub mod journal;
+pub mod proxy;
+pub mod terminal;
+pub mod wiring;

@@ -1,0 +1,248 @@
+//! From the configuration and a context's name to everything that the console needs there: feeds, fresh reads, the
+//! mutator, signals, logs. A provider is wired here, by its line, and nowhere else.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::proxy::ServiceProxy;
+use crate::actions::approval::Mutator;
+use crate::actions::guardrail::{ConfirmLevel, GuardContext};
+use crate::config::{Config, Confirm, ContextSettings};
+use crate::domain::cluster::NamespaceScope;
+use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
+use crate::integrations::alerts::{SeverityOf, severity_by};
+use crate::integrations::http::{self, HttpSettings, Product, Transport};
+use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, connect};
+use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
+use crate::integrations::signals::MonitoringSignals;
+use crate::integrations::slo::SloFeed;
+use crate::ports::cluster::{Cluster, SignalSource};
+use crate::ports::feed::{Fault, Feed, LogSource};
+use crate::ports::journal::Journal;
+use crate::state::context::{ContextEntry, ContextInfo};
+
+/// What a start of opsdeck was given, the same for every context that it then looks at.
+pub struct Launch {
+    /// The configuration, all layers merged.
+    pub config: Config,
+    /// `--kubeconfig`, or the lab's.
+    pub kubeconfig: Option<PathBuf>,
+    /// Why nothing may be changed, when the arguments say so (`--read-only`).
+    pub read_only: Option<String>,
+    /// Is it the embedded lab?
+    pub demo: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// The audit log.
+    pub journal: Arc<dyn Journal>,
+    /// Operating system user.
+    pub user: String,
+    /// Address of the ssh client, when there is one.
+    pub ssh_client: Option<String>,
+}
+
+impl std::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launch").field("kubeconfig", &self.kubeconfig).field("demo", &self.demo).finish_non_exhaustive()
+    }
+}
+
+/// What actions and logs need of a context.
+#[derive(Clone)]
+pub struct Services {
+    /// Fresh reads.
+    pub cluster: Arc<dyn Cluster>,
+    /// Alters; takes only what the door approved.
+    pub mutator: Arc<dyn Mutator>,
+    /// Alerts and burn for verification.
+    pub signals: Arc<dyn SignalSource>,
+    /// Log streams.
+    pub logs: Arc<dyn LogSource>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Services")
+    }
+}
+
+/// A connected context.
+pub struct Connected {
+    /// What the app shows of it.
+    pub info: ContextInfo,
+    /// Its guardrails.
+    pub guard: GuardContext,
+    /// Its feeds, not opened yet.
+    pub feeds: Vec<Box<dyn Feed>>,
+    /// What actions need.
+    pub services: Services,
+    /// The clients themselves, for `doctor`.
+    pub clients: Clients,
+}
+
+/// The clients of a context.
+pub struct Clients {
+    /// Kubernetes.
+    pub kubernetes: Connection,
+    /// Prometheus, configured or found in the cluster.
+    pub prometheus: Option<PrometheusClient>,
+    /// Alertmanager, likewise.
+    pub alertmanager: Option<AlertmanagerClient>,
+}
+
+impl Launch {
+    /// Connects to a context (`None`: the kubeconfig's current one).
+    pub async fn connect(
+        &self,
+        context: Option<String>,
+        namespace: Option<NamespaceScope>,
+        epoch: u64,
+    ) -> Result<Connected, Fault> {
+        let clock = self.clock;
+        let mut options = ConnectOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context,
+            namespace: match &namespace {
+                Some(NamespaceScope::One(name)) => Some(name.to_string()),
+                _ => None,
+            },
+            now: Arc::new(move || clock.now()),
+        };
+        let mut connection = connect(options.clone()).await?;
+        let settings = self.config.context(connection.context_name());
+        let scope = match namespace {
+            Some(scope) => scope,
+            // The kubeconfig's own namespace is a choice only where it names one; otherwise the configuration says, and
+            // on-call people who say nothing see everything.
+            None => match &settings.namespace {
+                Some(name) if name == "*" => NamespaceScope::All,
+                Some(name) => {
+                    options.namespace = Some(name.clone());
+                    connection = connection.with_namespace(name);
+                    NamespaceScope::One(name.as_str().into())
+                }
+                None => connection.own_namespace().map_or(NamespaceScope::All, NamespaceScope::One),
+            },
+        };
+        let guard = self.guard(&settings, Some(&scope));
+        let clients = clients(&connection, &settings);
+        let services = self.services(&connection, &clients);
+        let feeds = self.feeds(&connection, &settings, &scope, &clients);
+        let info = ContextInfo {
+            epoch,
+            name: connection.context_name().to_string(),
+            label: settings.label.clone(),
+            production: settings.production,
+            colour: settings.colour.clone(),
+            demo: self.demo,
+            identity: None,
+            namespace: scope,
+        };
+        Ok(Connected { info, guard, feeds, services, clients })
+    }
+
+    /// The guardrails of a context.
+    pub fn guard(&self, settings: &ContextSettings, scope: Option<&NamespaceScope>) -> GuardContext {
+        let configured =
+            settings.read_only.then(|| format!("the configuration makes context {} read-only", settings.name));
+        GuardContext {
+            context: settings.name.clone(),
+            namespace: match scope {
+                None | Some(NamespaceScope::All) => None,
+                Some(NamespaceScope::One(name)) => Some(name.to_string()),
+            },
+            identity: None,
+            read_only: self.read_only.clone().or(configured),
+            production: settings.production,
+            confirm: match settings.confirm {
+                Confirm::None => ConfirmLevel::None,
+                Confirm::Yes => ConfirmLevel::Yes,
+                Confirm::Name => ConfirmLevel::Name,
+            },
+            verification_timeout: self.config.settings.verification.timeout.as_secs() as u32,
+            user: self.user.clone(),
+            ssh_client: self.ssh_client.clone(),
+        }
+    }
+
+    fn services(&self, connection: &Connection, clients: &Clients) -> Services {
+        Services {
+            cluster: connection.cluster(),
+            mutator: connection.mutator(),
+            signals: Arc::new(MonitoringSignals::new(
+                clients.prometheus.clone(),
+                clients.alertmanager.clone(),
+                self.config.objectives.clone(),
+                self.severity(),
+            )),
+            logs: connection.logs(),
+        }
+    }
+
+    fn feeds(
+        &self,
+        connection: &Connection,
+        settings: &ContextSettings,
+        scope: &NamespaceScope,
+        clients: &Clients,
+    ) -> Vec<Box<dyn Feed>> {
+        let mut feeds = connection.feeds(scope);
+        if let Some(client) = &clients.alertmanager {
+            let every = settings.alertmanager.interval;
+            feeds.push(Box::new(AlertmanagerFeed::new(client.clone(), every, self.severity())));
+        }
+        if let Some(client) = &clients.prometheus {
+            let every = settings.prometheus.interval;
+            feeds.push(Box::new(PrometheusAlertsFeed::new(client.clone(), every, self.severity())));
+            feeds.push(Box::new(SloFeed::new(client.clone(), every, self.config.objectives.clone())));
+        }
+        feeds
+    }
+
+    fn severity(&self) -> SeverityOf {
+        severity_by(self.config.severity.clone())
+    }
+
+    /// The contexts of the kubeconfig, with what the configuration says of them.
+    pub fn contexts(&self) -> Result<Vec<ContextEntry>, Fault> {
+        let entries = crate::integrations::kubernetes::contexts(self.kubeconfig.as_ref())?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| {
+                let settings = self.config.context(&entry.name);
+                ContextEntry {
+                    label: (settings.label != *entry.name).then_some(settings.label),
+                    name: entry.name.to_string(),
+                    production: settings.production,
+                    read_only: settings.read_only || self.read_only.is_some(),
+                }
+            })
+            .collect())
+    }
+}
+
+/// Clients for Prometheus and Alertmanager: at the configured addresses, else through the API server's proxy.
+fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
+    let proxied = |product| -> Arc<dyn Transport> { Arc::new(ServiceProxy::new(connection.clone(), product)) };
+    let prometheus = match &settings.prometheus.url {
+        Some(url) => {
+            Some(http::connect(&HttpSettings::new(Product::Prometheus, url, settings.prometheus.http.clone())))
+        }
+        None => settings.prometheus.discover.then(|| proxied(Product::Prometheus)),
+    };
+    let alertmanager: Vec<_> = match settings.alertmanager.urls.as_slice() {
+        [] => settings.alertmanager.discover.then(|| proxied(Product::Alertmanager)).into_iter().collect(),
+        urls => urls
+            .iter()
+            .map(|url| {
+                http::connect(&HttpSettings::new(Product::Alertmanager, url, settings.alertmanager.http.clone()))
+            })
+            .collect(),
+    };
+    Clients {
+        kubernetes: connection.clone(),
+        prometheus: prometheus.map(PrometheusClient::new),
+        alertmanager: (!alertmanager.is_empty()).then(|| AlertmanagerClient::new(alertmanager)),
+    }
+}

@@ -1,0 +1,141 @@
+//! The subcommands on the lab, as scripts use them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use serde_json::Value;
+use support::{home, json_lines, opsdeck};
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn status_lists_what_is_broken() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo", "status", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names = |list: &str, key: &str| -> Vec<String> {
+        status[list].as_array().unwrap().iter().map(|row| row[key].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert!(names("alerts", "name").contains(&"HighErrorRate".to_owned()), "{status:#}");
+    let slo = status["slos"].as_array().unwrap().iter().find(|slo| slo["service"] == "payment").unwrap();
+    assert_eq!(slo["alarm"], "page", "{slo:#}");
+    assert!(names("rollouts", "name").contains(&"payment".to_owned()), "{status:#}");
+    let pods = status["pods"].as_array().unwrap();
+    assert!(!pods.is_empty());
+    assert!(pods.iter().all(|pod| pod["name"].as_str().unwrap().starts_with("payment-")), "{pods:#?}");
+}
+
+#[test]
+fn calm_is_calm() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo=calm", "status", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(status["pods"].as_array().unwrap().len(), 0, "{status:#}");
+    let text = opsdeck(home.path()).args(["--demo=calm", "status"]).output().unwrap();
+    assert!(stdout(&text).to_lowercase().contains("calm"), "{}", stdout(&text));
+}
+
+#[test]
+fn a_snapshot_shows_all_five_panes_with_data() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo", "snapshot", "--size", "120x40"]).output().unwrap();
+    let text = stdout(&output);
+    assert_eq!(text.lines().count(), 40, "{text}{}", stderr(&output));
+    for expected in ["DEMO", "HighErrorRate", "Error budget", "Rollouts", "CrashLoopBackOff", "eu_vat"] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn snapshots_at_a_fixed_clock_are_the_same_twice() {
+    let home = home();
+    let take = || {
+        let arguments =
+            ["--demo", "--demo-at", "2026-03-14T14:32:07Z", "snapshot", "--size", "160x48", "--format", "svg"];
+        stdout(&opsdeck(home.path()).args(arguments).output().unwrap())
+    };
+    let first = take();
+    assert!(first.starts_with("<svg"));
+    assert_eq!(first, take());
+}
+
+#[test]
+fn rollback_plans_refuses_and_does() {
+    let home = home();
+    let audit = home.path().join("state/opsdeck/demo/audit/audit.jsonl");
+    let base = ["--demo", "--demo-speed", "4", "rollback", "deployment/payment", "-n", "shop"];
+
+    let plan = opsdeck(home.path()).args(base).arg("--dry-run").output().unwrap();
+    assert_eq!(plan.status.code(), Some(0), "{}", stderr(&plan));
+    for expected in ["42", "41", "PRICING_TABLE", "2.3.7"] {
+        assert!(stdout(&plan).contains(expected), "{expected}\n{}", stdout(&plan));
+    }
+    assert!(!audit.exists(), "a dry run records nothing");
+
+    let refused = opsdeck(home.path()).args(base).args(["--yes", "--read-only"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("read-only"), "{}", stderr(&refused));
+
+    let unconfirmed = opsdeck(home.path()).args(base).output().unwrap();
+    assert_eq!(unconfirmed.status.code(), Some(3), "without --yes and without a terminal nothing is done");
+
+    let done =
+        opsdeck(home.path()).args(base).args(["--yes", "--reason", "5xx since 2.4.0", "--json"]).output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+    let records = json_lines(&audit);
+    let last: Vec<&str> = records.iter().rev().take(2).map(|record| record["kind"].as_str().unwrap()).collect();
+    assert_eq!(last, ["outcome", "intent"]);
+    assert_eq!(records.last().unwrap()["end"], "done");
+    assert_eq!(records[records.len() - 2]["reason"], "5xx since 2.4.0");
+
+    let verified = opsdeck(home.path()).args(["--demo", "audit", "verify"]).output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
+    let text = std::fs::read_to_string(&audit).unwrap().replace("5xx since 2.4.0", "no reason");
+    std::fs::write(&audit, text).unwrap();
+    let broken = opsdeck(home.path()).args(["--demo", "audit", "verify"]).output().unwrap();
+    assert_eq!(broken.status.code(), Some(5), "{}", stdout(&broken));
+}
+
+#[test]
+fn doctor_finds_the_lab_well() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo", "doctor"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    for expected in ["Kubernetes", "Prometheus", "Alertmanager"] {
+        assert!(stdout(&output).contains(expected), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn mistakes_are_explained_before_the_screen_opens() {
+    let home = home();
+    let config = home.path().join("config/opsdeck");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("config.toml"), "[ui]\nthem = \"dark\"\n").unwrap();
+    let output = opsdeck(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    for expected in ["config.toml", "2", "them", "theme"] {
+        assert!(stderr(&output).contains(expected), "{expected}\n{}", stderr(&output));
+    }
+    std::fs::remove_file(config.join("config.toml")).unwrap();
+
+    let piped = opsdeck(home.path()).arg("--demo").output().unwrap();
+    assert_eq!(piped.status.code(), Some(2));
+    assert!(stderr(&piped).contains("opsdeck status") && stderr(&piped).contains("snapshot"), "{}", stderr(&piped));
+
+    let unknown = opsdeck(home.path()).args(["--demo", "--context", "lba", "status"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("lab"), "lists the contexts that there are: {}", stderr(&unknown));
+
+    let none = opsdeck(home.path()).arg("status").output().unwrap();
+    assert_eq!(none.status.code(), Some(2), "{}", stdout(&none));
+    assert!(format!("{}{}", stdout(&none), stderr(&none)).contains("--demo"), "{}", stdout(&none));
+}

@@ -1,0 +1,102 @@
+//! The night that opsdeck is built for, by keys only, in a real pseudo-terminal on the lab: see, focus, roll back,
+//! verified, recorded.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::{Console, home, json_lines};
+
+#[test]
+fn from_the_page_to_a_verified_rollback() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo", "--demo-speed", "4"], (120, 40));
+    console.wait_for("HighErrorRate");
+    console.wait_for("CrashLoopBackOff");
+    console.send("\r");
+    console.wait_for("deploy/payment");
+    console.send("R");
+    console.wait_for("PRICING_TABLE");
+    console.wait_for("type the name");
+    console.send("payment");
+    console.wait_for("payment");
+    console.send("\r");
+    console.wait_for("Done in");
+    let contents = console.screen.screen().contents();
+    assert!(contents.contains("HighErrorRate, PodCrashLooping cleared"), "{contents}");
+    console.send("\u{1b}");
+    console.wait_until("a healthy rollout", |screen| !screen.contains("CrashLoopBackOff"));
+    console.send("\u{3}");
+    assert_eq!(console.end(), 0);
+
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    let kinds: Vec<&str> = records.iter().map(|record| record["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["intent", "outcome"]);
+    assert_eq!(records[1]["end"], "done", "{}", records[1]);
+    assert_eq!(records[0]["id"], records[1]["id"]);
+}
+
+#[test]
+fn read_only_offers_no_way_to_change_anything() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo", "--read-only"], (120, 40));
+    console.wait_for("HighErrorRate");
+    console.send("\r");
+    console.wait_for("deploy/payment");
+    console.send("R");
+    console.wait_for("read-only");
+    assert!(!home.path().join("state/opsdeck/demo/audit/audit.jsonl").exists());
+    console.send("\u{3}");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn a_terminal_that_is_too_small_is_told_the_size_it_needs() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo"], (40, 10));
+    console.wait_for("too small: needs");
+    console.send("\u{3}");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn sigterm_gives_the_terminal_back() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo"], (120, 40));
+    console.wait_for("HighErrorRate");
+    let pid = i32::try_from(console.pid()).unwrap();
+    std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap();
+    let (rest, code) = console.rest();
+    let rest = String::from_utf8_lossy(&rest).into_owned();
+    assert!(rest.contains("\u{1b}[?1049l"), "leaves the alternate screen: {rest:?}");
+    assert_eq!(code, 143, "128 + SIGTERM");
+}
+
+#[test]
+fn a_signal_while_a_rollback_is_verified_leaves_no_open_intent() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo"], (120, 40));
+    console.wait_for("HighErrorRate");
+    console.send("\r");
+    console.wait_for("deploy/payment");
+    console.send("R");
+    console.wait_for("type the name");
+    console.send("payment\r");
+    console.wait_for("still firing");
+    std::process::Command::new("kill").args(["-HUP", &console.pid().to_string()]).status().unwrap();
+    let (_, code) = console.rest();
+    assert_eq!(code, 129, "128 + SIGHUP");
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    let kinds: Vec<&str> = records.iter().map(|record| record["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["intent", "outcome"]);
+    assert_eq!(records[1]["end"], "unverified", "nobody waited for the proof: {}", records[1]);
+}
+
+#[test]
+fn without_a_kubeconfig_the_console_opens_and_says_so() {
+    let home = home();
+    let mut console = Console::start(home.path(), &[], (120, 40));
+    console.wait_for("no kubeconfig");
+    console.wait_for("--demo");
+    console.send("\u{3}");
+    assert_eq!(console.end(), 0);
+}

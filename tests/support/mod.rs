@@ -1,0 +1,139 @@
+//! What integration tests share: the binary with files of its own, and the console in a real pseudo-terminal.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use tempfile::TempDir;
+
+/// How long something may take before a test gives up; generous, because machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A home of its own: no configuration, no kubeconfig, no records.
+pub fn home() -> TempDir {
+    tempfile::Builder::new().prefix("opsdeck-test").tempdir().unwrap()
+}
+
+/// The binary with that home.
+pub fn opsdeck(home: &Path) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("opsdeck").unwrap();
+    command.env_clear().timeout(PATIENCE);
+    for (name, value) in environment(home) {
+        command.env(name, value);
+    }
+    command
+}
+
+fn environment(home: &Path) -> Vec<(&'static str, String)> {
+    let path = |folder: &str| home.join(folder).display().to_string();
+    vec![
+        ("HOME", home.display().to_string()),
+        ("XDG_CONFIG_HOME", path("config")),
+        ("XDG_STATE_HOME", path("state")),
+        ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ("TERM", "xterm-256color".to_owned()),
+    ]
+}
+
+/// The console in a pseudo-terminal, with what its screen shows.
+pub struct Console {
+    child: Box<dyn Child + Send + Sync>,
+    output: Receiver<Vec<u8>>,
+    input: Box<dyn Write + Send>,
+    pub screen: vt100::Parser,
+    _pty: Box<dyn MasterPty + Send>,
+}
+
+impl Console {
+    pub fn start(home: &Path, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin("opsdeck"));
+        command.args(arguments);
+        command.env_clear();
+        for (name, value) in environment(home) {
+            command.env(name, value);
+        }
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = pty.master.take_writer().unwrap();
+        Self { child, output, input, screen: vt100::Parser::new(nonzero(rows), nonzero(columns), 0), _pty: pty.master }
+    }
+
+    /// Types.
+    pub fn send(&mut self, keys: &str) {
+        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    /// Reads until the screen holds what is asked for.
+    pub fn wait_for(&mut self, what: &str) {
+        self.wait_until(what, |screen| screen.contains(what));
+    }
+
+    /// Reads until `done` says so of the screen's text; panics with the screen when it takes too long.
+    pub fn wait_until(&mut self, what: &str, done: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !done(&self.screen.screen().contents()) {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(RecvTimeoutError::Timeout) => panic!("no {what:?} on screen:\n{}", self.screen.screen().contents()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the console ended before {what:?}:\n{}", self.screen.screen().contents())
+                }
+            }
+        }
+    }
+
+    /// Waits until the process has ended; its exit code.
+    pub fn end(mut self) -> u32 {
+        // Drain, so that the child never blocks on a full terminal.
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            self.screen.process(&bytes);
+        }
+        self.child.wait().unwrap().exit_code()
+    }
+
+    /// Reads all remaining output and returns it with the exit code.
+    pub fn rest(mut self) -> (Vec<u8>, u32) {
+        let mut all = Vec::new();
+        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
+            all.extend(bytes);
+        }
+        (all, self.child.wait().unwrap().exit_code())
+    }
+
+    /// The child's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+/// Lines of a JSON-lines file.
+pub fn json_lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn nonzero(size: u16) -> std::num::NonZeroU16 {
+    std::num::NonZeroU16::new(size).expect("a terminal has a size")
+}
