@@ -139,3 +139,15 @@ fn mistakes_are_explained_before_the_screen_opens() {
     assert_eq!(none.status.code(), Some(2), "{}", stdout(&none));
     assert!(format!("{}{}", stdout(&none), stderr(&none)).contains("--demo"), "{}", stdout(&none));
 }
+
+#[test]
+fn the_debug_log_tells_what_failed_and_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    let log = home.path().join("debug.log");
+    let output = opsdeck(home.path()).args(["--demo", "status", "--log"]).arg(&log).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("connecting") && text.contains("opening"), "{text}");
+    assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -47,6 +47,20 @@ pub enum Work {
     Observe(WorkloadRef),
 }
 
+impl Work {
+    /// One word, for logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Gather(_) => "gather",
+            Self::CheckPermission(_) => "check-permission",
+            Self::DryRun(_) => "dry-run",
+            Self::Record(_) => "record",
+            Self::Execute(_) => "execute",
+            Self::Observe(_) => "observe",
+        }
+    }
+}
+
 /// The runtime's answer to one [`Work`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {

@@ -66,6 +66,7 @@ impl Executor {
     /// Begins to connect; [`Executor::connected`] tells when that is done.
     pub fn connect(&mut self, context: Option<String>, namespace: Option<NamespaceScope>) {
         self.epoch += 1;
+        tracing::info!(?context, ?namespace, epoch = self.epoch, "connecting");
         self.context.clone_from(&context);
         let (launch, epoch) = (self.launch.clone(), self.epoch);
         let (messages, done) = (self.messages.clone(), self.connected.0.clone());
@@ -159,6 +160,7 @@ impl Executor {
     /// Works for the door. Every piece of work is answered exactly once.
     fn work(&mut self, effect: DoorEffect) {
         let ticket = effect.ticket;
+        tracing::info!(?ticket, work = effect.work.name(), "work for an action");
         let messages = self.messages.clone();
         let services = self.services.clone();
         let journal = self.launch.journal.clone();

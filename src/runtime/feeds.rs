@@ -63,6 +63,7 @@ async fn drive(feed: Box<dyn Feed>, epoch: u64, messages: mpsc::Sender<Message>)
         if !send(FeedItem::Connecting { patience: feed.patience() }).await {
             return;
         }
+        tracing::debug!(%source, epoch, "opening");
         let mut stream = feed.open();
         loop {
             let item = match tokio::time::timeout(silence, stream.next()).await {
@@ -78,6 +79,7 @@ async fn drive(feed: Box<dyn Feed>, epoch: u64, messages: mpsc::Sender<Message>)
                     }
                 }
                 Err(fault) => {
+                    tracing::warn!(%source, kind = ?fault.kind, %fault, "a source failed");
                     let wait = waits.next().unwrap_or(Duration::from_secs(30));
                     let reopen = fault.kind == FaultKind::Timeout;
                     if !send(FeedItem::Fault(fault, wait.as_secs().max(1))).await {
