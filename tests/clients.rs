@@ -124,6 +124,8 @@ fn kubectl_works_as_against_a_cluster() {
     assert!(lab.ok("auth can-i patch deployments -n shop").contains("yes"));
 
     lab.ok("rollout undo deployment/payment -n shop");
+    // As on a real cluster the deadline that the bad rollout exceeded stands until the first pod of the good one moves.
+    lab.ok("wait --for=condition=Progressing deployment/payment -n shop --timeout=60s");
     let status = lab.ok("rollout status deployment/payment -n shop --timeout=60s");
     assert!(status.contains("successfully rolled out"), "{status}");
     let pods = lab.ok("get pods -n shop");

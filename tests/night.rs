@@ -24,6 +24,8 @@ fn from_the_page_to_a_verified_rollback() {
     let contents = console.screen.screen().contents();
     assert!(contents.contains("HighErrorRate, PodCrashLooping cleared"), "{contents}");
     console.send("\u{1b}");
+    // An escape and a key right after it are alt and that key: wait until it was taken.
+    console.wait_until("the closed box", |screen| !screen.contains("Done in"));
     console.wait_until("a healthy rollout", |screen| !screen.contains("CrashLoopBackOff"));
     console.send("\u{3}");
     assert_eq!(console.end(), 0);

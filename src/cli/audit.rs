@@ -26,7 +26,7 @@ pub enum AuditCommand {
 
 /// Runs it.
 pub fn run(global: &Global, command: &AuditCommand) -> Result<ExitCode, Failure> {
-    let config = start::load_config(global, None)?.config;
+    let config = start::load_config(global)?.config;
     let path = start::audit_path(&config, &start::dirs(global));
     let shown = path.display();
     if !path.exists() {

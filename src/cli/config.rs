@@ -29,13 +29,13 @@ pub fn run(global: &Global, command: &ConfigCommand) -> Result<ExitCode, Failure
     match command {
         ConfigCommand::Init => init(global)?,
         ConfigCommand::Check => {
-            let loaded = config::check(&start::load_options(global, None), &crate::app::command_ids())?;
+            let loaded = config::check(&start::load_options(global), &crate::app::command_ids())?;
             for file in &loaded.files {
                 line(&format!("{}: read", file.display()));
             }
             line("configuration, keymap and theme are valid");
         }
-        ConfigCommand::Show => print(&start::load_config(global, None)?.show()),
+        ConfigCommand::Show => print(&start::load_config(global)?.show()),
         ConfigCommand::Schema => super::output::json(config::schema::schema())?,
         ConfigCommand::Reference => print(&config::reference()),
     }

@@ -180,7 +180,7 @@ async fn prometheus(launch: &Launch, connected: &Connected) -> Vec<Check> {
         Ok(there) => skew(SOURCE, launch.clock.now(), there),
         Err(fault) => Check::fault(SOURCE, "clock", fault),
     });
-    if launch.config.objectives.is_empty() {
+    if connected.objectives.is_empty() {
         checks.push(Check::warning(
             SOURCE,
             "objectives",
@@ -188,7 +188,7 @@ async fn prometheus(launch: &Launch, connected: &Connected) -> Vec<Check> {
             "declare [[slo]] in the configuration to see burn",
         ));
     }
-    for objective in &launch.config.objectives {
+    for objective in &connected.objectives {
         let query = objective.total.replace("$window", "1h").replace("{{.window}}", "1h");
         checks.push(match bounded(client.query(&query, None)).await {
             Ok(_) => Check::ok(SOURCE, format!("slo {}", objective.name), "its queries are answered"),

@@ -26,7 +26,7 @@ pub struct KeysArgs {
 
 /// Lists the key bindings in force.
 pub fn keys(global: &Global, args: &KeysArgs) -> Result<ExitCode, Failure> {
-    let config = start::load_config(global, None)?.config;
+    let config = start::load_config(global)?.config;
     let keymap = start::load_keymap(&config, &start::dirs(global))?;
     if args.markdown {
         line("| key | where | what |\n|---|---|---|");

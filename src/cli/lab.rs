@@ -61,7 +61,7 @@ async fn serve_until_signal(global: &Global, args: &ServeArgs) -> Result<ExitCod
         prometheus: args.prometheus_port,
         alertmanager: args.alertmanager_port,
     };
-    let (lab, _) = serve(options, ports).await?;
+    let lab = serve(options, ports).await?;
     lab.write_dir(&args.dir).map_err(|error| Failure::failed(error.to_string()))?;
     let dir = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let dir = dir.display();

@@ -15,7 +15,7 @@ use crate::ports::feed::Fault;
 use crate::runtime::clock::Clock;
 use crate::runtime::demo::{Demo, DemoOptions};
 use crate::runtime::journal::FileJournal;
-use crate::runtime::wiring::Launch;
+use crate::runtime::wiring::{Launch, Place};
 use crate::state::context::ContextInfo;
 
 /// Everything that does not need the network.
@@ -30,8 +30,6 @@ pub struct Start {
     pub keymap: Keymap,
     /// Colours.
     pub theme: Theme,
-    /// The lab; it runs as long as this lives.
-    _demo: Option<Demo>,
 }
 
 impl From<ConfigError> for Failure {
@@ -49,8 +47,8 @@ pub fn dirs(global: &Global) -> Dirs {
     dirs
 }
 
-/// What to load. On the lab its own file stands in for the user's, so that no real source is asked.
-pub fn load_options(global: &Global, demo: Option<&Demo>) -> LoadOptions {
+/// What to load.
+pub fn load_options(global: &Global) -> LoadOptions {
     let argument = |key: &str, value: String, argument: &str| Override {
         key: key.to_owned(),
         value,
@@ -60,22 +58,17 @@ pub fn load_options(global: &Global, demo: Option<&Demo>) -> LoadOptions {
     overrides.extend(global.theme.clone().map(|name| argument("ui.theme", name, "--theme")));
     overrides.extend(global.colour.clone().map(|depth| argument("ui.colour", depth, "--colour")));
     overrides.extend(global.ascii.then(|| argument("ui.ascii", "true".to_owned(), "--ascii")));
-    LoadOptions {
-        explicit_file: global.config.clone().or_else(|| demo.map(Demo::config)),
-        dirs: dirs(global),
-        env: std::env::vars().collect(),
-        overrides,
-    }
+    LoadOptions { explicit_file: global.config.clone(), dirs: dirs(global), env: std::env::vars().collect(), overrides }
 }
 
 /// Loads the configuration.
-pub fn load_config(global: &Global, demo: Option<&Demo>) -> Result<Loaded, Failure> {
-    Ok(crate::config::load(&load_options(global, demo))?)
+pub fn load_config(global: &Global) -> Result<Loaded, Failure> {
+    Ok(crate::config::load(&load_options(global))?)
 }
 
 /// Finds mistakes in configuration, keymap and theme, before anything else is looked at.
 pub fn check(global: &Global) -> Result<(), Failure> {
-    crate::config::check(&load_options(global, None), &command_ids())?;
+    crate::config::check(&load_options(global), &command_ids())?;
     Ok(())
 }
 
@@ -91,50 +84,46 @@ pub fn audit_path(config: &Config, dirs: &Dirs) -> std::path::PathBuf {
 
 /// Prepares a start.
 pub async fn start(global: &Global) -> Result<Start, Failure> {
-    let demo = match global.demo {
-        None => None,
-        Some(scenario) => {
-            let speed = global.demo_speed.unwrap_or(1.0);
-            Some(Demo::start(DemoOptions { scenario, frozen_at: global.demo_at, speed }).await?)
-        }
-    };
-    let config = load_config(global, demo.as_ref())?.config;
+    let config = load_config(global)?.config;
     let dirs = dirs(global);
     let keymap = load_keymap(&config, &dirs)?;
     let depth = ColourDepth::detect(config.settings.ui.colour, &std::env::vars().collect());
     let theme = Theme::load(&config.settings.ui.theme, &dirs, depth)?;
-    let clock = demo.as_ref().map_or(Clock::System, Demo::clock);
+    let (place, clock) = match global.demo {
+        None => (Place::Kubeconfig(global.kubeconfig.clone()), Clock::System),
+        Some(scenario) => {
+            let speed = global.demo_speed.unwrap_or(1.0);
+            let options = DemoOptions { scenario, frozen_at: global.demo_at, speed };
+            let demo = Demo::new(options, load_options(global));
+            let clock = demo.clock();
+            (Place::Lab(Box::new(demo)), clock)
+        }
+    };
     let journal = FileJournal::new(audit_path(&config, &dirs));
     let namespace = if global.all_namespaces {
         Some(NamespaceScope::All)
     } else {
         global.namespace.as_deref().map(|name| NamespaceScope::One(name.into()))
     };
-    let kubeconfig = match &demo {
-        Some(demo) => Some(demo.kubeconfig()),
-        None => global.kubeconfig.clone(),
-    };
     let launch = Launch {
         config,
-        kubeconfig,
+        place,
         read_only: global.read_only.then(|| "--read-only".to_owned()),
-        demo: demo.is_some(),
         clock,
         journal: Arc::new(journal),
         user: whoami::username().unwrap_or_else(|_| "unknown".to_owned()),
         ssh_client: std::env::var("SSH_CLIENT").ok().and_then(|value| value.split(' ').next().map(str::to_owned)),
     };
-    let start =
-        Start { launch: Arc::new(launch), context: global.context.clone(), namespace, keymap, theme, _demo: demo };
-    start.check_context()?;
+    let start = Start { launch: Arc::new(launch), context: global.context.clone(), namespace, keymap, theme };
+    start.check_context().await?;
     Ok(start)
 }
 
 impl Start {
     /// An unknown `--context` is told before anything opens, with those that there are.
-    fn check_context(&self) -> Result<(), Failure> {
+    async fn check_context(&self) -> Result<(), Failure> {
         let Some(wanted) = &self.context else { return Ok(()) };
-        let entries = self.launch.contexts()?;
+        let entries = self.launch.contexts().await?;
         if entries.iter().any(|entry| entry.name == *wanted) {
             return Ok(());
         }
@@ -156,7 +145,7 @@ impl Start {
             label: settings.label,
             production: settings.production,
             colour: settings.colour.clone(),
-            demo: self.launch.demo,
+            demo: self.launch.is_demo(),
             identity: None,
             namespace: self.namespace.clone().unwrap_or(NamespaceScope::All),
             name,

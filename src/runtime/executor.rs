@@ -148,12 +148,12 @@ impl Executor {
 
     fn list_contexts(&mut self) {
         let (launch, messages) = (self.launch.clone(), self.messages.clone());
-        self.connecting.get_or_insert_default().spawn_blocking(move || {
-            let message = match launch.contexts() {
+        self.connecting.get_or_insert_default().spawn(async move {
+            let message = match launch.contexts().await {
                 Ok(contexts) => Message::Contexts(contexts),
                 Err(fault) => Message::Notice(fault.to_string()),
             };
-            let _ = messages.blocking_send(message);
+            let _ = messages.send(message).await;
         });
     }
 

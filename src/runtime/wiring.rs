@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::demo::Demo;
 use super::proxy::ServiceProxy;
 use crate::actions::approval::Mutator;
 use crate::actions::guardrail::{ConfirmLevel, GuardContext};
 use crate::config::{Config, Confirm, ContextSettings};
 use crate::domain::cluster::NamespaceScope;
+use crate::domain::slo::Objective;
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
 use crate::integrations::alerts::{SeverityOf, severity_by};
 use crate::integrations::http::{self, HttpSettings, Product, Transport};
@@ -24,14 +26,12 @@ use crate::state::context::{ContextEntry, ContextInfo};
 
 /// What a start of opsdeck was given, the same for every context that it then looks at.
 pub struct Launch {
-    /// The configuration, all layers merged.
+    /// The configuration, all layers merged: how the console looks and behaves.
     pub config: Config,
-    /// `--kubeconfig`, or the lab's.
-    pub kubeconfig: Option<PathBuf>,
+    /// Where the clusters are.
+    pub place: Place,
     /// Why nothing may be changed, when the arguments say so (`--read-only`).
     pub read_only: Option<String>,
-    /// Is it the embedded lab?
-    pub demo: bool,
     /// The clock.
     pub clock: Clock,
     /// The audit log.
@@ -42,9 +42,18 @@ pub struct Launch {
     pub ssh_client: Option<String>,
 }
 
+/// Where the clusters are, and which configuration describes their sources.
+#[derive(Debug)]
+pub enum Place {
+    /// In a kubeconfig (`--kubeconfig`, else the usual places); the launch's configuration describes them.
+    Kubeconfig(Option<PathBuf>),
+    /// In the embedded lab, which brings both.
+    Lab(Box<Demo>),
+}
+
 impl std::fmt::Debug for Launch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Launch").field("kubeconfig", &self.kubeconfig).field("demo", &self.demo).finish_non_exhaustive()
+        f.debug_struct("Launch").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -79,6 +88,8 @@ pub struct Connected {
     pub services: Services,
     /// The clients themselves, for `doctor`.
     pub clients: Clients,
+    /// The objectives that are declared for it.
+    pub objectives: Vec<Arc<Objective>>,
 }
 
 /// The clients of a context.
@@ -92,6 +103,19 @@ pub struct Clients {
 }
 
 impl Launch {
+    /// Is it the embedded lab?
+    pub const fn is_demo(&self) -> bool {
+        matches!(self.place, Place::Lab(_))
+    }
+
+    /// The kubeconfig, and the configuration that describes its contexts.
+    async fn ground(&self) -> Result<(Option<PathBuf>, &Config), Fault> {
+        match &self.place {
+            Place::Kubeconfig(path) => Ok((path.clone(), &self.config)),
+            Place::Lab(demo) => demo.ground().await.map(|(path, config)| (Some(path), config)),
+        }
+    }
+
     /// Connects to a context (`None`: the kubeconfig's current one).
     pub async fn connect(
         &self,
@@ -99,9 +123,10 @@ impl Launch {
         namespace: Option<NamespaceScope>,
         epoch: u64,
     ) -> Result<Connected, Fault> {
+        let (kubeconfig, config) = self.ground().await?;
         let clock = self.clock;
         let mut options = ConnectOptions {
-            kubeconfig: self.kubeconfig.clone(),
+            kubeconfig,
             context,
             namespace: match &namespace {
                 Some(NamespaceScope::One(name)) => Some(name.to_string()),
@@ -110,7 +135,7 @@ impl Launch {
             now: Arc::new(move || clock.now()),
         };
         let mut connection = connect(options.clone()).await?;
-        let settings = self.config.context(connection.context_name());
+        let settings = config.context(connection.context_name());
         let scope = match namespace {
             Some(scope) => scope,
             // The kubeconfig's own namespace is a choice only where it names one; otherwise the configuration says, and
@@ -127,19 +152,19 @@ impl Launch {
         };
         let guard = self.guard(&settings, Some(&scope));
         let clients = clients(&connection, &settings);
-        let services = self.services(&connection, &clients);
-        let feeds = self.feeds(&connection, &settings, &scope, &clients);
+        let services = services(config, &connection, &clients);
+        let feeds = feeds(config, &connection, &settings, &scope, &clients);
         let info = ContextInfo {
             epoch,
             name: connection.context_name().to_string(),
             label: settings.label.clone(),
             production: settings.production,
             colour: settings.colour.clone(),
-            demo: self.demo,
+            demo: self.is_demo(),
             identity: None,
             namespace: scope,
         };
-        Ok(Connected { info, guard, feeds, services, clients })
+        Ok(Connected { info, guard, feeds, services, clients, objectives: config.objectives.clone() })
     }
 
     /// The guardrails of a context.
@@ -166,51 +191,14 @@ impl Launch {
         }
     }
 
-    fn services(&self, connection: &Connection, clients: &Clients) -> Services {
-        Services {
-            cluster: connection.cluster(),
-            mutator: connection.mutator(),
-            signals: Arc::new(MonitoringSignals::new(
-                clients.prometheus.clone(),
-                clients.alertmanager.clone(),
-                self.config.objectives.clone(),
-                self.severity(),
-            )),
-            logs: connection.logs(),
-        }
-    }
-
-    fn feeds(
-        &self,
-        connection: &Connection,
-        settings: &ContextSettings,
-        scope: &NamespaceScope,
-        clients: &Clients,
-    ) -> Vec<Box<dyn Feed>> {
-        let mut feeds = connection.feeds(scope);
-        if let Some(client) = &clients.alertmanager {
-            let every = settings.alertmanager.interval;
-            feeds.push(Box::new(AlertmanagerFeed::new(client.clone(), every, self.severity())));
-        }
-        if let Some(client) = &clients.prometheus {
-            let every = settings.prometheus.interval;
-            feeds.push(Box::new(PrometheusAlertsFeed::new(client.clone(), every, self.severity())));
-            feeds.push(Box::new(SloFeed::new(client.clone(), every, self.config.objectives.clone())));
-        }
-        feeds
-    }
-
-    fn severity(&self) -> SeverityOf {
-        severity_by(self.config.severity.clone())
-    }
-
     /// The contexts of the kubeconfig, with what the configuration says of them.
-    pub fn contexts(&self) -> Result<Vec<ContextEntry>, Fault> {
-        let entries = crate::integrations::kubernetes::contexts(self.kubeconfig.as_ref())?;
+    pub async fn contexts(&self) -> Result<Vec<ContextEntry>, Fault> {
+        let (kubeconfig, config) = self.ground().await?;
+        let entries = crate::integrations::kubernetes::contexts(kubeconfig.as_ref())?;
         Ok(entries
             .into_iter()
             .map(|entry| {
-                let settings = self.config.context(&entry.name);
+                let settings = config.context(&entry.name);
                 ContextEntry {
                     label: (settings.label != *entry.name).then_some(settings.label),
                     name: entry.name.to_string(),
@@ -220,6 +208,44 @@ impl Launch {
             })
             .collect())
     }
+}
+
+fn services(config: &Config, connection: &Connection, clients: &Clients) -> Services {
+    Services {
+        cluster: connection.cluster(),
+        mutator: connection.mutator(),
+        signals: Arc::new(MonitoringSignals::new(
+            clients.prometheus.clone(),
+            clients.alertmanager.clone(),
+            config.objectives.clone(),
+            severity(config),
+        )),
+        logs: connection.logs(),
+    }
+}
+
+fn feeds(
+    config: &Config,
+    connection: &Connection,
+    settings: &ContextSettings,
+    scope: &NamespaceScope,
+    clients: &Clients,
+) -> Vec<Box<dyn Feed>> {
+    let mut feeds = connection.feeds(scope);
+    if let Some(client) = &clients.alertmanager {
+        let every = settings.alertmanager.interval;
+        feeds.push(Box::new(AlertmanagerFeed::new(client.clone(), every, severity(config))));
+    }
+    if let Some(client) = &clients.prometheus {
+        let every = settings.prometheus.interval;
+        feeds.push(Box::new(PrometheusAlertsFeed::new(client.clone(), every, severity(config))));
+        feeds.push(Box::new(SloFeed::new(client.clone(), every, config.objectives.clone())));
+    }
+    feeds
+}
+
+fn severity(config: &Config) -> SeverityOf {
+    severity_by(config.severity.clone())
 }
 
 /// Clients for Prometheus and Alertmanager: at the configured addresses, else through the API server's proxy.

@@ -99,19 +99,24 @@ impl Console {
     }
 
     /// Waits until the process has ended; its exit code.
-    pub fn end(mut self) -> u32 {
-        // Drain, so that the child never blocks on a full terminal.
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
-            self.screen.process(&bytes);
-        }
-        self.child.wait().unwrap().exit_code()
+    pub fn end(self) -> u32 {
+        self.rest().1
     }
 
     /// Reads all remaining output and returns it with the exit code.
     pub fn rest(mut self) -> (Vec<u8>, u32) {
+        let deadline = Instant::now() + PATIENCE;
         let mut all = Vec::new();
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
-            all.extend(bytes);
+        // Drain, so that the child never blocks on a full terminal.
+        loop {
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => {
+                    self.screen.process(&bytes);
+                    all.extend(bytes);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.screen.screen().contents()),
+            }
         }
         (all, self.child.wait().unwrap().exit_code())
     }
