@@ -151,3 +151,12 @@ fn the_debug_log_tells_what_failed_and_is_for_its_owner_only() {
     assert!(text.contains("connecting") && text.contains("opening"), "{text}");
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn asking_again_stays_in_the_namespace() {
+    let home = home();
+    let arguments = ["--demo=calm", "-n", "platform", "snapshot", "--size", "120x40", "--keys", "ctrl-r"];
+    let output = opsdeck(home.path()).args(arguments).output().unwrap();
+    let text = stdout(&output);
+    assert!(text.lines().next().unwrap().contains("▏platform"), "{text}{}", stderr(&output));
+}

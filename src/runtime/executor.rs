@@ -41,6 +41,7 @@ pub struct Executor {
     services: Option<Services>,
     following: Option<(LogTarget, AbortHandle)>,
     context: Option<String>,
+    namespace: Option<NamespaceScope>,
     connecting: Option<JoinSet<()>>,
     connected: (mpsc::Sender<Connected>, mpsc::Receiver<Connected>),
     writes: JoinSet<()>,
@@ -57,6 +58,7 @@ impl Executor {
             services: None,
             following: None,
             context: None,
+            namespace: None,
             connecting: None,
             connected: mpsc::channel(1),
             writes: JoinSet::new(),
@@ -68,6 +70,7 @@ impl Executor {
         self.epoch += 1;
         tracing::info!(?context, ?namespace, epoch = self.epoch, "connecting");
         self.context.clone_from(&context);
+        self.namespace.clone_from(&namespace);
         let (launch, epoch) = (self.launch.clone(), self.epoch);
         let (messages, done) = (self.messages.clone(), self.connected.0.clone());
         let mut task = JoinSet::new();
@@ -104,6 +107,7 @@ impl Executor {
         }
         self.feeds = Some(feeds);
         self.context = Some(connected.info.name.clone());
+        self.namespace = Some(connected.info.namespace.clone());
         self.ask_identity(&connected.services);
         self.services = Some(connected.services);
         Some(Message::Switched(connected.info, connected.guard))
@@ -126,7 +130,7 @@ impl Executor {
             Effect::Copy(text) => return Some(ForTheLoop::Copy(text)),
             Effect::SwitchContext(name) => self.connect(Some(name), None),
             Effect::SwitchNamespace(scope) => self.connect(self.context.clone(), Some(scope)),
-            Effect::Refresh => self.connect(self.context.clone(), None),
+            Effect::Refresh => self.connect(self.context.clone(), self.namespace.clone()),
             Effect::FollowLogs(target) => self.follow(target),
             Effect::ListContexts => self.list_contexts(),
             Effect::Door(effect) => self.work(effect),
