@@ -1,0 +1,141 @@
+//! The real counterparts, on loopback, without containers: etcd, the Kubernetes control plane with kwok as its nodes,
+//! metrics-server, Argo Rollouts, Prometheus and a pair of Alertmanagers.
+//!
+//! [`Stack::start`] brings up what [`Parts`] asks for; dropping the [`Stack`] takes everything down again.
+//!
+//! Adding a counterpart: a file here with a function that starts its [`Process`] and waits until it answers, a field of
+//! [`Parts`], and its line in [`Stack::start`]. If it comes as a Go module: a `tool` in `../go.mod` and a line in
+//! `../build`; if as a Debian package: a line in `.ci/run`.
+
+mod argo;
+pub mod certificates;
+mod control_plane;
+pub mod exporter;
+mod kubeconfig;
+mod metrics_server;
+mod monitoring;
+mod nodes;
+pub mod process;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use self::certificates::Certificates;
+pub use self::control_plane::ControlPlane;
+pub use self::monitoring::Monitoring;
+use self::process::{Ports, Process, StartError, find};
+
+/// What to bring up beside the control plane and its nodes.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    /// metrics-server, for the `metrics.k8s.io` API.
+    pub metrics: bool,
+    /// The Argo Rollouts controller and its CRDs.
+    pub argo: bool,
+    /// Prometheus and two Alertmanagers.
+    pub monitoring: bool,
+}
+
+impl Parts {
+    /// Everything there is.
+    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true };
+    /// A control plane with nodes, no more.
+    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false };
+}
+
+/// A running stack.
+pub struct Stack {
+    /// etcd, API server, controllers, scheduler, nodes.
+    pub control_plane: ControlPlane,
+    /// Prometheus, Alertmanagers and what they watch.
+    pub monitoring: Option<Monitoring>,
+    _extras: Vec<Process>,
+    /// After the processes, so that it outlives them.
+    directory: TempDir,
+}
+
+/// Where things are while a stack comes up.
+pub(self) struct Site<'a> {
+    /// The binaries that `build` made.
+    parts: &'a Path,
+    /// Files of this stack.
+    directory: &'a Path,
+    /// Ports that are still to be had.
+    ports: &'a mut Ports,
+}
+
+impl Stack {
+    /// Brings it up. `parts` is the folder that `tests/cluster/build` printed.
+    pub fn start(binaries: &Path, parts: Parts, mut ports: Ports) -> Result<Self, StartError> {
+        let directory = tempfile::Builder::new()
+            .prefix("opsdeck-cluster")
+            .tempdir()
+            .map_err(|error| StartError(format!("no directory for the stack: {error}")))?;
+        require("kubectl", "kubernetes-client")?;
+        let mut site = Site { parts: binaries, directory: directory.path(), ports: &mut ports };
+        let certificates = Certificates::make(site.directory)?;
+        let control_plane = ControlPlane::start(&mut site, certificates)?;
+        let mut extras = Vec::new();
+        if parts.metrics {
+            extras.push(metrics_server::start(&mut site, &control_plane)?);
+        }
+        if parts.argo {
+            extras.push(argo::start(&mut site, &control_plane)?);
+        }
+        let monitoring = if parts.monitoring { Some(Monitoring::start(&mut site)?) } else { None };
+        Ok(Self { control_plane, monitoring, _extras: extras, directory })
+    }
+
+    /// Files of this stack: kubeconfigs, logs.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The kubeconfig of `admin`, `editor` or `viewer`.
+    pub fn kubeconfig(&self, user: &str) -> PathBuf {
+        kubeconfig::path(self.directory(), user)
+    }
+
+    /// A configuration file for the console that names this stack's Prometheus and Alertmanagers.
+    pub fn configuration(&self) -> PathBuf {
+        let path = self.directory().join("opsdeck.toml");
+        let text = self.monitoring.as_ref().map(Monitoring::configuration).unwrap_or_default();
+        if let Err(error) = std::fs::write(&path, text) {
+            eprintln!("{}: {error}", path.display());
+        }
+        path
+    }
+}
+
+/// A program that has to be on the search path.
+fn require(program: &str, package: &str) -> Result<PathBuf, StartError> {
+    find(program).ok_or_else(|| StartError(format!("{program} is not installed: apt-get install {package}")))
+}
+
+/// Does it answer at all, whatever it says? For servers that speak HTTP.
+fn answers(url: &str) -> bool {
+    Command::new("curl").args(["-fsk", "-m", "5", "-o", "/dev/null", url]).status().is_ok_and(|status| status.success())
+}
+
+/// Runs kubectl with a kubeconfig.
+pub fn kubectl(kubeconfig: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new("kubectl").args(arguments).env("KUBECONFIG", kubeconfig).env("HOME", "/nonexistent").output()
+}
+
+/// Applies manifests while the stack comes up.
+fn apply(kubeconfig: &Path, manifest: &Path) -> Result<(), StartError> {
+    let path = manifest.display().to_string();
+    let output = kubectl(kubeconfig, &["apply", "--server-side", "-f", &path])
+        .map_err(|error| StartError(format!("kubectl: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(StartError(format!("kubectl apply -f {path}: {}", String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+/// Writes a file of the stack.
+fn write(path: &Path, text: &str) -> Result<(), StartError> {
+    std::fs::write(path, text).map_err(|error| StartError(format!("cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,65 @@
+//! `tests/cluster/up`: the stack for people.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::stack::process::Ports;
+use crate::stack::{Parts, Stack};
+
+/// The first of the fixed ports.
+const FIRST_PORT: u16 = 21_000;
+
+/// Brings everything up, says how to reach it and stays until ctrl-c.
+pub fn run(arguments: &[String]) -> ExitCode {
+    let first = match arguments {
+        [] => FIRST_PORT,
+        [option, port] if option == "--ports-from" => match port.parse() {
+            Ok(port) => port,
+            Err(_) => return usage(&format!("{port:?} is not a port")),
+        },
+        _ => return usage(&format!("unknown: {}", arguments.join(" "))),
+    };
+    let Some(parts) = std::env::var_os("OPSDECK_TEST_PARTS") else {
+        return usage("the counterparts are not built; tests/cluster/up does that");
+    };
+    let stack = match Stack::start(&PathBuf::from(parts), Parts::ALL, Ports::from(first)) {
+        Ok(stack) => stack,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let configuration = stack.configuration();
+    println!("Kubernetes    {}", stack.control_plane.url);
+    if let Some(monitoring) = &stack.monitoring {
+        println!("Prometheus    {}", monitoring.prometheus_url);
+        println!("Alertmanager  {}", monitoring.alertmanager_urls.join("  "));
+    }
+    for user in ["admin", "editor", "viewer"] {
+        println!(
+            "opsdeck --kubeconfig {} --config {}   # as {user}",
+            stack.kubeconfig(user).display(),
+            configuration.display()
+        );
+    }
+    println!("ctrl-c takes it down");
+    wait();
+    drop(stack);
+    ExitCode::SUCCESS
+}
+
+/// Until ctrl-c or a plain `kill`.
+fn wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+        tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+    });
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("{problem}\nusage: tests/cluster/up [--ports-from N]");
+    ExitCode::from(2)
+}
