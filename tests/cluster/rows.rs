@@ -55,15 +55,15 @@ fn zoom_pods(console: &mut Console) {
 
 fn rolling_update(backend: &Backend) {
     let place = backend.place("rows");
-    let roll = "  strategy: {rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}\n";
-    place.apply(&workload("web", "registry.k8s.io/e2e-test-images/busybox:1.36.1-1", REPLICAS, None, roll));
+    let roll = "  strategy: {rollingUpdate: {maxSurge: 10%, maxUnavailable: 10%}}\n";
+    place.apply(&workload("web", "busybox:1.36", REPLICAS, None, roll));
     place.kubectl("rollout status deployment/web --timeout=120s");
     let mut console = place.console(&[], SIZE);
     console.wait_for("web");
     zoom_pods(&mut console);
     console.wait_until("all pods", |screen| screen_pods(screen, "web-").len() == REPLICAS as usize);
 
-    place.apply(&workload("web", "registry.k8s.io/e2e-test-images/busybox:1.29-4", REPLICAS, None, roll));
+    place.apply(&workload("web", "busybox:1.35", REPLICAS, None, roll));
     let mut compared = 0;
     loop {
         // What does not change between two looks of kubectl has to be on screen as it is.
@@ -88,7 +88,7 @@ fn rolling_update(backend: &Backend) {
             break;
         }
     }
-    assert!(compared > 100, "the update was over too soon to compare anything: {compared}");
+    assert!(compared > REPLICAS as usize, "the update was over too soon to compare anything: {compared}");
     let truth = kubectl_pods(&place.kubectl("get pods --no-headers"));
     console.wait_until("the end of the update", |screen| screen_pods(screen, "web-") == truth);
     // The workload's own row.
@@ -103,11 +103,11 @@ fn differs_no_more(shown: &Pods, steady: &Pods, now: &Pods) -> bool {
 
 fn crash_loop(backend: &Backend) {
     let place = backend.place("crash");
-    place.apply(&deployment("good", "registry.k8s.io/e2e-test-images/busybox:1.36.1-1", 2));
+    place.apply(&deployment("good", "busybox:1.36", 2));
     let mut console = place.console(&[], SIZE);
     console.wait_for("good");
     let applied = Instant::now();
-    place.apply(&crashing("bad", "registry.k8s.io/e2e-test-images/busybox:1.36.1-1", 2));
+    place.apply(&crashing("bad", "busybox:1.36", 2));
     until("kubectl sees the crash loop", || place.kubectl("get pods --no-headers").contains("CrashLoopBackOff"));
     let seen = Instant::now();
     console.wait_for("CrashLoopBackOff");
