@@ -172,6 +172,11 @@ impl Place {
         Console::start(self.home.path(), &self.arguments(more), size)
     }
 
+    /// The console's own audit log.
+    pub fn audit_log(&self) -> PathBuf {
+        self.home.path().join("state/opsdeck/audit/audit.jsonl")
+    }
+
     /// A subcommand.
     pub fn opsdeck(&self, more: &[&str]) -> Output {
         opsdeck(self.home.path()).args(self.arguments(more)).output().unwrap()

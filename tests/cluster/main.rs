@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod backend;
+mod rollback;
 mod rows;
 mod stack;
 #[path = "../support/mod.rs"]
@@ -49,7 +50,7 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES].into_iter().flatten().collect()
+    [rows::CASES, rollback::CASES].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
