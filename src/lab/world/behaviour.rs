@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::declared;
 use super::object::{bytes, items, text};
 
 /// What a process writes about itself, and how.
@@ -59,8 +60,16 @@ pub struct Behaviour {
     pub memory: u64,
     /// How it logs.
     pub voice: Voice,
+    /// The share of the requests that it gets and fails once its callers have learnt to avoid it;
+    /// 0 for a healthy one.
+    pub fails: f64,
+}
+
+impl Behaviour {
     /// Whether it fails the requests that it gets.
-    pub broken: bool,
+    pub fn is_broken(&self) -> bool {
+        self.fails > 0.0
+    }
 }
 
 /// Images of one repository.
@@ -140,6 +149,7 @@ static REPOSITORIES: &[Repository] = &[
     repository("registry.k8s.io/coredns/coredns", &["v1.11.3"], Voice::Plain, 2, 9, 32),
     repository("registry.k8s.io/kube-proxy", &["v1.31.4"], Voice::Klog, 1, 4, 28),
     repository("quay.io/jetstack/cert-manager-controller", &["v1.15.3"], Voice::Klog, 3, 6, 55),
+    repository("registry.k8s.io/pause", &[], Voice::Plain, 0, 1, 1),
     repository("docker.io/library/nginx", &[], Voice::Plain, 1, 5, 24),
     repository("docker.io/library/httpd", &[], Voice::Plain, 1, 5, 24),
     repository("docker.io/library/busybox", &[], Voice::Plain, 0, 2, 4),
@@ -153,16 +163,30 @@ static REPOSITORIES: &[Repository] = &[
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullError(pub String);
 
-/// How a container of a pod's spec behaves, or why its image cannot be pulled.
-pub fn of_container(container: &Value) -> Result<Behaviour, PullError> {
+impl PullError {
+    /// Nobody has this image.
+    pub fn not_found(image: &str) -> Self {
+        let (path, tag) = split(image);
+        let reference = format!("{}:{tag}", canonical(path));
+        Self(format!(
+            "rpc error: code = NotFound desc = failed to pull and unpack image \"{reference}\": failed to resolve reference \"{reference}\": {reference}: not found"
+        ))
+    }
+}
+
+/// How a container of a pod behaves, or why its image cannot be pulled.
+pub fn of_container(pod: &Value, container: &Value) -> Result<Behaviour, PullError> {
     let image = text(container, "/image");
+    if let Some(declared) = declared::of_pod(pod, image) {
+        return declared;
+    }
     let (path, tag) = split(image);
     let canonical = canonical(path);
     let repository = REPOSITORIES
         .iter()
         .find(|repository| repository.name == canonical)
         .filter(|repository| has_tag(repository, tag))
-        .ok_or_else(|| not_found(&canonical, tag))?;
+        .ok_or_else(|| PullError::not_found(image))?;
     let mut behaviour = Behaviour {
         ready_after: Some(Duration::from_secs(repository.ready_secs)),
         ending: None,
@@ -170,12 +194,12 @@ pub fn of_container(container: &Value) -> Result<Behaviour, PullError> {
         cpu: repository.cpu,
         memory: repository.memory_mib << 20,
         voice: repository.voice,
-        broken: false,
+        fails: 0.0,
     };
     if canonical.ends_with("/payment") && tag == "2.4.0" && env(container, "PRICING_TABLE") == Some("v2") {
         // The release that the default scenario is about: the new pricing table lacks a key.
         behaviour.ready_after = None;
-        behaviour.broken = true;
+        behaviour.fails = 0.344;
         behaviour.ending = Some(Ending { after: Duration::from_secs(20), code: 1, reason: "Error" });
     }
     if is_shell(&canonical) && items(container, "/command").is_empty() && items(container, "/args").is_empty() {
@@ -225,13 +249,6 @@ fn has_tag(repository: &Repository, tag: &str) -> bool {
         || (!version.is_empty() && version.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
-fn not_found(repository: &str, tag: &str) -> PullError {
-    let reference = format!("{repository}:{tag}");
-    PullError(format!(
-        "rpc error: code = NotFound desc = failed to pull and unpack image \"{reference}\": failed to resolve reference \"{reference}\": {reference}: not found"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -242,12 +259,13 @@ mod tests {
     fn the_bad_release_breaks_only_with_its_new_table() {
         let bad = json!({"image": "registry.example.com/shop/payment:2.4.0", "env": [{"name": "PRICING_TABLE", "value": "v2"}]});
         let mended = json!({"image": "registry.example.com/shop/payment:2.4.0"});
-        assert!(of_container(&bad).unwrap().broken);
-        assert!(!of_container(&mended).unwrap().broken);
+        assert!(of_container(&json!({}), &bad).unwrap().is_broken());
+        assert!(!of_container(&json!({}), &mended).unwrap().is_broken());
     }
 
     #[test]
     fn unknown_tags_and_too_little_memory_fail_as_they_would() {
+        let of_container = |container: &Value| super::of_container(&json!({}), container);
         let unknown = json!({"image": "registry.example.com/shop/payment:9.9.9"});
         assert!(of_container(&unknown).unwrap_err().0.ends_with("payment:9.9.9: not found"));
         assert!(of_container(&json!({"image": "nginx:1.27-alpine"})).is_ok());

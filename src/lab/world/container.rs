@@ -228,8 +228,8 @@ impl Scene<'_> {
         let probed = self.container.get("readinessProbe").is_some();
         let ready_at = match behaviour.ready_after {
             Some(after) if probed => Some(since + TimeDelta::from_std(after).unwrap_or_default()),
-            None if probed => None,
-            _ => Some(since),
+            Some(_) => Some(since),
+            None => None,
         };
         let ready = ready_at.is_some_and(|at| at <= self.now);
         let mut status = old.clone();

@@ -100,7 +100,7 @@ impl Kubelet {
         let begun = latest - TimeDelta::seconds(grace);
         let needed = containers
             .iter()
-            .filter_map(|container| behaviour::of_container(container).ok())
+            .filter_map(|container| behaviour::of_container(pod, container).ok())
             .filter_map(|behaviour| TimeDelta::from_std(behaviour.stops_within).ok())
             .max()
             .unwrap_or_else(|| TimeDelta::seconds(1));
@@ -133,7 +133,7 @@ fn live(turn: &Turn<'_>, pod: &Value, machines: &mut Machines) -> Option<DateTim
     let mut told = Vec::new();
     let mut due: Option<DateTime<Utc>> = None;
     for container in items(pod, "/spec/containers") {
-        let behaviour: Result<Behaviour, PullError> = behaviour::of_container(container);
+        let behaviour: Result<Behaviour, PullError> = behaviour::of_container(pod, container);
         let image = text(container, "/image").to_owned();
         let present = machines.images.contains(&(node.to_owned(), image.clone()));
         let scene = Scene { pod, container, behaviour: &behaviour, started, present, now: turn.now };

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::WorldTime;
 use super::behaviour::{self, Behaviour, Voice};
+use super::declared;
 use super::naming;
 use super::object::{instant, items, name, namespace, text, uid};
 use super::traffic::Troubles;
@@ -52,6 +53,8 @@ struct Writer {
     seed: u64,
     voice: Voice,
     broken: bool,
+    /// A line that the pod asks for.
+    says: String,
     app: String,
     run: Run,
     troubles: Troubles,
@@ -72,7 +75,7 @@ impl Journal {
         let (Some(spec), Some(status)) = (spec, status) else {
             return Err(waiting("ContainerCreating"));
         };
-        let behaviour = behaviour::of_container(spec).ok();
+        let behaviour = behaviour::of_container(pod, spec).ok();
         let run = match (previous, run_of(&status["state"], behaviour), run_of(&status["lastState"], None)) {
             (false, Some(run), _) | (false, None, Some(run)) | (true, _, Some(run)) => run,
             (true, _, None) => {
@@ -90,7 +93,8 @@ impl Journal {
         Ok(Writer {
             seed: naming::digest(&[uid(pod), container]),
             voice: behaviour.map_or(Voice::Plain, |behaviour| behaviour.voice),
-            broken: behaviour.is_some_and(|behaviour| behaviour.broken),
+            broken: behaviour.is_some_and(|behaviour| behaviour.is_broken()),
+            says: declared::log(pod).to_owned(),
             app: super::object::label(pod, "app").to_owned(),
             run,
             troubles: self.troubles.clone(),

@@ -7,6 +7,7 @@
 pub mod behaviour;
 pub mod container;
 pub mod daemonset;
+pub mod declared;
 pub mod deployment;
 pub mod disruption;
 pub mod endpoints;

@@ -24,9 +24,8 @@ const RATE_STEP: i64 = 15;
 /// How long a pod of a broken release fails most of what it gets; after that its callers have
 /// learnt to avoid it, mostly.
 const FIRST_SHOCK: i64 = 90;
-/// Share of its requests that a broken pod fails at first, and later on.
-const SHOCKED: f64 = 0.62;
-const AVOIDED: f64 = 0.344;
+/// How much more of its requests a broken pod fails at first than later on.
+const SHOCK: f64 = 0.62 / 0.344;
 /// Upper bounds of the latency buckets, seconds, and the share of requests at or below each when
 /// all is well.
 const BUCKETS: [(&str, f64); 9] = [
@@ -218,13 +217,15 @@ fn failing(service: &Served, pods: &[Arc<Value>], troubles: &Troubles, now: Date
         .iter()
         .filter(|pod| namespace(pod) == service.namespace && label(pod, "app") == service.name && is_active(pod))
     {
-        let is_broken = items(pod, "/spec/containers")
+        let fails = items(pod, "/spec/containers")
             .iter()
-            .any(|container| behaviour::of_container(container).is_ok_and(|behaviour| behaviour.broken));
-        if is_broken && !text(pod, "/status/podIP").is_empty() {
+            .filter_map(|container| behaviour::of_container(pod, container).ok())
+            .map(|behaviour| behaviour.fails)
+            .fold(0.0, f64::max);
+        if fails > 0.0 && !text(pod, "/status/podIP").is_empty() {
             broken += 1;
             let age = instant(pod, "/status/startTime").map_or(0, |at| (now - at).num_seconds());
-            lost += if age < FIRST_SHOCK { SHOCKED } else { AVOIDED };
+            lost += if age < FIRST_SHOCK { (fails * SHOCK).min(1.0) } else { fails };
         } else if is_ready(pod) {
             serving += 1;
         }

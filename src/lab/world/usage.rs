@@ -73,7 +73,7 @@ pub fn of_pod(pod: &Value, now: DateTime<Utc>, load: f64) -> Vec<(String, Used)>
         .filter_map(|container| {
             let container_name = text(container, "/name");
             let since = running.get(container_name)?;
-            let behaviour = behaviour::of_container(container).ok()?;
+            let behaviour = behaviour::of_container(pod, container).ok()?;
             let seed = naming::digest(&[uid(pod), container_name]);
             let seconds = now.timestamp() as f64;
             let unrest = 1.0 + 0.12 * naming::wobble(seed, seconds / 30.0);

@@ -25,6 +25,9 @@ const FRAMES: [&str; 14] = [
     "std::thread::spawn (mod.rs:566)",
 ];
 
+/// Seconds between two times that a container says what its pod declares.
+const SAID_EVERY: i64 = 10;
+
 /// Dice for the lines of one second.
 struct Dice {
     seed: u64,
@@ -66,6 +69,9 @@ pub(super) fn lines(writer: &Writer, second: i64) -> Vec<(u32, String)> {
     let mut dice = Dice { seed: writer.seed ^ mix(second as u64), thrown: 0 };
     let mut lines = startup(writer, second);
     let started = second - writer.run.from.timestamp();
+    if !writer.says.is_empty() && started >= 0 && started % SAID_EVERY == 0 {
+        lines.push((900, writer.says.clone()));
+    }
     if writer.broken {
         broken(writer, second, started, &mut dice, &mut lines);
         return lines;
