@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::request::{Request, parse_json};
+use super::request::Request;
 use super::resources::{ALL, NAMESPACES, PODS, Resource};
 use super::status::ApiError;
 use crate::lab::store::{Store, StoreError};
@@ -23,7 +23,11 @@ pub struct Options {
 impl Options {
     /// Reads body and query; the body wins.
     pub fn of(request: &Request) -> Result<Self, ApiError> {
-        let body = if request.body.is_empty() { json!({}) } else { parse_json(&request.body)? };
+        Self::read(&request.options()?, request)
+    }
+
+    /// The same with a body that was read already.
+    pub fn read(body: &Value, request: &Request) -> Result<Self, ApiError> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let policy = body["propagationPolicy"].as_str().or_else(|| request.param("propagationPolicy"));
         if let Some(policy) = policy.filter(|policy| !matches!(*policy, "Orphan" | "Background" | "Foreground")) {

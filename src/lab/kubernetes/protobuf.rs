@@ -1,81 +1,188 @@
-//! The little of Kubernetes' protobuf encoding that is needed: kubectl asks its reviews (`auth can-i`) in it.
+//! Kubernetes' protobuf encoding, as far as clients send it: kubectl creates, evicts and deletes in
+//! it, and asks its reviews (`auth can-i`) in it.
 //!
 //! Only requests are read; answers are JSON, which the same clients accept.
 
+use chrono::DateTime;
 use serde_json::{Map, Value, json};
+
+use crate::lab::store::timestamp;
+
+mod schema;
+
+use schema::Field;
 
 /// Media type of the encoding.
 pub const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
 /// What every message begins with.
 const MAGIC: &[u8] = b"k8s\0";
 
-/// A field of a message: its number, its name in JSON, and the fields of the message it holds (none for a string).
-struct Field(u64, &'static str, &'static [Field]);
+/// What a field holds. Values that Go leaves out of JSON when they are empty are left out here,
+/// but for those whose shape says that empty means something.
+enum Shape {
+    Text,
+    Int,
+    /// A number that means something even as zero.
+    OptionalInt,
+    Bool,
+    /// A yes or no that means something even as no.
+    OptionalBool,
+    Time,
+    IntOrString,
+    Quantity,
+    Message(&'static [Field]),
+    /// A message that means something even when it is empty.
+    Kept(&'static [Field]),
+    /// A message whose fields stand in the one around it.
+    Inline(&'static [Field]),
+    List(&'static Shape),
+    /// Text by text.
+    Map,
+    /// Quantities by text.
+    Quantities,
+}
 
-const ACCESS: &[Field] = &[Field(
-    2,
-    "spec",
-    &[
-        Field(
-            1,
-            "resourceAttributes",
-            &[
-                Field(1, "namespace", &[]),
-                Field(2, "verb", &[]),
-                Field(3, "group", &[]),
-                Field(4, "version", &[]),
-                Field(5, "resource", &[]),
-                Field(6, "subresource", &[]),
-                Field(7, "name", &[]),
-            ],
-        ),
-        Field(2, "nonResourceAttributes", &[Field(1, "path", &[]), Field(2, "verb", &[])]),
-    ],
-)];
-const RULES: &[Field] = &[Field(2, "spec", &[Field(1, "namespace", &[])])];
-const TYPE: &[Field] = &[Field(1, "apiVersion", &[]), Field(2, "kind", &[])];
+/// A field as it is on the wire.
+#[derive(Clone, Copy)]
+enum Raw<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
 
-/// The review that a body holds, as JSON; `None` when it is not one.
-pub fn review(body: &[u8]) -> Option<Value> {
-    let mut object = json!({});
-    let mut raw: &[u8] = &[];
-    for (number, bytes) in fields(body.strip_prefix(MAGIC)?)? {
-        match number {
-            1 => object = message(bytes, TYPE)?,
-            2 => raw = bytes,
+/// The object that a body holds, as JSON; `None` when it is none, or of a kind that is not read.
+pub fn object(body: &[u8]) -> Option<Value> {
+    let (mut api_version, mut kind, mut raw) = (String::new(), String::new(), &[][..]);
+    for (number, field) in fields(body.strip_prefix(MAGIC)?)? {
+        match (number, field) {
+            (1, Raw::Bytes(bytes)) => {
+                for (number, field) in fields(bytes)? {
+                    match number {
+                        1 => text(field)?.clone_into(&mut api_version),
+                        2 => text(field)?.clone_into(&mut kind),
+                        _ => {}
+                    }
+                }
+            }
+            (2, Raw::Bytes(bytes)) => raw = bytes,
             _ => {}
         }
     }
-    let known = match object["kind"].as_str()? {
-        "SelfSubjectAccessReview" => ACCESS,
-        "SelfSubjectRulesReview" => RULES,
-        "SelfSubjectReview" => &[],
-        _ => return None,
+    let mut object = Map::new();
+    object.insert("apiVersion".into(), json!(api_version));
+    object.insert("kind".into(), json!(kind));
+    read(raw, schema::of(&api_version, &kind)?, &mut object)?;
+    Some(Value::Object(object))
+}
+
+/// Reads the known fields of a message into `map`.
+fn read(bytes: &[u8], known: &'static [Field], map: &mut Map<String, Value>) -> Option<()> {
+    for (number, raw) in fields(bytes)? {
+        let Some((_, name, shape)) = known.iter().find(|field| field.0 == number) else { continue };
+        match shape {
+            Shape::Inline(inner) => read(content(raw)?, inner, map)?,
+            Shape::List(of) => {
+                let item =
+                    value(raw, of)?.unwrap_or_else(|| if matches!(of, Shape::Text) { json!("") } else { json!({}) });
+                if let Some(list) = map.entry(*name).or_insert_with(|| json!([])).as_array_mut() {
+                    list.push(item);
+                }
+            }
+            Shape::Map | Shape::Quantities => {
+                let (key, item) = pair(content(raw)?, shape)?;
+                if let Some(pairs) = map.entry(*name).or_insert_with(|| json!({})).as_object_mut() {
+                    pairs.insert(key, item);
+                }
+            }
+            _ => {
+                if let Some(value) = value(raw, shape)? {
+                    map.insert((*name).to_owned(), value);
+                }
+            }
+        }
+    }
+    Some(())
+}
+
+/// The value of a field; the inner `None` is one that JSON leaves out.
+fn value(raw: Raw<'_>, shape: &Shape) -> Option<Option<Value>> {
+    let number = || match raw {
+        Raw::Number(number) => Some(number.cast_signed()),
+        Raw::Bytes(_) => None,
     };
-    for (field, value) in message(raw, known)?.as_object()? {
-        object[field] = value.clone();
-    }
-    Some(object)
+    Some(match shape {
+        Shape::Text => Some(text(raw)?).filter(|text| !text.is_empty()).map(|text| json!(text)),
+        Shape::Int => Some(number()?).filter(|number| *number != 0).map(|number| json!(number)),
+        Shape::OptionalInt => Some(json!(number()?)),
+        Shape::Bool => (number()? != 0).then_some(json!(true)),
+        Shape::OptionalBool => Some(json!(number()? != 0)),
+        Shape::Time => {
+            let seconds = fields(content(raw)?)?.into_iter().find_map(|field| match field {
+                (1, Raw::Number(seconds)) => Some(seconds.cast_signed()),
+                _ => None,
+            });
+            seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).map(|at| json!(timestamp(at)))
+        }
+        Shape::IntOrString => Some(int_or_string(content(raw)?)?),
+        Shape::Quantity => Some(json!(quantity(content(raw)?)?)),
+        Shape::Message(inner) | Shape::Kept(inner) => {
+            let mut map = Map::new();
+            read(content(raw)?, inner, &mut map)?;
+            (!map.is_empty() || matches!(shape, Shape::Kept(_))).then_some(Value::Object(map))
+        }
+        Shape::Inline(_) | Shape::List(_) | Shape::Map | Shape::Quantities => None,
+    })
 }
 
-fn message(bytes: &[u8], known: &[Field]) -> Option<Value> {
-    let mut map = Map::new();
-    for (number, bytes) in fields(bytes)? {
-        let Some(Field(_, name, inner)) = known.iter().find(|field| field.0 == number) else { continue };
-        let value = if inner.is_empty() { json!(std::str::from_utf8(bytes).ok()?) } else { message(bytes, inner)? };
-        map.insert((*name).to_owned(), value);
+/// An entry of a map: itself a message of key and value.
+fn pair(bytes: &[u8], shape: &Shape) -> Option<(String, Value)> {
+    let (mut key, mut item) = (String::new(), json!(""));
+    for (number, raw) in fields(bytes)? {
+        match (number, shape) {
+            (1, _) => text(raw)?.clone_into(&mut key),
+            (2, Shape::Quantities) => item = json!(quantity(content(raw)?)?),
+            (2, _) => item = json!(text(raw)?),
+            _ => {}
+        }
     }
-    Some(Value::Object(map))
+    Some((key, item))
 }
 
-/// The length-delimited fields of a message; numbers are skipped.
-fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, &[u8])>> {
+fn int_or_string(bytes: &[u8]) -> Option<Value> {
+    let (mut is_text, mut number, mut written) = (false, 0, "");
+    for (field, raw) in fields(bytes)? {
+        match (field, raw) {
+            (1, Raw::Number(kind)) => is_text = kind == 1,
+            (2, Raw::Number(value)) => number = value.cast_signed(),
+            (3, raw) => written = text(raw)?,
+            _ => {}
+        }
+    }
+    Some(if is_text { json!(written) } else { json!(number) })
+}
+
+fn quantity(bytes: &[u8]) -> Option<&str> {
+    fields(bytes)?.into_iter().find(|(number, _)| *number == 1).map_or(Some("0"), |(_, raw)| text(raw))
+}
+
+fn content(raw: Raw<'_>) -> Option<&[u8]> {
+    match raw {
+        Raw::Bytes(bytes) => Some(bytes),
+        Raw::Number(_) => None,
+    }
+}
+
+fn text(raw: Raw<'_>) -> Option<&str> {
+    std::str::from_utf8(content(raw)?).ok()
+}
+
+/// The fields of a message in order; fixed-width numbers, which no known message has, are skipped.
+fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, Raw<'_>)>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         let tag = varint(&mut bytes)?;
         let length = match tag & 7 {
             0 => {
-                varint(&mut bytes)?;
+                found.push((tag >> 3, Raw::Number(varint(&mut bytes)?)));
                 continue;
             }
             1 => 8,
@@ -85,7 +192,7 @@ fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, &[u8])>> {
         };
         let (content, rest) = bytes.split_at_checked(length)?;
         if tag & 7 == 2 {
-            found.push((tag >> 3, content));
+            found.push((tag >> 3, Raw::Bytes(content)));
         }
         bytes = rest;
     }
@@ -114,19 +221,42 @@ mod tests {
         [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
     }
 
+    fn body(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
+        let kind = [field(1, api_version.as_bytes()), field(2, kind.as_bytes())].concat();
+        [MAGIC, &field(1, &kind), &field(2, raw)].concat()
+    }
+
     #[test]
     fn a_review_is_read_and_rubbish_is_not() {
         let attributes = [field(1, b"shop"), field(2, b"patch"), field(5, b"deployments")].concat();
-        let review_body = [field(1, &[]), field(2, &field(1, &attributes))].concat();
-        let kind = [field(1, b"authorization.k8s.io/v1"), field(2, b"SelfSubjectAccessReview")].concat();
-        let body = [MAGIC, &field(1, &kind), &field(2, &review_body)].concat();
-        let read = review(&body).unwrap();
+        let review = [field(1, &[]), field(2, &field(1, &attributes))].concat();
+        let body = body("authorization.k8s.io/v1", "SelfSubjectAccessReview", &review);
+        let read = object(&body).unwrap();
         assert_eq!(
             read["spec"]["resourceAttributes"],
             json!({"namespace": "shop", "verb": "patch", "resource": "deployments"})
         );
         assert_eq!(read["apiVersion"], "authorization.k8s.io/v1");
-        assert!(review(&body[..body.len() - 1]).is_none(), "cut short");
-        assert!(review(b"{}").is_none());
+        assert!(object(&body[..body.len() - 1]).is_none(), "cut short");
+        assert!(object(b"{}").is_none());
+        assert!(object(&super::tests::body("v1", "Unheard", &[])).is_none());
+    }
+
+    #[test]
+    fn lists_maps_numbers_and_what_go_leaves_out_come_as_json_has_them() {
+        let label = field(11, &[field(1, b"app"), field(2, b"x")].concat());
+        let container =
+            [field(1, b"nginx"), field(2, b"nginx:1.27"), field(5, b""), vec![16 << 3 & 0x7f | 0x80, 1, 0]].concat();
+        let template = [field(1, &label), field(2, &field(2, &container))].concat();
+        // Zero replicas mean something, zero seconds do not.
+        let spec = [vec![1 << 3, 0], field(3, &template), vec![5 << 3, 0]].concat();
+        let deployment = [field(1, &field(1, b"x")), field(2, &spec)].concat();
+        assert_eq!(
+            object(&body("apps/v1", "Deployment", &deployment)).unwrap(),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {
+                "replicas": 0,
+                "template": {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "nginx", "image": "nginx:1.27"}]}},
+            }})
+        );
     }
 }

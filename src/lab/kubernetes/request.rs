@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use serde_json::Value;
 
+use super::protobuf;
 use super::resources::{self, Resource};
 use super::status::ApiError;
 
@@ -151,11 +152,22 @@ impl Request {
         value.split(';').next().unwrap_or_default().trim()
     }
 
-    /// The body as a value; JSON or YAML by its media type.
+    /// The body as a value, `{}` when there is none; JSON unless its media type is protobuf.
+    pub fn options(&self) -> Result<Value, ApiError> {
+        match self.media_type() {
+            _ if self.body.is_empty() => Ok(serde_json::json!({})),
+            protobuf::MEDIA_TYPE => self.value(),
+            _ => parse_json(&self.body),
+        }
+    }
+
+    /// The body as a value; JSON, YAML or protobuf by its media type.
     pub fn value(&self) -> Result<Value, ApiError> {
         match self.media_type() {
             "application/json" | "*/*" | "" => parse_json(&self.body),
             "application/yaml" | "application/apply-patch+yaml" => parse_yaml(&self.body),
+            protobuf::MEDIA_TYPE => protobuf::object(&self.body)
+                .ok_or_else(|| ApiError::unsupported_media_type(&["application/json", "application/yaml"])),
             _ => Err(ApiError::unsupported_media_type(&["application/json", "application/yaml"])),
         }
     }

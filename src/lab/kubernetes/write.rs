@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::read::Selection;
-use super::request::{Form, Request, parse_json};
+use super::request::{Form, Request};
 use super::resources::{NAMESPACES, Resource};
 use super::status::{ApiError, Cause, json_response};
 use super::{ApiState, convert, deletion, patch, validate};
@@ -225,9 +225,4 @@ fn check_name(request: &Request, object: &Value) -> Result<(), ApiError> {
         )));
     }
     Ok(())
-}
-
-/// The object that a body holds, for subresources that speak JSON only.
-pub fn json_body(request: &Request) -> Result<Value, ApiError> {
-    if request.body.is_empty() { Ok(json!({})) } else { parse_json(&request.body) }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::request::Request;
 use super::resources::{PODDISRUPTIONBUDGETS, PODS};
@@ -21,7 +21,7 @@ pub fn eviction(state: &ApiState, request: &Request) -> Result<Response, ApiErro
     let store = write::store_for(state, request)?;
     let pod =
         store.get(&PODS, target.ns(), target.object()).ok_or_else(|| ApiError::not_found(&PODS, target.object()))?;
-    let body = write::json_body(request)?;
+    let body = request.options()?;
     // A pod that does not run or is going already costs no budget.
     let counts = pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
     for budget in store.list(&PODDISRUPTIONBUDGETS, target.namespace.as_deref()).0.iter().filter(|_| counts) {
@@ -33,9 +33,7 @@ pub fn eviction(state: &ApiState, request: &Request) -> Result<Response, ApiErro
         let name = budget["metadata"]["name"].as_str().unwrap_or_default();
         return Err(ApiError::disruption_budget(name, count("desiredHealthy"), count("currentHealthy")));
     }
-    let mut wish = request.clone();
-    wish.body = body.get("deleteOptions").map_or_else(String::new, Value::to_string).into();
-    let options = deletion::Options::of(&wish)?;
+    let options = deletion::Options::read(&body["deleteOptions"], request)?;
     let store = if options.dry_run { store.dry_run() } else { store };
     deletion::delete(&store, &PODS, &pod, &options)?;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});

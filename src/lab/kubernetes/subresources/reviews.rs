@@ -6,16 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::request::Request;
 use super::super::status::{ApiError, json_response};
-use super::super::{ApiState, Identity, protobuf};
+use super::super::{ApiState, Identity};
 
 /// Answers the `POST` of any of the three reviews.
 pub fn answer(state: &ApiState, request: &Request) -> Result<Response, ApiError> {
-    let mut review = if request.media_type() == protobuf::MEDIA_TYPE {
-        protobuf::review(&request.body)
-            .ok_or_else(|| ApiError::bad_request("the body of the request is not a review"))?
-    } else {
-        request.value()?
-    };
+    let mut review = request.value()?;
     let identity = &state.identity;
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});

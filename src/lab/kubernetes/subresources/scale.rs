@@ -21,7 +21,7 @@ pub fn answer(state: &ApiState, request: &Request) -> Result<Response, ApiError>
     let current = scale_of(&object);
     let wanted = match request.method {
         Method::GET => return Ok(json_response(StatusCode::OK, &current)),
-        Method::PUT => write::json_body(request)?,
+        Method::PUT => request.options()?,
         Method::PATCH => match patch::Kind::of(request)? {
             // A scale has no lists: both kinds of merging are the same.
             kind @ (patch::Kind::Json | patch::Kind::Merge | patch::Kind::Strategic) => {
