@@ -117,6 +117,11 @@ impl Store {
         Self { shared: self.shared.clone(), dry: true }
     }
 
+    /// Whether writes are forgotten.
+    pub fn is_dry(&self) -> bool {
+        self.dry
+    }
+
     /// Lab time.
     pub fn now(&self) -> DateTime<Utc> {
         (self.shared.now)()
@@ -199,6 +204,7 @@ impl Store {
         meta.entry("creationTimestamp").or_insert_with(|| json!(timestamp(now)));
         meta.entry("generation").or_insert_with(|| json!(1));
         let key = key(resource, text(meta, "namespace"), text(meta, "name"));
+        defaults::mark_as_own(resource, &mut object);
         if inner.shelves.get(resource.shelf).is_some_and(|shelf| shelf.objects.contains_key(&key)) {
             return Err(StoreError::AlreadyExists { resource: resource.qualified(), name: key.1 });
         }

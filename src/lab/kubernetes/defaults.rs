@@ -76,6 +76,23 @@ pub fn fill(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// A new Job selects its pods by its own uid and name, unless it brings a selector.
+pub fn mark_as_own(resource: &Resource, job: &mut Value) {
+    if resource.kind != "Job" || job["spec"]["selector"].is_object() {
+        return;
+    }
+    let (uid, name) = (job["metadata"]["uid"].clone(), job["metadata"]["name"].clone());
+    job["spec"]["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    let labels = &mut job["spec"]["template"]["metadata"]["labels"];
+    if !labels.is_object() {
+        *labels = json!({});
+    }
+    for prefix in ["", "batch.kubernetes.io/"] {
+        labels[format!("{prefix}controller-uid")] = uid.clone();
+        labels[format!("{prefix}job-name")] = name.clone();
+    }
+}
+
 fn put(map: &mut Map<String, Value>, field: &str, value: Value) {
     map.entry(field).or_insert(value);
 }

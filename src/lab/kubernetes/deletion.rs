@@ -41,6 +41,24 @@ impl Options {
             dry_run: body["dryRun"][0] == "All",
         })
     }
+
+    /// Whether the preconditions hold for an object; 409 when they do not.
+    pub fn check(&self, resource: &Resource, object: &Value) -> Result<(), ApiError> {
+        let meta = &object["metadata"];
+        for (asked, actual, what) in
+            [(&self.uid, &meta["uid"], "UID"), (&self.version, &meta["resourceVersion"], "ResourceVersion")]
+        {
+            let actual = actual.as_str().unwrap_or_default();
+            if let Some(asked) = asked.as_deref().filter(|asked| *asked != actual) {
+                let name = meta["name"].as_str().unwrap_or_default();
+                let reason =
+                    format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {actual}");
+                let conflict = StoreError::Conflict { resource: resource.qualified(), name: name.to_owned(), reason };
+                return Err(ApiError::from_store(&conflict, resource, name));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a deletion came to.
@@ -62,20 +80,7 @@ pub fn delete(
     let (namespace, name) = place(object);
     let refuse = |error: &StoreError| ApiError::from_store(error, resource, name);
     let meta = &object["metadata"];
-    for (asked, actual, what) in
-        [(&options.uid, &meta["uid"], "UID"), (&options.version, &meta["resourceVersion"], "ResourceVersion")]
-    {
-        let actual = actual.as_str().unwrap_or_default();
-        if let Some(asked) = asked.as_deref().filter(|asked| *asked != actual) {
-            let reason =
-                format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {actual}");
-            return Err(refuse(&StoreError::Conflict {
-                resource: resource.qualified(),
-                name: name.to_owned(),
-                reason,
-            }));
-        }
-    }
+    options.check(resource, object)?;
     let grace = grace(resource, object, options);
     let held = meta["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
     if grace > 0 || held {

@@ -18,6 +18,7 @@ mod openapi;
 mod patch;
 mod protobuf;
 mod proxy;
+pub mod quota;
 mod read;
 mod request;
 pub mod resources;

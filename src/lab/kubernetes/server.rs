@@ -78,7 +78,7 @@ async fn dispatch(server: &Server, request: &Request, raw_query: Option<&str>) -
         return match sub {
             "proxy" => proxy::forward(&server.client, state, request, raw_query).await,
             "log" => subresources::logs::read(state, request, server.stop.clone()),
-            "eviction" => subresources::eviction(state, request),
+            "eviction" => subresources::eviction::answer(state, request),
             "scale" => subresources::scale::answer(state, request),
             _ => match verb {
                 "get" => read::get(state, request),

@@ -171,12 +171,32 @@ impl ApiError {
         Self::new(403, "Forbidden", message, details(resource.group, resource.plural, name))
     }
 
+    /// 403: the user might, but admission will not have it.
+    pub fn refused(resource: &Resource, name: &str, why: &str) -> Self {
+        let message = format!("{} \"{name}\" is forbidden: {why}", resource.qualified());
+        Self::new(403, "Forbidden", message, details(resource.group, resource.plural, name))
+    }
+
     /// 429: a disruption budget stands in the way of an eviction.
     pub fn disruption_budget(budget: &str, needs: i64, has: i64) -> Self {
         let message = format!("The disruption budget {budget} needs {needs} healthy pods and has {has} currently");
         let causes = json!([{"reason": "DisruptionBudget", "message": message}]);
         let text = "Cannot evict pod as it would violate the pod's disruption budget.";
         Self::new(429, "TooManyRequests", text, json!({"causes": causes}))
+    }
+
+    /// 429: a disruption budget was changed and its controller has not looked yet.
+    pub fn budget_not_seen(budget: &str) -> Self {
+        let message = format!("The disruption budget {budget} is still being processed by the server.");
+        let causes = json!([{"reason": "DisruptionBudget", "message": message}]);
+        let text = "Cannot evict pod as it would violate the pod's disruption budget.";
+        Self::new(429, "TooManyRequests", text, json!({"causes": causes, "retryAfterSeconds": 10}))
+    }
+
+    /// 500: the server cannot do this.
+    pub fn internal(message: &str) -> Self {
+        let text = format!("Internal error occurred: {message}");
+        Self::new(500, "InternalError", text, json!({"causes": [{"message": message}]}))
     }
 
     /// 410: the version asked for is forgotten.

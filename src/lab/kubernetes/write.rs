@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::read::Selection;
 use super::request::{Form, Request};
-use super::resources::{NAMESPACES, Resource};
+use super::resources::{NAMESPACES, PODS, Resource};
 use super::status::{ApiError, Cause, json_response};
-use super::{ApiState, convert, deletion, patch, validate};
+use super::{ApiState, convert, deletion, patch, quota, validate};
 use crate::lab::store::Store;
 
 /// How often a patch without a version of its own is tried again over a change in between.
@@ -63,6 +63,11 @@ fn insert(store: &Store, request: &Request, mut object: Value) -> Result<Arc<Val
     }
     if resource.namespaced && object["metadata"]["namespace"].is_null() {
         object["metadata"]["namespace"] = json!(target.ns());
+    }
+    if resource.kind == PODS.kind
+        && let Err(why) = quota::admit(store, &object)
+    {
+        return Err(ApiError::refused(resource, &name, &why));
     }
     store.create(resource, object).map_err(|error| ApiError::from_store(&error, resource, &name))
 }

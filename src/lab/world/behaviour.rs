@@ -202,9 +202,10 @@ pub fn of_container(pod: &Value, container: &Value) -> Result<Behaviour, PullErr
         behaviour.fails = 0.344;
         behaviour.ending = Some(Ending { after: Duration::from_secs(20), code: 1, reason: "Error" });
     }
-    if is_shell(&canonical) && items(container, "/command").is_empty() && items(container, "/args").is_empty() {
-        // A shell without a terminal reads the end of its input and goes.
-        behaviour.ending = Some(Ending { after: Duration::from_secs(1), code: 0, reason: "Completed" });
+    if canonical.ends_with("/db-backup") {
+        behaviour.ending = Some(Ending { after: Duration::from_secs(25), code: 0, reason: "Completed" });
+    } else if is_shell(&canonical) {
+        behaviour.ending = script(container);
     }
     let limit = bytes(text(container, "/resources/limits/memory"));
     if limit > 0 && u64::try_from(limit).is_ok_and(|limit| limit < behaviour.memory) {
@@ -216,6 +217,27 @@ pub fn of_container(pod: &Value, container: &Value) -> Result<Behaviour, PullErr
 /// The value of a container's environment variable, when it is given as plain text.
 pub fn env<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
     items(container, "/env").iter().find(|pair| pair["name"] == name)?.get("value")?.as_str()
+}
+
+/// How what a shell is told ends. Of all commands it knows `sleep` and `exit`, `true` and `false`;
+/// whatever else it is told takes a second. Without a terminal and a command it reads the end of
+/// its input and goes.
+fn script(container: &Value) -> Option<Ending> {
+    let told: Vec<&str> =
+        ["/command", "/args"].iter().flat_map(|part| items(container, part)).filter_map(Value::as_str).collect();
+    let told = told.join(" ");
+    let words: Vec<&str> =
+        told.split(|c: char| c.is_whitespace() || c == ';').filter(|word| !word.is_empty()).collect();
+    let after =
+        |command: &str| words.iter().position(|word| *word == command).and_then(|at| words.get(at + 1).copied());
+    let seconds = match after("sleep") {
+        Some("infinity" | "inf") => return None,
+        Some(seconds) => seconds.trim_end_matches('s').parse().unwrap_or(1),
+        None => 1,
+    };
+    let code = if words.contains(&"false") { 1 } else { after("exit").and_then(|code| code.parse().ok()).unwrap_or(0) };
+    let reason = if code == 0 { "Completed" } else { "Error" };
+    Some(Ending { after: Duration::from_secs(seconds), code, reason })
 }
 
 fn is_shell(repository: &str) -> bool {
@@ -270,6 +292,12 @@ mod tests {
         assert!(of_container(&unknown).unwrap_err().0.ends_with("payment:9.9.9: not found"));
         assert!(of_container(&json!({"image": "nginx:1.27-alpine"})).is_ok());
         assert!(of_container(&json!({"image": "nginx:nope"})).is_err());
+        let told = |command: &str| {
+            let shell = json!({"image": "busybox", "command": ["sh", "-c", command]});
+            of_container(&shell).unwrap().ending.map(|ending| (ending.after.as_secs(), ending.code))
+        };
+        assert_eq!(told("sleep 5; exit 3"), Some((5, 3)));
+        assert_eq!((told("echo done"), told("sleep infinity")), (Some((1, 0)), None));
         let small = json!({"image": "nginx", "resources": {"limits": {"memory": "8Mi"}}});
         assert_eq!(of_container(&small).unwrap().ending.unwrap().reason, "OOMKilled");
     }

@@ -9,7 +9,7 @@ use super::history;
 use super::naming;
 use super::object::{field, has_all, int, int_or_percent, is_deleting, label, name, text, uid};
 use super::pods::{available_at, from_template, is_active, is_ready};
-use super::turn::Turn;
+use super::turn::{Refused, Turn};
 use crate::lab::kubernetes::resources::{DAEMONSETS, NODES, PODS};
 
 /// Brings every DaemonSet a step towards its spec.
@@ -93,9 +93,16 @@ fn make_pod(turn: &Turn<'_>, set: &Value, node: &str, hash: &str) {
     let seed = naming::digest(&[uid(set), node, hash, &turn.store.version().to_string()]);
     let pod = pod(set, &set["spec"]["template"], node, hash, &naming::suffix(seed));
     let pod_name = name(&pod).to_owned();
-    if turn.store.create(&PODS, pod).is_ok() {
-        let message = format!("Created pod: {pod_name}");
-        turn.event(set, &Happening::normal("daemonset-controller", "SuccessfulCreate", &message));
+    match turn.create_pod(pod) {
+        Ok(_) => {
+            let message = format!("Created pod: {pod_name}");
+            turn.event(set, &Happening::normal("daemonset-controller", "SuccessfulCreate", &message));
+        }
+        Err(Refused::Taken) => {}
+        Err(Refused::Forbidden(why)) => {
+            let message = format!("Error creating: {why}");
+            turn.remind(set, &Happening::warning("daemonset-controller", "FailedCreate", &message));
+        }
     }
 }
 

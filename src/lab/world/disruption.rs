@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::object::{field, int_or_percent, namespace, selects};
+use super::object::{field, int_or_percent, name, namespace, selects};
 use super::pods::{is_active, is_ready};
 use super::turn::Turn;
 use crate::lab::kubernetes::resources::{PODDISRUPTIONBUDGETS, PODS};
@@ -28,12 +28,23 @@ pub fn run(turn: &Turn<'_>) {
             ("expectedPods", json!(expected)),
             ("observedGeneration", budget["metadata"]["generation"].clone()),
         ];
-        if counts.iter().all(|(count, value)| budget["status"][count] == *value) {
+        let gone = |pod: &str| !pods.iter().any(|present| name(present) == pod);
+        let disrupted = budget["status"]["disruptedPods"].as_object();
+        let settled = disrupted.is_none_or(|all| !all.keys().any(|pod| gone(pod)));
+        if settled && counts.iter().all(|(count, value)| budget["status"][count] == *value) {
             continue;
         }
         turn.modify(&PODDISRUPTIONBUDGETS, &budget, |budget| {
             for (count, value) in counts {
                 budget["status"][count] = value;
+            }
+            if let Some(all) = budget["status"]["disruptedPods"].as_object_mut() {
+                all.retain(|pod, _| !gone(pod));
+            }
+            if let Some(status) = budget["status"].as_object_mut() {
+                status.retain(|field, value| {
+                    field != "disruptedPods" || value.as_object().is_some_and(|all| !all.is_empty())
+                });
             }
             let condition = json!({"type": "DisruptionAllowed", "status": truth, "reason": reason, "message": ""});
             super::object::set_condition(budget, condition, turn.now);

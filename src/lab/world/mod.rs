@@ -6,6 +6,7 @@
 
 pub mod behaviour;
 pub mod container;
+pub mod cronjob;
 pub mod daemonset;
 pub mod declared;
 pub mod deployment;
@@ -14,13 +15,16 @@ pub mod endpoints;
 pub mod events;
 pub mod history;
 pub mod hpa;
+pub mod job;
 pub mod kubelet;
 pub mod logs;
 pub mod naming;
 pub mod node;
 pub mod object;
 pub mod pods;
+pub mod quota;
 pub mod replicaset;
+pub mod schedule;
 pub mod scheduler;
 pub mod statefulset;
 pub mod traffic;
@@ -158,9 +162,12 @@ impl World {
             scheduler::run(&turn);
             self.kubelet.run(&turn);
             if scope == Scope::Everything {
+                cronjob::run(&turn);
+                job::run(&turn);
                 self.endpoints.run(&turn);
                 hpa::run(&turn);
                 disruption::run(&turn);
+                quota::run(&turn);
                 node::run(&turn);
             }
             self.wake = turn.wake();

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::events::Happening;
 use super::naming;
-use super::object::{field, int, int_or, is_deleting, name, selects, uid};
+use super::object::{condition, field, int, int_or, is_deleting, name, selects, stamp, uid};
 use super::pods::{available_at, expendable_first, from_template, is_active, is_ready};
-use super::turn::Turn;
+use super::turn::{Refused, Turn};
 use crate::lab::kubernetes::resources::{PODS, REPLICASETS};
 
 /// Most pods that one turn makes or removes for one set, as the real controller's burst.
@@ -27,10 +28,19 @@ fn sync(turn: &Turn<'_>, set: &Value) {
     let mut pods = turn.controlled(&PODS, set);
     pods.retain(|pod| is_active(pod));
     let wanted = usize::try_from(int_or(set, "/spec/replicas", 1)).unwrap_or(0);
+    let mut refused = None;
     if pods.len() < wanted {
         for index in 0..(wanted - pods.len()).min(BURST) {
-            if let Some(pod) = make_pod(turn, set, index) {
-                pods.push(pod);
+            match make_pod(turn, set, index) {
+                Ok(pod) => pods.push(pod),
+                Err(Refused::Taken) => {}
+                Err(Refused::Forbidden(why)) => {
+                    let message = format!("Error creating: {why}");
+                    turn.remind(set, &Happening::warning("replicaset-controller", "FailedCreate", &message));
+                    turn.wake_at(turn.now + TimeDelta::seconds(5));
+                    refused = Some(why);
+                    break;
+                }
             }
         }
     } else if pods.len() > wanted {
@@ -42,25 +52,31 @@ fn sync(turn: &Turn<'_>, set: &Value) {
             turn.event(set, &Happening::normal("replicaset-controller", "SuccessfulDelete", &message));
         }
     }
-    write_status(turn, set, &pods);
+    write_status(turn, set, &pods, refused.as_deref());
 }
 
-fn make_pod(turn: &Turn<'_>, set: &Value, index: usize) -> Option<Arc<Value>> {
+fn make_pod(turn: &Turn<'_>, set: &Value, index: usize) -> Result<Arc<Value>, Refused> {
     let prefix = format!("{}-", name(set));
     let version = turn.store.version();
     // A name may be taken by a pod that is still going; the next seed gives another.
-    (0..8_u64).find_map(|attempt| {
+    for attempt in 0..8_u64 {
         let seed = naming::digest(&[uid(set), &version.to_string()]) ^ naming::mix(index as u64) ^ (attempt << 17);
         let pod_name = format!("{prefix}{}", naming::suffix(seed));
         let pod = from_template(set, &set["spec"]["template"], &pod_name, Some(&prefix));
-        let made = turn.store.create(&PODS, pod).ok()?;
-        let message = format!("Created pod: {pod_name}");
-        turn.event(set, &Happening::normal("replicaset-controller", "SuccessfulCreate", &message));
-        Some(made)
-    })
+        match turn.create_pod(pod) {
+            Err(Refused::Taken) => {}
+            Err(refused) => return Err(refused),
+            Ok(made) => {
+                let message = format!("Created pod: {pod_name}");
+                turn.event(set, &Happening::normal("replicaset-controller", "SuccessfulCreate", &message));
+                return Ok(made);
+            }
+        }
+    }
+    Err(Refused::Taken)
 }
 
-fn write_status(turn: &Turn<'_>, set: &Value, pods: &[Arc<Value>]) {
+fn write_status(turn: &Turn<'_>, set: &Value, pods: &[Arc<Value>], refused: Option<&str>) {
     let min_ready = int(set, "/spec/minReadySeconds");
     let count = |keep: &dyn Fn(&Value) -> bool| pods.iter().filter(|pod| keep(pod)).count();
     let labels = field(set, "/spec/template/metadata/labels");
@@ -85,6 +101,14 @@ fn write_status(turn: &Turn<'_>, set: &Value, pods: &[Arc<Value>]) {
         if value > 0 {
             status[field] = json!(value);
         }
+    }
+    if let Some(why) = refused {
+        // The name in the message is another each time; only the reason counts.
+        let kept = condition(set, "ReplicaFailure").filter(|kept| kept["status"] == "True").cloned();
+        status["conditions"] = json!([kept.unwrap_or_else(|| json!({
+            "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": why,
+            "lastTransitionTime": stamp(turn.now),
+        }))]);
     }
     if set["status"] != status {
         turn.modify(&REPLICASETS, set, |set| set["status"] = status);

@@ -12,7 +12,7 @@ use super::history;
 use super::naming;
 use super::object::{int, int_or, is_deleting, items, label, name, namespace, text};
 use super::pods::{available_at, from_template, is_active, is_ready};
-use super::turn::Turn;
+use super::turn::{Refused, Turn};
 use crate::lab::kubernetes::resources::{CONTROLLERREVISIONS, PERSISTENTVOLUMECLAIMS, PODS, STATEFULSETS};
 
 /// Brings every StatefulSet a step towards its spec.
@@ -114,9 +114,16 @@ fn make_pod(turn: &Turn<'_>, set: &Value, index: i64, revision: &str, update: &V
         // It is there already when the pod only comes back.
         let _ = turn.store.create(&PERSISTENTVOLUMECLAIMS, claim);
     }
-    if turn.store.create(&PODS, pod).is_ok() {
-        let message = format!("create Pod {pod_name} in StatefulSet {} successful", name(set));
-        turn.event(set, &Happening::normal("statefulset-controller", "SuccessfulCreate", &message));
+    match turn.create_pod(pod) {
+        Ok(_) => {
+            let message = format!("create Pod {pod_name} in StatefulSet {} successful", name(set));
+            turn.event(set, &Happening::normal("statefulset-controller", "SuccessfulCreate", &message));
+        }
+        Err(Refused::Taken) => {}
+        Err(Refused::Forbidden(why)) => {
+            let message = format!("create Pod {pod_name} in StatefulSet {} failed error: {why}", name(set));
+            turn.remind(set, &Happening::warning("statefulset-controller", "FailedCreate", &message));
+        }
     }
 }
 

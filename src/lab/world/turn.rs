@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::events::{Happening, Recorder};
-use super::object::{controller_uid, field, is_deleting, name, namespace, text, uid};
-use crate::lab::kubernetes::resources::{PODS, Resource};
+use super::object::{controller_uid, field, instant, is_deleting, name, namespace, text, uid};
+use crate::lab::kubernetes::quota;
+use crate::lab::kubernetes::resources::{EVENTS, PODS, Resource};
 use crate::lab::store::Store;
 
 /// What every controller is handed each turn.
@@ -24,6 +25,15 @@ pub struct Turn<'a> {
     wake: Cell<Option<DateTime<Utc>>>,
     /// Who controls what, by resource, as of a version of the store.
     families: RefCell<HashMap<&'static str, (u64, Family)>>,
+}
+
+/// Why a pod was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Its name is taken.
+    Taken,
+    /// The server forbids it, in its words.
+    Forbidden(String),
 }
 
 /// Objects by the uid of their controller.
@@ -75,6 +85,14 @@ impl<'a> Turn<'a> {
         self.store.modify(resource, namespace(object), name(object), change).ok()
     }
 
+    /// Makes a pod, if the quotas of its namespace let it in.
+    pub fn create_pod(&self, pod: Value) -> Result<Arc<Value>, Refused> {
+        if let Err(why) = quota::admit(self.store, &pod) {
+            return Err(Refused::Forbidden(format!("pods \"{}\" is forbidden: {why}", name(&pod))));
+        }
+        self.store.create(&PODS, pod).map_err(|_| Refused::Taken)
+    }
+
     /// Begins the deletion of a pod: a pod on a node gets its grace period, any other goes now.
     pub fn delete_pod(&self, pod: &Value) {
         if is_deleting(pod) {
@@ -88,6 +106,19 @@ impl<'a> Turn<'a> {
             let grace = field(pod, "/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30);
             self.store.mark_deleted(&PODS, namespace(pod), name(pod), grace)
         };
+    }
+
+    /// Records an event about an object, unless one of its reason is younger than half a minute:
+    /// for what is found anew each time somebody looks.
+    pub fn remind(&self, about: &Value, happening: &Happening<'_>) {
+        let told = self.store.list(&EVENTS, Some(namespace(about))).0.into_iter().any(|event| {
+            text(&event, "/involvedObject/uid") == uid(about)
+                && text(&event, "/reason") == happening.reason
+                && instant(&event, "/lastTimestamp").is_some_and(|last| self.now - last < TimeDelta::seconds(30))
+        });
+        if !told {
+            self.event(about, happening);
+        }
     }
 
     /// Records an event about an object, now.

@@ -71,6 +71,13 @@ pub(super) fn write(turn: &Turn<'_>, deployment: &Arc<Value>, family: &Family, p
         set(&mut status, "Available", "False", "MinimumReplicasUnavailable", message, turn.now);
     }
     progress(turn, deployment, family, plan, &mut status);
+    let failure = family.new.iter().chain(&family.old).find_map(|set| condition(set, "ReplicaFailure"));
+    if let Some(failure) = failure {
+        let (reason, message) = (text(failure, "/reason"), text(failure, "/message"));
+        set(&mut status, "ReplicaFailure", "True", reason, message, turn.now);
+    } else if condition(deployment, "ReplicaFailure").is_some() {
+        without_condition(&mut status, "ReplicaFailure");
+    }
     if *old != status {
         turn.modify(&DEPLOYMENTS, deployment, |deployment| deployment["status"] = status);
     }
