@@ -30,7 +30,7 @@ use self::clock::LabClock;
 use self::kubernetes::{ApiState, Backend, Identity};
 use self::prometheus::PrometheusState;
 use self::prometheus::rules::RuleEngine;
-use self::prometheus::rules::file::{LAB_RULES, RuleError};
+use self::prometheus::rules::file::{LAB_RULES, ROLLOUT_RULES, RuleError};
 pub use self::scenario::ScenarioName;
 use self::store::Store;
 use self::telemetry::Telemetry;
@@ -175,7 +175,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let state = ApiState {
         store: store.clone(),
         logs: Arc::new(Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles)),
-        usage: Arc::new(Meter::new(store.clone(), world.time().clone())),
+        usage: Arc::new(Meter::new(store.clone(), world.time().clone(), world.traffic().demand().clone())),
         identity: Identity::admin(USER),
         backends: [("prometheus", &prometheus_url), ("alertmanager", &alertmanager_url)]
             .map(|(service, url)| Backend {
@@ -186,7 +186,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
             .to_vec(),
     };
     let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG)?;
-    let rules = RuleEngine::new(telemetry.clone(), LAB_RULES, Some(alerts.clone()), &prometheus_url)?;
+    let rules = RuleEngine::new(telemetry.clone(), scenario_rules(scenario), Some(alerts.clone()), &prometheus_url)?;
     rules.replay(REPLAY);
     let metrics = PrometheusState {
         telemetry,
@@ -203,6 +203,11 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
     Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, scenario, store, tasks })
+}
+
+/// The alerting rules of a scenario.
+fn scenario_rules(scenario: ScenarioName) -> &'static [&'static str] {
+    if scenario.scenario().rollouts.is_empty() { LAB_RULES } else { ROLLOUT_RULES }
 }
 
 async fn listen(server: &'static str, port: u16) -> Result<(TcpListener, String), LabError> {

@@ -18,6 +18,7 @@ pub fn fill(resource: &Resource, object: &mut Value) {
             rolling(spec, "strategy", &json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
             template(spec);
         }),
+        "Rollout" => at(object, "spec", template),
         "ReplicaSet" => at(object, "spec", |spec| {
             put(spec, "replicas", json!(1));
             template(spec);

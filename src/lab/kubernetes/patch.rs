@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::request::{Request, parse_json, parse_yaml};
+use super::resources::ROLLOUTS;
 use super::status::{ApiError, Cause};
 use super::{apply, strategic};
 use crate::lab::store::Store;
@@ -30,9 +31,14 @@ pub enum Kind {
 impl Kind {
     /// Reads the media type.
     pub fn of(request: &Request) -> Result<Self, ApiError> {
+        let is_custom = request.target.resource.group == ROLLOUTS.group;
         match request.media_type() {
             "application/json-patch+json" => Ok(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge),
+            // Nobody told the server how to merge the lists of custom resources.
+            "application/strategic-merge-patch+json" if is_custom => {
+                Err(ApiError::unsupported_media_type(&[TAKEN[0], TAKEN[1], TAKEN[3]]))
+            }
             "application/strategic-merge-patch+json" => Ok(Self::Strategic),
             "application/apply-patch+yaml" => Ok(Self::Apply),
             _ => Err(ApiError::unsupported_media_type(TAKEN)),

@@ -110,6 +110,8 @@ resources! {
     STATEFULSETS = "statefulsets", "statefulset", "StatefulSet" { group: "apps", short_names: &["sts"], categories: &["all"], subresources: &["status", "scale"] }
     /// Events, in their own group: the same objects, told differently.
     EVENTS_V1 = "events", "event", "Event" { group: "events.k8s.io", short_names: &["ev"] }
+    /// Argo Rollouts: Deployments with canaries.
+    ROLLOUTS = "rollouts", "rollout", "Rollout" { group: "argoproj.io", version: "v1alpha1", short_names: &["ro"], subresources: &["status", "scale"] }
     /// Reviews of who is asking.
     SELFSUBJECTREVIEWS = "selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview" { group: "authentication.k8s.io", namespaced: false, verbs: CREATE }
     /// Reviews of whether the asker may do something.

@@ -26,7 +26,7 @@ pub fn check(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) 
     }
     match resource.kind {
         "Pod" => check_pod(&object, old, &mut causes),
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => {
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Rollout" => {
             check_workload(resource, &object, old, &mut causes);
         }
         "HorizontalPodAutoscaler" => {

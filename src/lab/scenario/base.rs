@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::blueprint::{Blueprint, raise_deployment, raise_set};
+use super::blueprint::{Blueprint, raise_deployment, raise_rollout, raise_set};
 use super::{nodes, platform, shop};
 use crate::lab::kubernetes::resources::{
     CONFIGMAPS, CRONJOBS, DAEMONSETS, HORIZONTALPODAUTOSCALERS, INGRESSES, JOBS, NAMESPACES, NODES,
@@ -21,19 +21,22 @@ const DRAINED: TimeDelta = TimeDelta::minutes(3 * 24 * 60 - 410);
 /// What is raised when; the oldest comes first.
 enum Raise {
     Deployment(Blueprint),
+    Rollout(Blueprint),
     Set(&'static Resource, Blueprint),
     Drain(&'static str),
     Backup(i64),
 }
 
 /// Makes the base world as it was some minutes before `origin`.
-pub(super) fn raise(world: &mut World, origin: DateTime<Utc>) {
+/// `rollouts` names the Deployments of the shop that are Argo Rollouts.
+pub(super) fn raise(world: &mut World, origin: DateTime<Utc>, rollouts: &[&str]) {
     world.time().pin(Some(origin - BORN));
     fixtures(world, origin);
     nodes::raise(world, origin);
     let mut script: Vec<(TimeDelta, Raise)> = Vec::new();
     for blueprint in shop::deployments().into_iter().chain(platform::deployments()) {
-        script.push((blueprint.current_ago(), Raise::Deployment(blueprint)));
+        let raise = if rollouts.contains(&name(&blueprint.object)) { Raise::Rollout } else { Raise::Deployment };
+        script.push((blueprint.current_ago(), raise(blueprint)));
     }
     for blueprint in platform::daemonsets() {
         script.push((blueprint.current_ago(), Raise::Set(&DAEMONSETS, blueprint)));
@@ -46,6 +49,7 @@ pub(super) fn raise(world: &mut World, origin: DateTime<Utc>) {
     for (ago, raise) in script {
         match raise {
             Raise::Deployment(blueprint) => raise_deployment(world, origin, &blueprint),
+            Raise::Rollout(blueprint) => raise_rollout(world, origin, &blueprint),
             Raise::Set(resource, blueprint) => raise_set(world, origin, resource, &blueprint),
             Raise::Drain(node) => drain(world, origin - ago, node),
             Raise::Backup(nights) => backup(world, origin - ago, nights),

@@ -4,10 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::lab::kubernetes::resources::{CONTROLLERREVISIONS, DEPLOYMENTS, REPLICASETS, Resource};
+use crate::lab::kubernetes::resources::{CONTROLLERREVISIONS, DEPLOYMENTS, REPLICASETS, ROLLOUTS, Resource};
 use crate::lab::world::deployment::replica_set;
 use crate::lab::world::history::revision_of;
 use crate::lab::world::object::{CHANGE_CAUSE, REVISION, annotate, int_or, stamp};
+use crate::lab::world::rollout;
 use crate::lab::world::{Scope, World};
 
 /// How long the controllers get to bring a workload up.
@@ -83,6 +84,37 @@ pub(super) fn raise_deployment(world: &mut World, origin: DateTime<Utc>, bluepri
         set["metadata"]["generation"] = json!(4);
         set["status"] = json!({"observedGeneration": 4, "replicas": 0});
         annotate(&mut set, REVISION, &release.number.to_string());
+        // Two revisions of one template would be one set; blueprints have none.
+        let _ = world.store().create(&REPLICASETS, set);
+    }
+    world.settle(at, at + RISE, Scope::Workloads);
+}
+
+/// Makes what is a Deployment elsewhere as an Argo Rollout with a canary of three steps, likewise.
+pub(super) fn raise_rollout(world: &mut World, origin: DateTime<Utc>, blueprint: &Blueprint) {
+    let mut blueprint = blueprint.clone();
+    let object = &mut blueprint.object;
+    object["apiVersion"] = json!(ROLLOUTS.api_version());
+    object["kind"] = json!(ROLLOUTS.kind);
+    object["spec"]["strategy"] = json!({"canary": {
+        "maxSurge": 1,
+        "maxUnavailable": 0,
+        "steps": [
+            {"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "5m"}},
+            {"setWeight": 75}, {"pause": {"duration": "5m"}},
+        ],
+    }});
+    let Some((current, past)) = blueprint.releases.split_last() else { return };
+    let at = origin - current.ago;
+    world.time().pin(Some(at));
+    let Ok(rollout) = world.store().create(&ROLLOUTS, blueprint.as_of(current, origin)) else { return };
+    for release in past {
+        let mut owner = (*rollout).clone();
+        annotate(&mut owner, CHANGE_CAUSE, &release.cause);
+        let mut set = rollout::replica_set(&owner, &release.template, 0, 0, release.number);
+        set["metadata"]["creationTimestamp"] = json!(stamp(origin - release.ago));
+        set["metadata"]["generation"] = json!(4);
+        set["status"] = json!({"observedGeneration": 4, "replicas": 0});
         // Two revisions of one template would be one set; blueprints have none.
         let _ = world.store().create(&REPLICASETS, set);
     }

@@ -3,13 +3,17 @@
 //! A scenario makes its whole past before the lab opens: the controllers themselves live through
 //! it with time pinned, so that ages, revisions, events, restarts and measurements agree.
 
+mod bad_canary;
 mod bad_deploy;
+mod bad_node;
 mod base;
 mod blueprint;
 mod calm;
 mod nodes;
 mod platform;
 mod shop;
+mod stuck_statefulset;
+mod traffic_spike;
 
 use std::str::FromStr;
 
@@ -26,6 +30,14 @@ pub enum ScenarioName {
     /// A release of `payment` went out six minutes ago and fails.
     #[default]
     BadDeploy,
+    /// Three times the visitors, and the autoscaler is at its maximum.
+    TrafficSpike,
+    /// The database's update is stuck at its first pod.
+    StuckStatefulset,
+    /// The canary of an Argo Rollout fails part of its requests.
+    BadCanary,
+    /// The disk of a node takes no writes.
+    BadNode,
     /// Nothing is wrong.
     Calm,
 }
@@ -39,19 +51,56 @@ pub struct Scenario {
     pub slug: &'static str,
     /// One line about it.
     pub summary: &'static str,
+    /// Deployments of the shop that are Argo Rollouts in it.
+    pub rollouts: &'static [&'static str],
     /// What happens, told once the base world stands.
     play: fn(&mut World, DateTime<Utc>),
 }
 
 /// All scenarios, the default one first.
-pub static SCENARIOS: [Scenario; 2] = [
+pub static SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: ScenarioName::BadDeploy,
         slug: "bad-deploy",
         summary: "payment 2.4.0 went out six minutes ago: 5xx, crash loops, the error budget burns; rolling back heals it",
+        rollouts: &[],
         play: bad_deploy::play,
     },
-    Scenario { name: ScenarioName::Calm, slug: "calm", summary: "an ordinary day: nothing is wrong", play: calm::play },
+    Scenario {
+        name: ScenarioName::TrafficSpike,
+        slug: "traffic-spike",
+        summary: "three times the visitors at the front, and its autoscaler is at its maximum; raising that heals it",
+        rollouts: &[],
+        play: traffic_spike::play,
+    },
+    Scenario {
+        name: ScenarioName::StuckStatefulset,
+        slug: "stuck-statefulset",
+        summary: "mysql 9.1.0 cannot open its files and holds the update up; rolling back and deleting the broken pod heals it",
+        rollouts: &[],
+        play: stuck_statefulset::play,
+    },
+    Scenario {
+        name: ScenarioName::BadCanary,
+        slug: "bad-canary",
+        summary: "the canary of the Argo Rollout auth rejects older sessions; aborting it heals it",
+        rollouts: bad_canary::ROLLOUTS_OF_SHOP,
+        play: bad_canary::play,
+    },
+    Scenario {
+        name: ScenarioName::BadNode,
+        slug: "bad-node",
+        summary: "the disk of worker-b2 takes no writes: pods of several workloads restart; draining it heals it",
+        rollouts: &[],
+        play: bad_node::play,
+    },
+    Scenario {
+        name: ScenarioName::Calm,
+        slug: "calm",
+        summary: "an ordinary day: nothing is wrong",
+        rollouts: &[],
+        play: calm::play,
+    },
 ];
 
 /// A scenario name that does not exist.
@@ -93,7 +142,7 @@ impl FromStr for ScenarioName {
 
 /// Fills an empty world with a scenario that begins at `origin`.
 pub fn set_up(world: &mut World, name: ScenarioName, origin: DateTime<Utc>) {
-    base::raise(world, origin);
+    base::raise(world, origin, name.scenario().rollouts);
     let warm = origin - WARM_UP;
     world.traffic().write_past(warm);
     (name.scenario().play)(world, origin);

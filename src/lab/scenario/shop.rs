@@ -121,17 +121,15 @@ fn frontend() -> Blueprint {
     }
 }
 
+/// The pod template of a release of `auth`, with some environment beside the usual one.
+pub(super) fn auth_template(tag: &str, extra: &[(&str, &str)]) -> Value {
+    let mut env = vec![("TOKEN_TTL", "30m"), ("DATABASE_HOST", "mysql.shop.svc")];
+    env.extend(extra);
+    plain("auth", tag, "backend", ("100m", "128Mi", "256Mi"), &env, false)
+}
+
 fn auth() -> Blueprint {
-    let at = |tag: &str| {
-        plain(
-            "auth",
-            tag,
-            "backend",
-            ("100m", "128Mi", "256Mi"),
-            &[("TOKEN_TTL", "30m"), ("DATABASE_HOST", "mysql.shop.svc")],
-            false,
-        )
-    };
+    let at = |tag: &str| auth_template(tag, &[]);
     let releases = vec![
         release(6, 96, "auth 1.8.3", at("1.8.3")),
         release(7, 40, "auth 1.8.4", at("1.8.4")),
@@ -193,14 +191,15 @@ fn inventory() -> Blueprint {
     }
 }
 
+/// The image of a release of the database.
+pub(super) fn mysql_image(tag: &str) -> String {
+    format!("docker.io/library/mysql:{tag}")
+}
+
 /// The database.
 pub(super) fn mysql() -> Blueprint {
     let at = |tag: &str| {
-        let mut main = with_port(
-            container("mysql", &format!("docker.io/library/mysql:{tag}"), "500m", ("1536Mi", "3Gi")),
-            "mysql",
-            3306,
-        );
+        let mut main = with_port(container("mysql", &mysql_image(tag), "500m", ("1536Mi", "3Gi")), "mysql", 3306);
         main["env"] = json!([{"name": "MYSQL_ROOT_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "mysql-root", "key": "password"}}}]);
         main["readinessProbe"] = json!({
             "exec": {"command": ["mysqladmin", "ping", "-h", "127.0.0.1"]},

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::declared;
 use super::object::{bytes, items, text};
+use super::plight::Plight;
 
 /// What a process writes about itself, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,13 +64,8 @@ pub struct Behaviour {
     /// The share of the requests that it gets and fails once its callers have learnt to avoid it;
     /// 0 for a healthy one.
     pub fails: f64,
-}
-
-impl Behaviour {
-    /// Whether it fails the requests that it gets.
-    pub fn is_broken(&self) -> bool {
-        self.fails > 0.0
-    }
+    /// What is wrong with it, if anything is.
+    pub plight: Option<Plight>,
 }
 
 /// Images of one repository.
@@ -139,7 +135,7 @@ static REPOSITORIES: &[Repository] = &[
         45,
         120,
     ),
-    repository("docker.io/library/mysql", &["8.0.36", "8.4.2", "8.4.3"], Voice::Mysql, 12, 420, 1_480),
+    repository("docker.io/library/mysql", &["8.0.36", "8.4.2", "8.4.3", "9.1.0"], Voice::Mysql, 12, 420, 1_480),
     repository("registry.k8s.io/ingress-nginx/controller", &["v1.11.2", "v1.11.3"], Voice::Klog, 6, 120, 230),
     repository("quay.io/prometheus/prometheus", &["v2.54.1", "v2.55.0"], Voice::Platform, 8, 260, 1_150),
     repository("quay.io/prometheus/alertmanager", &["v0.27.0"], Voice::Platform, 3, 8, 42),
@@ -195,12 +191,24 @@ pub fn of_container(pod: &Value, container: &Value) -> Result<Behaviour, PullErr
         memory: repository.memory_mib << 20,
         voice: repository.voice,
         fails: 0.0,
+        plight: None,
     };
     if canonical.ends_with("/payment") && tag == "2.4.0" && env(container, "PRICING_TABLE") == Some("v2") {
         // The release that the default scenario is about: the new pricing table lacks a key.
         behaviour.ready_after = None;
         behaviour.fails = 0.344;
+        behaviour.plight = Some(Plight::Pricing);
         behaviour.ending = Some(Ending { after: Duration::from_secs(20), code: 1, reason: "Error" });
+    }
+    if canonical.ends_with("/auth") && tag == "1.9.1" && env(container, "SESSION_KEYS") == Some("v2") {
+        // It looks healthy, but it knows no sessions that were signed before.
+        behaviour.fails = 0.36;
+        behaviour.plight = Some(Plight::Keys);
+    }
+    if canonical.ends_with("/mysql") && tag.starts_with("9.") {
+        behaviour.ready_after = None;
+        behaviour.plight = Some(Plight::Upgrade);
+        behaviour.ending = Some(Ending { after: Duration::from_secs(3), code: 1, reason: "Error" });
     }
     if canonical.ends_with("/db-backup") {
         behaviour.ending = Some(Ending { after: Duration::from_secs(25), code: 0, reason: "Completed" });
@@ -281,8 +289,8 @@ mod tests {
     fn the_bad_release_breaks_only_with_its_new_table() {
         let bad = json!({"image": "registry.example.com/shop/payment:2.4.0", "env": [{"name": "PRICING_TABLE", "value": "v2"}]});
         let mended = json!({"image": "registry.example.com/shop/payment:2.4.0"});
-        assert!(of_container(&json!({}), &bad).unwrap().is_broken());
-        assert!(!of_container(&json!({}), &mended).unwrap().is_broken());
+        assert!(of_container(&json!({}), &bad).unwrap().fails > 0.0);
+        assert_eq!(of_container(&json!({}), &mended).unwrap().plight, None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn of_pod(pod: &Value, image: &str) -> Option<Result<Behaviour, PullError>> 
         memory: 24 << 20,
         voice: Voice::Plain,
         fails: 0.0,
+        plight: None,
     };
     match annotation(pod, BEHAVIOUR) {
         "healthy" => Some(Ok(healthy)),

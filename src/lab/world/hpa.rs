@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers on Deployments and StatefulSets: status, and scaling within bounds.
+//! HorizontalPodAutoscalers on Deployments, Rollouts and StatefulSets: status, and scaling within bounds.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -8,7 +8,9 @@ use super::object::{instant, int, int_or, items, millicores, namespace, selects,
 use super::pods::{is_active, is_ready};
 use super::turn::Turn;
 use super::usage;
-use crate::lab::kubernetes::resources::{DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, PODS, Resource, STATEFULSETS};
+use crate::lab::kubernetes::resources::{
+    DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, PODS, ROLLOUTS, Resource, STATEFULSETS,
+};
 
 /// Seconds between two looks at the metrics.
 const PERIOD: i64 = 15;
@@ -23,6 +25,7 @@ pub fn run(turn: &Turn<'_>) {
         let resource: &Resource = match text(&hpa, "/spec/scaleTargetRef/kind") {
             "Deployment" => &DEPLOYMENTS,
             "StatefulSet" => &STATEFULSETS,
+            "Rollout" => &ROLLOUTS,
             _ => continue,
         };
         if let Some(target) = turn.store.get(resource, namespace(&hpa), text(&hpa, "/spec/scaleTargetRef/name")) {
@@ -113,7 +116,10 @@ fn measure(turn: &Turn<'_>, target: &Value, at: DateTime<Utc>) -> Option<(i64, i
     let (mut used, mut asked) = (0_i64, 0_i64);
     for pod in &pods {
         let load = usage::load(turn.store, pod);
-        used += usage::of_pod(pod, at, load).iter().map(|(_, used)| used.cpu_millicores.cast_signed()).sum::<i64>();
+        used += usage::of_pod(pod, at, turn.demand, load)
+            .iter()
+            .map(|(_, used)| used.cpu_millicores.cast_signed())
+            .sum::<i64>();
         asked += items(pod, "/spec/containers")
             .iter()
             .map(|container| millicores(text(container, "/resources/requests/cpu")))

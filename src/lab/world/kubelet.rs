@@ -13,6 +13,7 @@ use super::naming;
 use super::object::{
     instant, int, int_or, is_deleting, is_set, items, name, namespace, set_condition, stamp, text, uid,
 };
+use super::plight;
 use super::turn::Turn;
 use crate::lab::kubernetes::resources::{NODES, PODS};
 
@@ -21,7 +22,8 @@ use crate::lab::kubernetes::resources::{NODES, PODS};
 pub struct Kubelet {
     /// Pods that they have begun to stop.
     stopping: HashSet<String>,
-    /// Pods that were looked at: by uid the version seen, and when the next look is due.
+    /// Pods that were looked at: by uid the version seen, with the state of their node's disk, and
+    /// when the next look is due.
     settled: HashMap<String, (String, Option<DateTime<Utc>>)>,
 }
 
@@ -63,9 +65,11 @@ impl Kubelet {
 
     /// Takes a pod a step further, unless nothing about it changed and nothing is due.
     fn look_after(&mut self, turn: &Turn<'_>, pod: &Value, machines: &mut Machines) {
-        let version = text(pod, "/metadata/resourceVersion");
+        let node = machines.nodes.iter().find(|node| name(node) == text(pod, "/spec/nodeName"));
+        let disk = node.and_then(|node| plight::read_only_since(node)).map(stamp).unwrap_or_default();
+        let version = format!("{} {disk}", text(pod, "/metadata/resourceVersion"));
         if let Some((seen, due)) = self.settled.get(uid(pod))
-            && seen == version
+            && *seen == version
             && due.is_none_or(|due| due > turn.now)
         {
             if let Some(due) = *due {
@@ -77,7 +81,7 @@ impl Kubelet {
         if let Some(due) = due {
             turn.wake_at(due);
         }
-        self.settled.insert(uid(pod).to_owned(), (version.to_owned(), due));
+        self.settled.insert(uid(pod).to_owned(), (version, due));
     }
 
     /// Containers get their signal and end; then the pod is gone.
@@ -133,7 +137,7 @@ fn live(turn: &Turn<'_>, pod: &Value, machines: &mut Machines) -> Option<DateTim
     let mut told = Vec::new();
     let mut due: Option<DateTime<Utc>> = None;
     for container in items(pod, "/spec/containers") {
-        let behaviour: Result<Behaviour, PullError> = behaviour::of_container(pod, container);
+        let behaviour: Result<Behaviour, PullError> = plight::of_container(pod, container, Some(&**machine));
         let image = text(container, "/image").to_owned();
         let present = machines.images.contains(&(node.to_owned(), image.clone()));
         let scene = Scene { pod, container, behaviour: &behaviour, started, present, now: turn.now };

@@ -9,13 +9,14 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::WorldTime;
-use super::behaviour::{self, Behaviour, Voice};
+use super::behaviour::{Behaviour, Voice};
 use super::declared;
 use super::naming;
 use super::object::{instant, items, name, namespace, text, uid};
+use super::plight::{self, Plight};
 use super::traffic::Troubles;
 use crate::lab::clock::LabClock;
-use crate::lab::kubernetes::resources::PODS;
+use crate::lab::kubernetes::resources::{NODES, PODS};
 use crate::lab::kubernetes::{LogLine, LogQuery, PodLogs};
 use crate::lab::store::Store;
 
@@ -52,7 +53,7 @@ struct Run {
 struct Writer {
     seed: u64,
     voice: Voice,
-    broken: bool,
+    plight: Option<Plight>,
     /// A line that the pod asks for.
     says: String,
     app: String,
@@ -75,7 +76,8 @@ impl Journal {
         let (Some(spec), Some(status)) = (spec, status) else {
             return Err(waiting("ContainerCreating"));
         };
-        let behaviour = behaviour::of_container(pod, spec).ok();
+        let node = self.store.get(&NODES, "", text(pod, "/spec/nodeName"));
+        let behaviour = plight::of_container(pod, spec, node.as_deref()).ok();
         let run = match (previous, run_of(&status["state"], behaviour), run_of(&status["lastState"], None)) {
             (false, Some(run), _) | (false, None, Some(run)) | (true, _, Some(run)) => run,
             (true, _, None) => {
@@ -93,7 +95,7 @@ impl Journal {
         Ok(Writer {
             seed: naming::digest(&[uid(pod), container]),
             voice: behaviour.map_or(Voice::Plain, |behaviour| behaviour.voice),
-            broken: behaviour.is_some_and(|behaviour| behaviour.is_broken()),
+            plight: behaviour.and_then(|behaviour| behaviour.plight),
             says: declared::log(pod).to_owned(),
             app: super::object::label(pod, "app").to_owned(),
             run,

@@ -21,9 +21,11 @@ pub mod logs;
 pub mod naming;
 pub mod node;
 pub mod object;
+pub mod plight;
 pub mod pods;
 pub mod quota;
 pub mod replicaset;
+pub mod rollout;
 pub mod schedule;
 pub mod scheduler;
 pub mod statefulset;
@@ -154,8 +156,9 @@ impl World {
     fn turn(&mut self, now: DateTime<Utc>, scope: Scope) {
         for _ in 0..ROUNDS {
             let before = self.store.version();
-            let turn = Turn::new(&self.store, &self.recorder, now);
+            let turn = Turn::new(&self.store, &self.recorder, self.traffic.demand(), now);
             deployment::run(&turn);
+            rollout::run(&turn);
             statefulset::run(&turn);
             daemonset::run(&turn);
             replicaset::run(&turn);

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::object::TEMPLATE_HASH;
+use super::rollout::HASH;
 
 /// The letters that Kubernetes puts into generated names: no vowels, no look-alikes.
 const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -64,6 +65,7 @@ pub fn without_hash(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
         labels.remove(TEMPLATE_HASH);
+        labels.remove(HASH);
     }
     // A missing, null and empty piece of metadata mean the same.
     if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -78,7 +80,9 @@ pub fn same_template(a: &Value, b: &Value) -> bool {
     let meta = |template: &'_ Value, name: &str| template.pointer("/metadata").and_then(|meta| meta.get(name)).cloned();
     let plain = |map: Option<Value>| -> Option<Value> {
         let mut map = map?;
-        map.as_object_mut()?.remove(TEMPLATE_HASH);
+        for own in [TEMPLATE_HASH, HASH] {
+            map.as_object_mut()?.remove(own);
+        }
         map.as_object().is_some_and(|map| !map.is_empty()).then_some(map)
     };
     specs && ["labels", "annotations"].iter().all(|name| plain(meta(a, name)) == plain(meta(b, name)))

@@ -6,18 +6,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::behaviour;
 use super::naming;
-use super::object::{instant, items, label, namespace, text};
+use super::object::{instant, items, label, name, namespace, text};
+use super::plight;
 use super::pods::{is_active, is_ready};
-use crate::lab::kubernetes::resources::PODS;
+use crate::lab::kubernetes::resources::{NODES, PODS};
 use crate::lab::store::Store;
 use crate::lab::telemetry::{Labels, Telemetry};
 
+pub mod demand;
 mod exporter;
+
+use demand::Demand;
 
 /// Lab time between two changes of the rates.
 const RATE_STEP: i64 = 15;
@@ -26,6 +29,10 @@ const RATE_STEP: i64 = 15;
 const FIRST_SHOCK: i64 = 90;
 /// How much more of its requests a broken pod fails at first than later on.
 const SHOCK: f64 = 0.62 / 0.344;
+/// The share of its capacity up to which a service answers as fast as ever, and how much of its
+/// traffic becomes slow per share of capacity beyond it.
+const EASE: f64 = 0.85;
+const SLOWED: f64 = 0.5;
 /// Upper bounds of the latency buckets, seconds, and the share of requests at or below each when
 /// all is well.
 const BUCKETS: [(&str, f64); 9] = [
@@ -53,6 +60,9 @@ pub struct Served {
     pub pods: usize,
     /// Share of requests that fail on any day.
     pub noise: f64,
+    /// How much demand its pods can take, as a multiple of what they are meant for; beyond it
+    /// requests are turned away. Services without one are never asked for more than they can do.
+    pub capacity: Option<f64>,
     /// A service that it calls, and the share of its own requests that fail when all calls do.
     pub calls: Option<(&'static str, f64)>,
 }
@@ -62,18 +72,19 @@ const fn served(
     per_second: f64,
     pods: usize,
     noise: f64,
+    capacity: Option<f64>,
     calls: Option<(&'static str, f64)>,
 ) -> Served {
-    Served { namespace: "shop", name, per_second, pods, noise, calls }
+    Served { namespace: "shop", name, per_second, pods, noise, capacity, calls }
 }
 
 /// All services with traffic. Callers come after what they call.
 pub static SERVED: [Served; 5] = [
-    served("payment", 142.0, 6, 0.000_19, None),
-    served("inventory", 268.0, 5, 0.000_08, None),
-    served("user", 181.0, 5, 0.000_1, None),
-    served("auth", 212.0, 4, 0.000_05, None),
-    served("frontend", 641.0, 6, 0.000_12, Some(("payment", 0.031))),
+    served("payment", 142.0, 6, 0.000_19, None, None),
+    served("inventory", 268.0, 5, 0.000_08, None, None),
+    served("user", 181.0, 5, 0.000_1, None, None),
+    served("auth", 212.0, 4, 0.000_05, None, None),
+    served("frontend", 641.0, 6, 0.000_12, Some(1.75), Some(("payment", 0.031))),
 ];
 
 /// From each moment on, this share fails.
@@ -111,22 +122,12 @@ impl Troubles {
     }
 }
 
-/// The demand at a moment, as a share of that at noon of an ordinary day.
-pub fn demand(service: &str, at: DateTime<Utc>) -> f64 {
-    let seed = naming::digest(&[service, "demand"]);
-    let hour = f64::from(at.num_seconds_from_midnight()) / 3600.0;
-    // Quiet at four in the morning, busiest in the afternoon.
-    let day = 0.72 + 0.3 * ((hour - 10.0) / 24.0 * std::f64::consts::TAU).sin();
-    let seconds = at.timestamp() as f64;
-    let unrest = 0.035 * naming::wobble(seed, seconds / 40.0) + 0.05 * naming::wobble(seed ^ 1, seconds / 700.0);
-    (day + unrest).max(0.05)
-}
-
 /// Measures the world into the telemetry.
 #[derive(Debug)]
 pub struct Traffic {
     telemetry: Recording,
     troubles: Troubles,
+    demand: Demand,
     step: Option<i64>,
     exporter: exporter::Exporter,
 }
@@ -146,6 +147,7 @@ impl Traffic {
         Self {
             telemetry: Recording(telemetry),
             troubles: Troubles::default(),
+            demand: Demand::default(),
             step: None,
             exporter: exporter::Exporter::default(),
         }
@@ -154,6 +156,11 @@ impl Traffic {
     /// The share of failing requests, over time.
     pub fn troubles(&self) -> &Troubles {
         &self.troubles
+    }
+
+    /// What is asked of the services, over time.
+    pub fn demand(&self) -> &Demand {
+        &self.demand
     }
 
     /// Writes what is to be measured at `now`. `changed` says that objects may have changed.
@@ -165,18 +172,22 @@ impl Traffic {
         }
         self.step = Some(step);
         let pods = store.list(&PODS, None).0;
+        let nodes = store.list(&NODES, None).0;
         for service in &SERVED {
-            self.troubles.set(service.name, now, failing(service, &pods, &self.troubles, now));
+            let behind = Behind::of(service, &pods, &nodes, now);
+            let strain = behind.strain(service, self.demand.at(service.name, now));
+            let share = behind.failing(service, strain, &self.troubles, now);
+            self.troubles.set(service.name, now, share);
+            self.write_rates(service, strain, now);
         }
-        for service in &SERVED {
-            self.write_rates(service, now);
-        }
-        self.exporter.export(&self.telemetry.0, store, &pods, now);
+        self.exporter.export(&self.telemetry.0, &self.demand, store, &pods, now);
     }
 
-    fn write_rates(&self, service: &Served, now: DateTime<Utc>) {
+    fn write_rates(&self, service: &Served, strain: f64, now: DateTime<Utc>) {
         let moment = DateTime::from_timestamp(now.timestamp().div_euclid(RATE_STEP) * RATE_STEP, 0).unwrap_or(now);
-        for (labels, rate) in rates(service, moment, self.troubles.at(service.name, now)) {
+        let flow =
+            Flow { demand: self.demand.at(service.name, moment), failing: self.troubles.at(service.name, now), strain };
+        for (labels, rate) in rates(service, moment, flow) {
             self.telemetry.0.set_rate(&labels, rate, now);
         }
     }
@@ -199,7 +210,12 @@ impl Traffic {
             moments.dedup();
             let mut past: BTreeMap<Labels, Vec<(DateTime<Utc>, f64)>> = BTreeMap::new();
             for at in moments {
-                for (labels, rate) in rates(service, at, self.troubles.at(service.name, at)) {
+                let flow = Flow {
+                    demand: self.demand.at(service.name, at),
+                    failing: self.troubles.at(service.name, at),
+                    strain: 0.0,
+                };
+                for (labels, rate) in rates(service, at, flow) {
                     past.entry(labels).or_default().push((at, rate));
                 }
             }
@@ -210,34 +226,72 @@ impl Traffic {
     }
 }
 
-/// Which share of a service's requests fails, from the pods behind it.
-fn failing(service: &Served, pods: &[Arc<Value>], troubles: &Troubles, now: DateTime<Utc>) -> f64 {
-    let (mut serving, mut broken, mut lost) = (0_usize, 0_usize, 0.0);
-    for pod in pods
-        .iter()
-        .filter(|pod| namespace(pod) == service.namespace && label(pod, "app") == service.name && is_active(pod))
-    {
-        let fails = items(pod, "/spec/containers")
+/// The pods behind a service.
+#[derive(Debug, Clone, Copy, Default)]
+struct Behind {
+    serving: usize,
+    broken: usize,
+    /// Broken ones that look well: they answer the probes.
+    unnoticed: usize,
+    /// What the broken ones fail, in pods' shares of the traffic.
+    lost: f64,
+}
+
+impl Behind {
+    fn of(service: &Served, pods: &[Arc<Value>], nodes: &[Arc<Value>], now: DateTime<Utc>) -> Self {
+        let mut behind = Self::default();
+        for pod in pods
             .iter()
-            .filter_map(|container| behaviour::of_container(pod, container).ok())
-            .map(|behaviour| behaviour.fails)
-            .fold(0.0, f64::max);
-        if fails > 0.0 && !text(pod, "/status/podIP").is_empty() {
-            broken += 1;
-            let age = instant(pod, "/status/startTime").map_or(0, |at| (now - at).num_seconds());
-            lost += if age < FIRST_SHOCK { (fails * SHOCK).min(1.0) } else { fails };
-        } else if is_ready(pod) {
-            serving += 1;
+            .filter(|pod| namespace(pod) == service.namespace && label(pod, "app") == service.name && is_active(pod))
+        {
+            let node = nodes.iter().find(|node| name(node) == text(pod, "/spec/nodeName"));
+            let on_bad_disk = node.is_some_and(|node| plight::read_only_since(node).is_some());
+            let fails = items(pod, "/spec/containers")
+                .iter()
+                .filter_map(|container| plight::of_container(pod, container, node.map(|node| &**node)).ok())
+                .map(|behaviour| behaviour.fails)
+                .fold(0.0, f64::max);
+            // The mesh sends requests to whatever has an address; only what its node stops is out.
+            if fails > 0.0 && !text(pod, "/status/podIP").is_empty() && (!on_bad_disk || is_ready(pod)) {
+                behind.broken += 1;
+                behind.unnoticed += usize::from(is_ready(pod));
+                let age = instant(pod, "/status/startTime").map_or(0, |at| (now - at).num_seconds());
+                behind.lost += if age < FIRST_SHOCK { (fails * SHOCK).min(1.0) } else { fails };
+            } else if is_ready(pod) {
+                behind.serving += 1;
+            }
         }
+        behind
     }
-    let own = if serving == 0 { 1.0 } else { lost / (serving + broken) as f64 };
-    let through = service.calls.map_or(0.0, |(callee, share)| troubles.at(callee, now) * share);
-    (own + through).min(1.0)
+
+    /// The demand as a share of what the pods can take; 0 where nobody counts.
+    fn strain(&self, service: &Served, demand: f64) -> f64 {
+        let pods = (self.serving + self.broken).max(1) as f64;
+        service.capacity.map_or(0.0, |capacity| demand * service.pods as f64 / pods / capacity)
+    }
+
+    /// Which share of the requests fails.
+    fn failing(&self, service: &Served, strain: f64, troubles: &Troubles, now: DateTime<Utc>) -> f64 {
+        let turned_away = if strain > 1.0 { 1.0 - 1.0 / strain } else { 0.0 };
+        let own =
+            if self.serving + self.unnoticed == 0 { 1.0 } else { self.lost / (self.serving + self.broken) as f64 };
+        let through = service.calls.map_or(0.0, |(callee, share)| troubles.at(callee, now) * share);
+        (own + through + turned_away).min(1.0)
+    }
+}
+
+/// What flows through a service: demand, the share of it that fails, and the strain of the pods.
+#[derive(Debug, Clone, Copy)]
+struct Flow {
+    demand: f64,
+    failing: f64,
+    strain: f64,
 }
 
 /// The rates of every series of a service's requests.
-fn rates(service: &Served, at: DateTime<Utc>, failing: f64) -> Vec<(Labels, f64)> {
-    let total = service.per_second * demand(service.name, at);
+fn rates(service: &Served, at: DateTime<Utc>, flow: Flow) -> Vec<(Labels, f64)> {
+    let Flow { demand, failing, strain } = flow;
+    let total = service.per_second * demand;
     let unrest = 1.0 + 0.4 * naming::wobble(naming::digest(&[service.name, "noise"]), at.timestamp() as f64 / 300.0);
     let errors = (failing + service.noise * unrest).min(1.0);
     let refused = 0.0042 * (1.0 - errors);
@@ -256,7 +310,7 @@ fn rates(service: &Served, at: DateTime<Utc>, failing: f64) -> Vec<(Labels, f64)
         rates.push((Labels::new("http_requests_total", &[namespace, name, ("code", code)]), total * share));
     }
     // Retries make some requests slow while something fails.
-    let slow = failing * 0.045 + 0.0006 * unrest;
+    let slow = failing * 0.045 + 0.0006 * unrest + SLOWED * (strain - EASE).max(0.0);
     for (bound, share) in BUCKETS {
         let [namespace, name] = base;
         let within = if share < 1.0 { (share - slow).max(0.0) } else { 1.0 };
@@ -292,8 +346,9 @@ mod tests {
     #[test]
     fn the_rates_of_codes_and_buckets_add_up() {
         let at = DateTime::from_timestamp(1_773_489_600, 0).unwrap();
-        let all = rates(&SERVED[0], at, 0.172);
-        let total = 142.0 * demand("payment", at);
+        let demand = demand::ordinary("payment", at);
+        let all = rates(&SERVED[0], at, Flow { demand, failing: 0.172, strain: 0.0 });
+        let total = 142.0 * demand;
         let of = |name: &str| all.iter().filter(|(labels, _)| labels.name() == name).map(|(_, rate)| rate).sum::<f64>();
         assert!((of("http_requests_total") - total).abs() < 1e-6);
         assert!((of("http_request_duration_seconds_count") - total).abs() < 1e-6);

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::events::{Happening, Recorder};
 use super::object::{controller_uid, field, instant, is_deleting, name, namespace, text, uid};
+use super::traffic::demand::Demand;
 use crate::lab::kubernetes::quota;
 use crate::lab::kubernetes::resources::{EVENTS, PODS, Resource};
 use crate::lab::store::Store;
@@ -20,6 +21,8 @@ pub struct Turn<'a> {
     pub store: &'a Store,
     /// The events.
     pub events: &'a Recorder,
+    /// What is asked of the services.
+    pub demand: &'a Demand,
     /// Lab time of this turn.
     pub now: DateTime<Utc>,
     wake: Cell<Option<DateTime<Utc>>>,
@@ -41,8 +44,8 @@ type Family = HashMap<String, Vec<Arc<Value>>>;
 
 impl<'a> Turn<'a> {
     /// A turn at `now`.
-    pub fn new(store: &'a Store, events: &'a Recorder, now: DateTime<Utc>) -> Self {
-        Self { store, events, now, wake: Cell::new(None), families: RefCell::default() }
+    pub fn new(store: &'a Store, events: &'a Recorder, demand: &'a Demand, now: DateTime<Utc>) -> Self {
+        Self { store, events, demand, now, wake: Cell::new(None), families: RefCell::default() }
     }
 
     /// Asks for another turn at `at`, even if no object changes until then. The earliest wins.

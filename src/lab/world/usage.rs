@@ -10,7 +10,8 @@ use super::behaviour;
 use super::naming;
 use super::object::{bytes, instant, items, label, name, namespace, text, uid};
 use super::pods::is_ready;
-use super::traffic::{SERVED, demand};
+use super::traffic::SERVED;
+use super::traffic::demand::Demand;
 use crate::lab::kubernetes::resources::PODS;
 use crate::lab::kubernetes::{Usage, Used};
 use crate::lab::store::Store;
@@ -23,25 +24,26 @@ const SYSTEM: Used = Used { cpu_millicores: 95, memory_bytes: 780 << 20 };
 pub struct Meter {
     store: Store,
     time: WorldTime,
+    demand: Demand,
 }
 
 impl Meter {
     /// A meter of the pods in `store`.
-    pub fn new(store: Store, time: WorldTime) -> Self {
-        Self { store, time }
+    pub fn new(store: Store, time: WorldTime, demand: Demand) -> Self {
+        Self { store, time, demand }
     }
 }
 
 impl Usage for Meter {
     fn pod(&self, pod: &Value) -> Vec<(String, Used)> {
-        of_pod(pod, self.time.now(), load(&self.store, pod))
+        of_pod(pod, self.time.now(), &self.demand, load(&self.store, pod))
     }
 
     fn node(&self, node: &Value) -> Option<Used> {
         let now = self.time.now();
         let mut sum = SYSTEM;
         for pod in self.store.list(&PODS, None).0.iter().filter(|pod| text(pod, "/spec/nodeName") == name(node)) {
-            for (_, used) in of_pod(pod, now, load(&self.store, pod)) {
+            for (_, used) in of_pod(pod, now, &self.demand, load(&self.store, pod)) {
                 sum.cpu_millicores += used.cpu_millicores;
                 sum.memory_bytes += used.memory_bytes;
             }
@@ -62,12 +64,12 @@ pub fn load(store: &Store, pod: &Value) -> f64 {
 }
 
 /// What each running container of a pod uses at `now`, when it gets `load` of its usual traffic.
-pub fn of_pod(pod: &Value, now: DateTime<Utc>, load: f64) -> Vec<(String, Used)> {
+pub fn of_pod(pod: &Value, now: DateTime<Utc>, demand: &Demand, load: f64) -> Vec<(String, Used)> {
     let running: BTreeMap<&str, DateTime<Utc>> = items(pod, "/status/containerStatuses")
         .iter()
         .filter_map(|status| Some((text(status, "/name"), instant(status, "/state/running/startedAt")?)))
         .collect();
-    let demand = demand(label(pod, "app"), now);
+    let demand = demand.at(label(pod, "app"), now);
     items(pod, "/spec/containers")
         .iter()
         .filter_map(|container| {

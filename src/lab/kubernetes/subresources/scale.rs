@@ -64,7 +64,7 @@ fn scale_of(object: &Value) -> Value {
         },
         "spec": {"replicas": object["spec"]["replicas"]},
         "status": {
-            "replicas": object["status"]["replicas"].as_i64().unwrap_or(0),
+            "replicas": object["status"]["HPAReplicas"].as_i64().or(object["status"]["replicas"].as_i64()).unwrap_or(0),
             "selector": Labels::of_object(&object["spec"]["selector"]).to_string(),
         },
     })

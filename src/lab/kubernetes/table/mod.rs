@@ -33,6 +33,7 @@ fn layout(resource: &Resource) -> Layout {
         "Pod" => pods::PODS,
         "Deployment" => workloads::DEPLOYMENTS,
         "ReplicaSet" => workloads::REPLICASETS,
+        "Rollout" => workloads::ROLLOUTS,
         "StatefulSet" => workloads::STATEFULSETS,
         "DaemonSet" => workloads::DAEMONSETS,
         "ControllerRevision" => workloads::REVISIONS,

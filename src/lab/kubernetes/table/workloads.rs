@@ -62,6 +62,28 @@ pub const REPLICASETS: Layout = Layout {
     },
 };
 
+pub const ROLLOUTS: Layout = Layout {
+    columns: &[
+        NAME,
+        ("Desired", "integer", 0),
+        ("Current", "integer", 0),
+        ("Up-to-date", "integer", 0),
+        ("Available", "integer", 0),
+        AGE,
+    ],
+    cells: |o, now| {
+        let status = &o["status"];
+        vec![
+            name(o),
+            json!(int(&o["spec"]["replicas"])),
+            json!(int(&status["replicas"])),
+            json!(int(&status["updatedReplicas"])),
+            json!(int(&status["availableReplicas"])),
+            age(o, now),
+        ]
+    },
+};
+
 pub const STATEFULSETS: Layout = Layout {
     columns: &[NAME, ("Ready", "string", 0), AGE, CONTAINERS, IMAGES],
     cells: |o, now| {

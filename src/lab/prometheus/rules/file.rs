@@ -7,8 +7,10 @@ use serde::Deserialize;
 
 use crate::lab::prometheus::promql;
 
-/// The rules every lab starts with.
-pub const LAB_RULES: &str = include_str!("lab.rules.yml");
+/// The rules of a lab whose services are Deployments.
+pub const LAB_RULES: &[&str] = &[include_str!("availability.rules.yml"), include_str!("lab.rules.yml")];
+/// The rules of a lab where some services are Argo Rollouts.
+pub const ROLLOUT_RULES: &[&str] = &[include_str!("availability-rollouts.rules.yml"), include_str!("lab.rules.yml")];
 
 /// Why a rule file cannot be used.
 #[derive(Debug, thiserror::Error)]

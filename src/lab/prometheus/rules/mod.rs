@@ -88,15 +88,18 @@ pub struct RuleEngine {
 }
 
 impl RuleEngine {
-    /// An engine for a rule file (see [`file::LAB_RULES`]). `external_url` is where this Prometheus is reached;
+    /// An engine for rule files (see [`file::LAB_RULES`]). `external_url` is where this Prometheus is reached;
     /// alerts link to it.
     pub fn new(
         telemetry: Telemetry,
-        rules_yaml: &str,
+        files: &[&str],
         alertmanager: Option<Alertmanager>,
         external_url: &str,
     ) -> Result<Self, RuleError> {
-        let groups = file::parse(rules_yaml)?;
+        let mut groups = Vec::new();
+        for text in files {
+            groups.extend(file::parse(text)?);
+        }
         let status = groups.iter().map(|g| g.rules.iter().map(|_| RuleStatus::default()).collect()).collect();
         Ok(Self {
             telemetry,

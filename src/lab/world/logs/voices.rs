@@ -6,24 +6,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::Writer;
 use crate::lab::world::behaviour::Voice;
 use crate::lab::world::naming::{mix, unit};
+use crate::lab::world::plight::Plight;
 
-/// How the pricing table fails, frame by frame.
-const FRAMES: [&str; 14] = [
-    "pricing::load (pricing.rs:88)",
-    "pricing::Table::for_region (pricing.rs:141)",
-    "pricing::Quote::with_tax (quote.rs:57)",
-    "checkout::price_basket (checkout.rs:203)",
-    "checkout::authorize (checkout.rs:131)",
-    "payment::api::v3::create_payment (v3.rs:318)",
-    "payment::api::route (mod.rs:74)",
-    "tower::util::oneshot (oneshot.rs:97)",
-    "tower::timeout::future (future.rs:49)",
-    "hyper::proto::h2::server (server.rs:422)",
-    "hyper::server::conn (conn.rs:361)",
-    "tokio::runtime::task::harness (harness.rs:208)",
-    "tokio::runtime::scheduler::worker (worker.rs:591)",
-    "std::thread::spawn (mod.rs:566)",
-];
+mod plights;
 
 /// Seconds between two times that a container says what its pod declares.
 const SAID_EVERY: i64 = 10;
@@ -72,9 +57,17 @@ pub(super) fn lines(writer: &Writer, second: i64) -> Vec<(u32, String)> {
     if !writer.says.is_empty() && started >= 0 && started % SAID_EVERY == 0 {
         lines.push((900, writer.says.clone()));
     }
-    if writer.broken {
-        broken(writer, second, started, &mut dice, &mut lines);
-        return lines;
+    match writer.plight {
+        Some(Plight::Pricing) => {
+            plights::pricing(writer, second, started, &mut dice, &mut lines);
+            return lines;
+        }
+        Some(Plight::Upgrade) => {
+            plights::upgrade(writer, second, started, &mut lines);
+            return lines;
+        }
+        Some(Plight::Disk) => plights::disk(writer, second, &mut dice, &mut lines),
+        Some(Plight::Keys) | None => {}
     }
     if started < 3 {
         return lines;
@@ -108,7 +101,7 @@ fn startup(writer: &Writer, second: i64) -> Vec<(u32, String)> {
     let since = second - from.timestamp();
     let at = |milli: u32| DateTime::from_timestamp(second, milli * 1_000_000).unwrap_or(from);
     let words: &[(i64, u32, &str)] = match writer.voice {
-        Voice::Payment if writer.broken => &[
+        Voice::Payment if writer.plight == Some(Plight::Pricing) => &[
             (0, 12, "INFO  payment 2.4.0 starting, config v2"),
             (0, 148, "INFO  connected to mysql.shop.svc:3306, pool 16"),
             (0, 203, "INFO  listening on 0.0.0.0:8080"),
@@ -125,6 +118,8 @@ fn startup(writer: &Writer, second: i64) -> Vec<(u32, String)> {
             (0, 196, "INFO  listening on 0.0.0.0:8080"),
         ],
         Voice::Frontend => &[(0, 30, "frontend: 18 routes, assets 5f0c2e"), (0, 410, "frontend: ready on :8080")],
+        // It says itself how far it gets.
+        Voice::Mysql if writer.plight == Some(Plight::Upgrade) => &[],
         Voice::Mysql => &[
             (0, 100, "[System] [MY-010116] [Server] /usr/sbin/mysqld (mysqld 8.4.3) starting as process 1"),
             (1, 300, "[System] [MY-013576] [InnoDB] InnoDB initialization has started."),
@@ -161,38 +156,13 @@ fn dress(voice: Voice, at: DateTime<Utc>, text: &str) -> String {
     }
 }
 
-/// The bad release: every request needs the table, and the table cannot be loaded.
-fn broken(writer: &Writer, second: i64, started: i64, dice: &mut Dice, lines: &mut Vec<(u32, String)>) {
-    let last = writer.run.until.map(|until| until.timestamp());
-    let failures = if started <= 0 { 1 } else { 2 + dice.below(2) };
-    for _ in 0..failures {
-        let milli = 260 + dice.below(600) as u32;
-        let (path, id, region) =
-            (dice.pick(&["/v3/payments", "/v3/quotes"]), dice.id(), dice.pick(&["DE", "FR", "NL", "AT", "ES", "IT"]));
-        lines.push((
-            milli,
-            format!(
-                "ERROR could not load pricing table: missing key \"eu_vat\" (config v2) region={region} request_id={id}"
-            ),
-        ));
-        lines.extend(FRAMES.iter().map(|frame| (milli + 1, format!("  at {frame}"))));
-        lines.push((milli + 2, format!("ERROR POST {path} 500 {} ms request_id={id}", dice.latency())));
-    }
-    if last == Some(second) {
-        lines.clear();
-    }
-    if last == Some(second + 1) {
-        lines.push((985, "ERROR pricing table unavailable after 3 attempts, giving up".to_owned()));
-        lines.push((986, "FATAL payment: cannot serve without a pricing table, exiting with code 1".to_owned()));
-    }
-}
-
 fn line(writer: &Writer, at: DateTime<Utc>, dice: &mut Dice) -> String {
     let trouble = writer.troubles.at("payment", at);
     match writer.voice {
-        Voice::Frontend => frontend(at, dice, trouble),
+        Voice::Frontend => frontend(at, dice, trouble, writer.troubles.at("frontend", at)),
         Voice::Payment => payment(dice, trouble),
         Voice::User => user(dice, trouble),
+        Voice::Auth if writer.plight == Some(Plight::Keys) && dice.share() < 0.36 => plights::keys(at, dice),
         Voice::Auth => auth(at, dice),
         Voice::Inventory => inventory(at, dice),
         Voice::Proxy => proxy(dice, trouble, &writer.app),
@@ -216,7 +186,11 @@ fn line(writer: &Writer, at: DateTime<Utc>, dice: &mut Dice) -> String {
     }
 }
 
-fn frontend(at: DateTime<Utc>, dice: &mut Dice, trouble: f64) -> String {
+fn frontend(at: DateTime<Utc>, dice: &mut Dice, trouble: f64, own: f64) -> String {
+    if own > 0.05 && dice.share() < own {
+        let waited = 1000 + dice.below(900);
+        return format!("ERROR 503 worker queue full (512), waited {waited} ms request_id={}", dice.id());
+    }
     if trouble > 0.01 && dice.share() < trouble * 1.4 {
         let attempt = 1 + dice.below(3);
         return format!("WARN  upstream 503 from payment, retry {attempt}/3 request_id={}", dice.id());

@@ -9,11 +9,26 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::lab::kubernetes::resources::DEPLOYMENTS;
+use super::demand::Demand;
+use crate::lab::kubernetes::resources::{
+    DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, NODES, ROLLOUTS, Resource, STATEFULSETS,
+};
 use crate::lab::store::Store;
 use crate::lab::telemetry::{Labels, Telemetry};
-use crate::lab::world::object::{int, int_or, items, label, name, namespace, text, uid};
+use crate::lab::world::object::{int, int_or, is_set, items, label, name, namespace, text, uid};
 use crate::lab::world::usage;
+
+/// The gauges that stand for an object.
+type Gauges = fn(&Value) -> Vec<(Labels, f64)>;
+
+/// What is exported, besides pods.
+const EXPORTED: [(&Resource, Gauges); 5] = [
+    (&DEPLOYMENTS, deployment_gauges),
+    (&STATEFULSETS, statefulset_gauges),
+    (&HORIZONTALPODAUTOSCALERS, autoscaler_gauges),
+    (&NODES, node_gauges),
+    (&ROLLOUTS, rollout_gauges),
+];
 
 /// What is remembered of one object.
 #[derive(Debug, Default)]
@@ -57,9 +72,20 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// Writes everything as it is at `now`.
-    pub(super) fn export(&mut self, telemetry: &Telemetry, store: &Store, pods: &[Arc<Value>], now: DateTime<Utc>) {
-        let deployments = store.list(&DEPLOYMENTS, None).0;
-        let alive: HashSet<&str> = deployments.iter().chain(pods).map(|object| uid(object)).collect();
+    pub(super) fn export(
+        &mut self,
+        telemetry: &Telemetry,
+        demand: &Demand,
+        store: &Store,
+        pods: &[Arc<Value>],
+        now: DateTime<Utc>,
+    ) {
+        let objects: Vec<(Arc<Value>, Gauges)> = EXPORTED
+            .iter()
+            .flat_map(|(resource, gauges)| store.list(resource, None).0.into_iter().map(|object| (object, *gauges)))
+            .collect();
+        let alive: HashSet<&str> =
+            objects.iter().map(|(object, _)| object).chain(pods).map(|object| uid(object)).collect();
         self.objects.retain(|uid, exported| {
             let keep = alive.contains(uid.as_str());
             if !keep {
@@ -67,9 +93,9 @@ impl Exporter {
             }
             keep
         });
-        for deployment in &deployments {
-            if let Some(exported) = self.changed(deployment) {
-                exported.show(telemetry, deployment_gauges(deployment), now);
+        for (object, gauges) in &objects {
+            if let Some(exported) = self.changed(object) {
+                exported.show(telemetry, gauges(object), now);
             }
         }
         let minute = now.timestamp().div_euclid(60);
@@ -83,7 +109,7 @@ impl Exporter {
             if (measure || changed.is_some())
                 && let Some(exported) = self.objects.get_mut(uid(pod))
             {
-                measure_use(exported, telemetry, pod, now);
+                measure_use(exported, telemetry, demand, pod, now);
             }
         }
     }
@@ -110,6 +136,45 @@ fn deployment_gauges(deployment: &Value) -> Vec<(Labels, f64)> {
         gauge("kube_deployment_status_replicas_available", int(deployment, "/status/availableReplicas")),
         gauge("kube_deployment_status_replicas_unavailable", int(deployment, "/status/unavailableReplicas")),
     ]
+}
+
+fn statefulset_gauges(set: &Value) -> Vec<(Labels, f64)> {
+    let of = [("namespace", namespace(set)), ("statefulset", name(set))];
+    let gauge = |metric: &str, value: i64| (Labels::new(metric, &of), value as f64);
+    vec![
+        gauge("kube_statefulset_replicas", int_or(set, "/spec/replicas", 1)),
+        gauge("kube_statefulset_status_replicas_ready", int(set, "/status/readyReplicas")),
+        gauge("kube_statefulset_status_replicas_updated", int(set, "/status/updatedReplicas")),
+    ]
+}
+
+fn autoscaler_gauges(hpa: &Value) -> Vec<(Labels, f64)> {
+    let of = [("namespace", namespace(hpa)), ("horizontalpodautoscaler", name(hpa))];
+    let gauge = |metric: &str, value: i64| (Labels::new(metric, &of), value as f64);
+    vec![
+        gauge("kube_horizontalpodautoscaler_spec_min_replicas", int_or(hpa, "/spec/minReplicas", 1)),
+        gauge("kube_horizontalpodautoscaler_spec_max_replicas", int(hpa, "/spec/maxReplicas")),
+        gauge("kube_horizontalpodautoscaler_status_current_replicas", int(hpa, "/status/currentReplicas")),
+        gauge("kube_horizontalpodautoscaler_status_desired_replicas", int(hpa, "/status/desiredReplicas")),
+    ]
+}
+
+fn node_gauges(node: &Value) -> Vec<(Labels, f64)> {
+    let flag = |holds: bool| if holds { 1.0 } else { 0.0 };
+    let conditions = items(node, "/status/conditions").iter().map(|condition| {
+        let of = [("node", name(node)), ("condition", text(condition, "/type")), ("status", "true")];
+        (Labels::new("kube_node_status_condition", &of), flag(condition["status"] == "True"))
+    });
+    let cordoned = Labels::new("kube_node_spec_unschedulable", &[("node", name(node))]);
+    conditions.chain([(cordoned, flag(is_set(node, "/spec/unschedulable")))]).collect()
+}
+
+/// What the controller of Rollouts itself exports.
+fn rollout_gauges(rollout: &Value) -> Vec<(Labels, f64)> {
+    let of = [("namespace", namespace(rollout)), ("name", name(rollout)), ("phase", text(rollout, "/status/phase"))];
+    let [space, called, _] = of;
+    let available = Labels::new("rollout_info_replicas_available", &[space, called]);
+    vec![(Labels::new("rollout_info", &of), 1.0), (available, int(rollout, "/status/availableReplicas") as f64)]
 }
 
 fn container_of<'a>(pod: &'a Value, status: &'a Value) -> [(&'static str, &'a str); 3] {
@@ -155,9 +220,9 @@ fn count_restarts(exported: &mut Exported, telemetry: &Telemetry, pod: &Value, n
     }
 }
 
-fn measure_use(exported: &mut Exported, telemetry: &Telemetry, pod: &Value, now: DateTime<Utc>) {
+fn measure_use(exported: &mut Exported, telemetry: &Telemetry, demand: &Demand, pod: &Value, now: DateTime<Utc>) {
     let mut live = HashSet::new();
-    for (container, used) in usage::of_pod(pod, now, 1.0) {
+    for (container, used) in usage::of_pod(pod, now, demand, 1.0) {
         let of = [("namespace", namespace(pod)), ("pod", name(pod)), ("container", container.as_str())];
         let cpu = Labels::new("container_cpu_usage_seconds_total", &of);
         telemetry.set_rate(&cpu, used.cpu_millicores as f64 / 1000.0, now);
