@@ -7,6 +7,7 @@ use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
 use crate::domain::pod::{PodHealth, PodRow};
+use crate::domain::target::Focus;
 use crate::domain::time::age;
 use crate::state::command::CommandInfo;
 use crate::state::context::NamespaceScope;
@@ -29,7 +30,11 @@ fn title(look: &Look<'_>) -> Title {
         (false, bad) => format!("{bad} of {} unhealthy", table.shown_len()),
     };
     let (right, role) = source::with_age(look, &counts, PaneId::Pods.sources());
-    Title { name: "Pods".into(), detail: super::narrowed(look, PaneId::Pods), right, role }
+    let mut detail = super::narrowed(look, PaneId::Pods);
+    if let Some(Focus::Node(node)) = look.session.focus.as_ref().map(|focused| &focused.focus) {
+        detail = format!("on {node} {detail}").trim_end().to_owned();
+    }
+    Title { name: "Pods".into(), detail, right, role }
 }
 
 /// Mark and role of a pod.

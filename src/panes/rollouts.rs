@@ -8,7 +8,7 @@ use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
 use crate::domain::Text;
-use crate::domain::rollout::RolloutPhase;
+use crate::domain::rollout::{RolloutPhase, Strategy};
 use crate::domain::time::{age, span};
 use crate::state::command::CommandInfo;
 use crate::state::context::NamespaceScope;
@@ -70,7 +70,11 @@ fn versions(look: &Look<'_>, row: &RolloutRow) -> String {
 /// Mark and role of a phase.
 pub fn phase(look: &Look<'_>, row: &RolloutRow) -> (&'static str, Role) {
     let glyphs = look.glyphs;
+    if row.overtaken {
+        return (glyphs.bad, Role::Dim);
+    }
     match &row.row.rollout.phase {
+        _ if row.blocked.is_some() => (glyphs.bad, Role::Unhealthy),
         RolloutPhase::Complete => (glyphs.ok, Role::Ok),
         RolloutPhase::Stuck { .. } | RolloutPhase::Degraded { .. } => (glyphs.bad, Role::Unhealthy),
         RolloutPhase::Paused | RolloutPhase::Held { .. } => (glyphs.half, Role::Pending),
@@ -87,6 +91,37 @@ pub fn phase_words(phase: &RolloutPhase) -> String {
         RolloutPhase::Paused => "paused".into(),
         RolloutPhase::Stuck { why } => format!("stuck: {why}"),
         RolloutPhase::Degraded { why } | RolloutPhase::Held { why } => why.to_string(),
+    }
+}
+
+/// Where a row stands, in words: the phase, with what only its kind and its pods tell.
+pub fn words(look: &Look<'_>, row: &RolloutRow) -> String {
+    if let Some(blocked) = &row.blocked {
+        return blocked.words();
+    }
+    let phase = &row.row.rollout.phase;
+    match (row.row.progressive(), phase) {
+        (Some(progressive), RolloutPhase::Paused) => {
+            let pause = progressive.pause.as_ref();
+            let until = pause.map_or_else(String::new, |pause| match pause.until {
+                Some(until) if until > look.now => format!(", goes on in {}", span((until - look.now).num_seconds())),
+                _ => format!(", {}", pause.why),
+            });
+            format!("paused at {}{until}", progressive.place())
+        }
+        (Some(progressive), RolloutPhase::Progressing { .. }) if !progressive.is_promoted() => {
+            let step = match &progressive.strategy {
+                Strategy::Canary { doing: Some(doing), .. } => format!(" ({doing})"),
+                _ => String::new(),
+            };
+            format!("{}{step}: {}", progressive.place(), phase_words(phase))
+        }
+        _ if row.row.batch().is_some() => match phase {
+            RolloutPhase::Stuck { why } if row.overtaken => format!("{why}; has succeeded since"),
+            RolloutPhase::Stuck { why } => why.to_string(),
+            _ => phase_words(phase),
+        },
+        _ => phase_words(phase),
     }
 }
 
@@ -139,7 +174,7 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             Column::fixed(4, 0),
             Column::fixed(8, 4),
             Column::fixed(7, 0),
-            Column::flexible(14, widest(&|row| text::width(&phase_words(&row.row.rollout.phase))), 2),
+            Column::flexible(14, widest(&|row| text::width(&words(look, row))), 2),
         ],
     );
     let mut top: u16 = 0;
@@ -189,7 +224,7 @@ fn main_line(look: &Look<'_>, row: &RolloutRow, widths: &[usize]) -> Line<'stati
         cells.raw("  ", plain);
     }
     cells.left(&format!("{}/{} {glyph}", rollout.ready, rollout.desired), widths[5], look.style(role)).left(
-        &phase_words(&rollout.phase),
+        &words(look, row),
         widths[6],
         if role == Role::Unhealthy { look.style(role) } else { dim },
     );
