@@ -12,7 +12,7 @@ use crate::state::logs::LogLens;
 use crate::state::pane::PaneId;
 use crate::state::rows::About;
 use crate::state::session::{Cursors, Focused, Overlay, Subject};
-use crate::state::table::{Lens, Row as _, Scope};
+use crate::state::table::{Lens, Row, Scope};
 use crate::state::world::World;
 
 /// Pods that are followed when nothing is in focus.
@@ -50,9 +50,7 @@ impl App {
     pub(super) fn selected(&self) -> Option<Subject> {
         let (world, cursors) = (&self.world, &self.session.cursors);
         Some(match self.session.active {
-            PaneId::Alerts => {
-                Subject::Alert(crate::state::table::Row::key(world.alerts.selected(cursors.alerts.as_ref())?))
-            }
+            PaneId::Alerts => Subject::Alert(Row::key(world.alerts.selected(cursors.alerts.as_ref())?)),
             PaneId::Slo => Subject::Slo(world.slos.selected(cursors.slos.as_ref())?.reading.objective.name.clone()),
             PaneId::Rollouts => Subject::Workload(world.rollouts.selected(cursors.rollouts.as_ref())?.row.id.clone()),
             PaneId::Pods => Subject::Pod(world.pods.selected(cursors.pods.as_ref())?.id.clone()),
@@ -319,8 +317,5 @@ impl App {
 fn running_on(world: &World, node: &str) -> BTreeSet<WorkloadRef> {
     let owners: BTreeSet<&WorkloadRef> =
         world.pods.iter().filter(|pod| pod.is_on(node)).filter_map(|pod| pod.owner.as_ref()).collect();
-    owners
-        .into_iter()
-        .map(|id| world.rollouts.get(id).and_then(|row| row.group()).unwrap_or_else(|| id.clone()))
-        .collect()
+    owners.into_iter().map(|id| world.rollouts.get(id).and_then(Row::group).unwrap_or_else(|| id.clone())).collect()
 }

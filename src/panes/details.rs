@@ -142,7 +142,12 @@ fn workload(sheet: &mut Sheet<'_, '_>, id: &crate::domain::target::WorkloadRef) 
     let rollout = &row.row.rollout;
     let (_, role) = super::rollouts::phase(look, row);
     let words = super::rollouts::words(look, row);
-    sheet.row("state", if words.is_empty() { "complete" } else { &words }, role);
+    let well = match id.kind {
+        crate::domain::target::WorkloadKind::CronJob => "runs by its schedule",
+        crate::domain::target::WorkloadKind::Job => "succeeded",
+        _ => "complete",
+    };
+    sheet.row("state", if words.is_empty() { well } else { &words }, role);
     if let Some(suspect) = &row.suspect {
         let before = crate::domain::time::span(suspect.seconds_before);
         sheet.row("suspect", &format!("went out {before} before {}", suspect.alert), Role::Suspect);

@@ -79,7 +79,7 @@ fn share_of(look: &Look<'_>, name: &str, used: Option<u64>, whole: u64) -> (Stri
     match used.and_then(|used| percent(used, whole)) {
         Some(percent) => {
             let role = if percent >= NEARLY_ALL { Role::Warning } else { Role::Dim };
-            (format!("{name} {percent:>2} %"), role)
+            (format!("{name}{percent:>3}%"), role)
         }
         None => (format!("{name}  {}", look.glyphs.none), Role::Dim),
     }
@@ -104,13 +104,13 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
     let window = window(look, area);
     let widest = |of: &dyn Fn(&NodeState) -> usize| window.rows.iter().map(|row| of(row)).max().unwrap_or(0);
     // Without metrics their columns say nothing: they are not drawn.
-    let measured = if window.rows.iter().any(|row| row.usage.is_some()) { 8 } else { 0 };
+    let measured = if window.rows.iter().any(|row| row.usage.is_some()) { 7 } else { 0 };
     let widths = share(
         usize::from(area.width).saturating_sub(2),
         &[
             Column::fixed(1, 0),
             Column::flexible(12, widest(&|row| text::width(&row.node.name)), 1),
-            Column::flexible(5, widest(&|row| text::width(state(look, row).1)), 0),
+            Column::flexible(8, widest(&|row| text::width(state(look, row).1)), 0),
             Column::fixed(8, 4),
             Column::fixed(measured, 2),
             Column::fixed(measured, 2),

@@ -30,10 +30,11 @@ fn title(look: &Look<'_>) -> Title {
         (false, bad) => format!("{bad} of {} unhealthy", table.shown_len()),
     };
     let (right, role) = source::with_age(look, &counts, PaneId::Pods.sources());
-    let mut detail = super::narrowed(look, PaneId::Pods);
-    if let Some(Focus::Node(node)) = look.session.focus.as_ref().map(|focused| &focused.focus) {
-        detail = format!("on {node} {detail}").trim_end().to_owned();
-    }
+    let narrowed = super::narrowed(look, PaneId::Pods);
+    let detail = match look.session.focus.as_ref().map(|focused| &focused.focus) {
+        Some(Focus::Node(node)) => format!("on {node} {narrowed}").trim_end().to_owned(),
+        _ => narrowed,
+    };
     Title { name: "Pods".into(), detail, right, role }
 }
 
