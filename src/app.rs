@@ -179,6 +179,7 @@ impl App {
             self.dirty = true;
         }
         let mut effects = self.follow_worst();
+        effects.extend(self.narrow_anew());
         if self.door.is_some() {
             effects.extend(self.door_input(crate::actions::exchange::DoorInput::Tick));
         }

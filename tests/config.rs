@@ -15,7 +15,7 @@ use opsdeck::config::{
 };
 
 /// Commands as the console registers them.
-const COMMANDS: [CommandId; 43] = [
+const COMMANDS: [CommandId; 44] = [
     "quit",
     "back",
     "help",
@@ -31,6 +31,7 @@ const COMMANDS: [CommandId; 43] = [
     "pane-rollouts",
     "pane-pods",
     "pane-logs",
+    "pane-nodes",
     "down",
     "up",
     "page-down",

@@ -59,6 +59,9 @@ const GLOBAL: &[CommandInfo] = &[
     CommandInfo::new("pane-rollouts", "rollouts", Scope::Global, "Go to the rollouts"),
     CommandInfo::new("pane-pods", "pods", Scope::Global, "Go to the pods"),
     CommandInfo::new("pane-logs", "logs", Scope::Global, "Go to the logs").in_footer(10),
+    CommandInfo::new("pane-nodes", "nodes", Scope::Global, "Go to the nodes, which take the place of the rollouts"),
+    CommandInfo::new("cronjobs", "cronjobs", Scope::Global, "Show the CronJobs, which are hidden while all is well"),
+    CommandInfo::new("jobs", "jobs", Scope::Global, "Show the Jobs, which are hidden while all is well"),
     CommandInfo::new("down", "down", Scope::Global, "Next row"),
     CommandInfo::new("up", "up", Scope::Global, "Row before"),
     CommandInfo::new("page-down", "page down", Scope::Global, "One screen down"),
@@ -148,7 +151,7 @@ impl App {
             return Vec::new();
         }
         if let Some(pane) = pane_of(id) {
-            self.session.active = pane;
+            self.session.go(pane);
             return Vec::new();
         }
         match id {
@@ -167,8 +170,8 @@ impl App {
                 let view = self.session.view_mut(PaneId::Logs);
                 view.shift = if id == "left" { view.shift.saturating_sub(16) } else { (view.shift + 16).min(4_000) };
             }
-            "next-pane" => self.session.active = self.session.active.neighbour(1),
-            "previous-pane" => self.session.active = self.session.active.neighbour(-1),
+            "next-pane" => self.session.go_round(1),
+            "previous-pane" => self.session.go_round(-1),
             "zoom" => self.session.zoom = !self.session.zoom,
             "help" => self.session.overlays.push(Overlay::Help { scroll: 0 }),
             "details" => self.open_details(),
@@ -185,6 +188,12 @@ impl App {
                 let view = self.session.view_mut(pane);
                 view.faults_only = !view.faults_only;
                 self.look(pane);
+            }
+            "cronjobs" | "jobs" => {
+                let kind = if id == "jobs" { "/job/" } else { "/cj/" };
+                self.session.go(PaneId::Rollouts);
+                kind.clone_into(&mut self.session.view_mut(PaneId::Rollouts).filter);
+                self.look(PaneId::Rollouts);
             }
             "follow" => {
                 let logs = &self.world.logs;

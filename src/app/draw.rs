@@ -216,6 +216,7 @@ impl App {
             PaneId::Rollouts => (world.rollouts.shown_len(), world.rollouts.len()),
             PaneId::Pods => (world.pods.shown_len(), world.pods.len()),
             PaneId::Logs => (world.logs.shown_len(), world.logs.len()),
+            PaneId::Nodes => (world.nodes.table.shown_len(), world.nodes.table.len()),
         }
     }
 }

@@ -27,7 +27,7 @@ impl App {
                 self.session.active = active;
             }
             MouseKind::Press | MouseKind::DoublePress => {
-                self.session.active = pane;
+                self.session.go(pane);
                 let rows = layout.rows(pane).filter(|area| mouse.row >= area.y);
                 if let Some(area) = rows
                     && let Some(steps) = (panes::pane(pane).steps_to)(&self.eyes(&|_| None), area, mouse.row - area.y)

@@ -1,7 +1,9 @@
 //! Cursor, focus and filter: where a person stands and what all panes narrow to.
 
+use std::collections::BTreeSet;
+
 use super::App;
-use crate::domain::target::{Focus, WorkloadRef};
+use crate::domain::target::{Focus, WorkloadKind, WorkloadRef};
 use crate::panes::details::text_of;
 use crate::ports::feed::{LogTarget, SourceId};
 use crate::state::effect::Effect;
@@ -10,7 +12,8 @@ use crate::state::logs::LogLens;
 use crate::state::pane::PaneId;
 use crate::state::rows::About;
 use crate::state::session::{Cursors, Focused, Overlay, Subject};
-use crate::state::table::{Lens, Scope};
+use crate::state::table::{Lens, Row, Scope};
+use crate::state::world::World;
 
 /// Pods that are followed when nothing is in focus.
 const WORST: usize = 6;
@@ -36,6 +39,7 @@ impl App {
             PaneId::Rollouts => cursors.rollouts = world.rollouts.step(cursors.rollouts.as_ref(), steps),
             PaneId::Pods => cursors.pods = world.pods.step(cursors.pods.as_ref(), steps),
             PaneId::Logs => cursors.logs = world.logs.step(cursors.logs, steps),
+            PaneId::Nodes => cursors.nodes = world.nodes.table.step(cursors.nodes.as_ref(), steps),
         }
         let view = session.view_mut(pane);
         let moved = i64::try_from(view.above).unwrap_or(0).saturating_add(steps);
@@ -46,12 +50,11 @@ impl App {
     pub(super) fn selected(&self) -> Option<Subject> {
         let (world, cursors) = (&self.world, &self.session.cursors);
         Some(match self.session.active {
-            PaneId::Alerts => {
-                Subject::Alert(crate::state::table::Row::key(world.alerts.selected(cursors.alerts.as_ref())?))
-            }
+            PaneId::Alerts => Subject::Alert(Row::key(world.alerts.selected(cursors.alerts.as_ref())?)),
             PaneId::Slo => Subject::Slo(world.slos.selected(cursors.slos.as_ref())?.reading.objective.name.clone()),
             PaneId::Rollouts => Subject::Workload(world.rollouts.selected(cursors.rollouts.as_ref())?.row.id.clone()),
             PaneId::Pods => Subject::Pod(world.pods.selected(cursors.pods.as_ref())?.id.clone()),
+            PaneId::Nodes => Subject::Node(world.nodes.table.selected(cursors.nodes.as_ref())?.node.name.clone()),
             PaneId::Logs => {
                 Subject::Log(cursors.logs.or_else(|| world.logs.window(None, 1, |_| 1).rows.last().map(|(at, _)| *at))?)
             }
@@ -75,6 +78,7 @@ impl App {
                 plain(match &row.about {
                     About::Workload(workload) => Focus::Workload(workload.clone()),
                     About::Pod(pod) => Focus::Pod { pod: pod.clone(), owner: None },
+                    About::Node(name) => Focus::Node(name.clone()),
                     About::Service(name) => {
                         Focus::Service { namespace: row.reading.objective.namespace.clone(), name: name.clone() }
                     }
@@ -85,6 +89,7 @@ impl App {
                 let owner = self.world.pods.get(pod).and_then(|row| row.owner.clone());
                 plain(Focus::Pod { pod: pod.clone(), owner })
             }
+            Subject::Node(name) => plain(Focus::Node(name.clone())),
             Subject::Log(_) => None,
         }
     }
@@ -128,6 +133,7 @@ impl App {
             PaneId::Slo => Cursors { slos: before.slos, ..Cursors::default() },
             PaneId::Rollouts => Cursors { rollouts: before.rollouts, ..Cursors::default() },
             PaneId::Pods => Cursors { pods: before.pods, ..Cursors::default() },
+            PaneId::Nodes => Cursors { nodes: before.nodes, ..Cursors::default() },
             PaneId::Logs => Cursors::default(),
         };
         self.session.reset_log_lens();
@@ -135,12 +141,42 @@ impl App {
             self.session.view_mut(pane).above = 0;
             self.look(pane);
         }
-        let target = match self.session.focus.as_ref().map(|focused| &focused.focus) {
+        let target = self.log_target();
+        self.follow(target)
+    }
+
+    /// What the logs are of.
+    fn log_target(&self) -> Option<LogTarget> {
+        match self.session.focus.as_ref().map(|focused| &focused.focus) {
+            // A CronJob selects no pods, and neither does a node: the worst, else the first, of those that are theirs.
+            Some(Focus::Workload(WorkloadRef { kind: WorkloadKind::CronJob, .. }) | Focus::Node(_)) => {
+                let mut pods: Vec<_> = self.world.pods.shown().take(WORST).map(|row| row.id.clone()).collect();
+                pods.sort();
+                (!pods.is_empty()).then(|| LogTarget::Pods(pods.into()))
+            }
             Some(Focus::Workload(workload)) => Some(LogTarget::Workload(workload.clone())),
             Some(Focus::Pod { pod, .. }) => Some(LogTarget::Pod(pod.clone())),
             Some(Focus::Service { .. }) => None,
             None => self.worst_pods(),
-        };
+        }
+    }
+
+    /// What a focus shows in panes that know it only through pods moves as the pods do.
+    pub(super) fn narrow_anew(&mut self) -> Vec<Effect> {
+        let Some(focused) = &self.session.focus else { return Vec::new() };
+        match &focused.focus {
+            Focus::Node(_) => self.look(PaneId::Rollouts),
+            Focus::Workload(workload) if workload.kind == WorkloadKind::CronJob => self.look(PaneId::Pods),
+            Focus::Workload(_) if self.session.nodes => {
+                self.look(PaneId::Nodes);
+                return Vec::new();
+            }
+            _ => return Vec::new(),
+        }
+        if self.following.is_some() {
+            return Vec::new();
+        }
+        let target = self.log_target();
         self.follow(target)
     }
 
@@ -177,18 +213,43 @@ impl App {
             PaneId::Rollouts => {
                 let scope = match focus {
                     None => Scope::All,
-                    Some(focus) => focus.workload().map_or(Scope::Nothing, |workload| Scope::Group(workload.clone())),
+                    Some(Focus::Node(name)) => Scope::Groups(running_on(&self.world, name)),
+                    Some(focus) => match focus.workload() {
+                        // A Job of a CronJob stands in that one's group.
+                        Some(job) if job.kind == WorkloadKind::Job => Scope::One(job.clone()),
+                        Some(workload) => Scope::Group(workload.clone()),
+                        None => Scope::Nothing,
+                    },
                 };
                 self.world.rollouts.look(Lens { scope, filter, faults_only });
             }
             PaneId::Pods => {
                 let scope = match focus {
                     None => Scope::All,
+                    Some(Focus::Workload(cron_job)) if cron_job.kind == WorkloadKind::CronJob => {
+                        Scope::Groups(self.world.rollouts.group(cron_job).map(|row| row.row.id.clone()).collect())
+                    }
                     Some(Focus::Workload(workload)) => Scope::Group(workload.clone()),
                     Some(Focus::Pod { pod, .. }) => Scope::One(pod.clone()),
+                    Some(Focus::Node(name)) => Scope::At(name.clone()),
                     Some(Focus::Service { .. }) => Scope::Nothing,
                 };
                 self.world.pods.look(Lens { scope, filter, faults_only });
+            }
+            PaneId::Nodes => {
+                let scope = match focus {
+                    None => Scope::All,
+                    Some(Focus::Node(name)) => Scope::One(name.clone()),
+                    Some(Focus::Workload(workload)) => {
+                        let pods = self.world.pods.group(workload).filter(|pod| !pod.node.is_empty());
+                        Scope::Groups(pods.map(|pod| pod.node.clone()).collect())
+                    }
+                    Some(Focus::Pod { pod, .. }) => {
+                        self.world.pods.get(pod).map_or(Scope::Nothing, |pod| Scope::One(pod.node.clone()))
+                    }
+                    Some(Focus::Service { .. }) => Scope::Nothing,
+                };
+                self.world.nodes.table.look(Lens { scope, filter, faults_only });
             }
             PaneId::Logs => {
                 let filter = filter.filter(|_| !view.around);
@@ -250,4 +311,11 @@ impl App {
         ));
         vec![Effect::Copy(text)]
     }
+}
+
+/// Groups of the workloads that have pods on a node.
+fn running_on(world: &World, node: &str) -> BTreeSet<WorkloadRef> {
+    let owners: BTreeSet<&WorkloadRef> =
+        world.pods.iter().filter(|pod| pod.is_on(node)).filter_map(|pod| pod.owner.as_ref()).collect();
+    owners.into_iter().map(|id| world.rollouts.get(id).and_then(Row::group).unwrap_or_else(|| id.clone())).collect()
 }

@@ -10,12 +10,13 @@ use crate::state::session::Focused;
 use crate::state::source::Status;
 
 /// The panes by the names that `--view` takes.
-const VIEWS: [(&str, PaneId); 5] = [
+const VIEWS: [(&str, PaneId); 6] = [
     ("alerts", PaneId::Alerts),
     ("slo", PaneId::Slo),
     ("rollouts", PaneId::Rollouts),
     ("pods", PaneId::Pods),
     ("logs", PaneId::Logs),
+    ("nodes", PaneId::Nodes),
 ];
 
 impl App {
@@ -31,13 +32,17 @@ impl App {
         let Some((_, pane)) = found else {
             return Err(format!("there is no pane `{view}`; panes: {}", VIEWS.map(|(name, _)| name).join(", ")));
         };
-        self.session.active = *pane;
+        self.session.go(*pane);
         self.session.zoom = true;
         Ok(())
     }
 
-    /// Narrows all panes to a workload written as `deployment/payment`, or by name alone.
+    /// Narrows all panes to a workload written as `deployment/payment`, or by name alone, or to `node/NAME`.
     pub fn focus_on(&mut self, text: &str) -> Result<Vec<Effect>, String> {
+        if let Some(name) = text.strip_prefix("node/").or_else(|| text.strip_prefix("no/")) {
+            let node = self.world.node(name).ok_or_else(|| format!("there is no node `{name}` here"))?.name.clone();
+            return Ok(self.focus(Some(Focused { focus: Focus::Node(node), via: None })));
+        }
         let workload =
             self.world.find_workload(None, text).ok_or_else(|| format!("there is no workload `{text}` here"))?;
         Ok(self.focus(Some(Focused { focus: Focus::Workload(workload), via: None })))

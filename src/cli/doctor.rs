@@ -134,7 +134,8 @@ async fn kubernetes(connected: &Connected) -> Vec<Check> {
         Ok(Err(error)) => Check::fault(SOURCE, "authenticated", Fault::new(FaultKind::Unauthorized, error.to_string())),
         Err(_) => Check::fault(SOURCE, "authenticated", Fault::new(FaultKind::Timeout, "no answer")),
     });
-    for resource in Resource::ALL {
+    // Extensions that the cluster may not have are not complained about.
+    for resource in Resource::ALL.into_iter().filter(|resource| !resource.is_optional()) {
         let allowed = bounded(connection.may("list", resource, &connected.info.namespace)).await;
         checks.push(match allowed {
             Ok(permission) if permission.allowed => Check::ok(SOURCE, format!("list {}", resource.plural()), "allowed"),

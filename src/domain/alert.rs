@@ -85,12 +85,15 @@ impl Alert {
     /// The names that labels give to what it is about, most telling first: an explicit workload with its kind, then
     /// names that may be a workload's (`service`, `app`, `job`…).
     pub fn subjects(&self) -> Vec<Subject> {
-        const KINDS: [(&str, WorkloadKind); 6] = [
+        const KINDS: [(&str, WorkloadKind); 8] = [
             ("deployment", WorkloadKind::Deployment),
             ("statefulset", WorkloadKind::StatefulSet),
             ("daemonset", WorkloadKind::DaemonSet),
             ("replicaset", WorkloadKind::ReplicaSet),
             ("job_name", WorkloadKind::Job),
+            ("cronjob", WorkloadKind::CronJob),
+            ("rollout", WorkloadKind::Rollout),
+            // Before Argo's, some rules called a Deployment's change so.
             ("rollout", WorkloadKind::Deployment),
         ];
         const NAMES: [&str; 8] =

@@ -52,10 +52,31 @@ pub struct NodeRow {
     pub cordoned: bool,
     /// Other conditions that are true and should not be (`DiskPressure`), in words.
     pub problem: Option<Text>,
+    /// Taints that keep pods away, `key=value:Effect`, without those that only repeat a condition or the cordon.
+    pub taints: std::sync::Arc<[Text]>,
+    /// Roles from `node-role.kubernetes.io/ROLE` labels, joined by commas; empty for a plain worker.
+    pub roles: Text,
+    /// CPU that pods may use, in thousandths of a core.
+    pub cpu: u64,
+    /// Memory that pods may use, in bytes.
+    pub memory: u64,
+    /// Pods that it may run.
+    pub max_pods: u32,
     /// Kubelet version.
     pub version: Text,
     /// Creation time.
     pub created: Instant,
+}
+
+/// What a node uses now, as the metrics API says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeUsage {
+    /// The node's name.
+    pub name: Text,
+    /// CPU in thousandths of a core.
+    pub cpu: u64,
+    /// Working set in bytes.
+    pub memory: u64,
 }
 
 /// One Kubernetes Event, newest occurrence.
@@ -120,11 +141,19 @@ pub enum Resource {
     Events,
     /// HorizontalPodAutoscalers.
     Hpas,
+    /// Argo Rollouts, where the cluster serves them.
+    Rollouts,
+    /// CronJobs.
+    CronJobs,
+    /// Jobs.
+    Jobs,
+    /// What nodes use, where the cluster serves metrics.
+    NodeMetrics,
 }
 
 impl Resource {
     /// All of them, in the order in which they matter to the first screen.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Pods,
         Self::Deployments,
         Self::ReplicaSets,
@@ -134,6 +163,10 @@ impl Resource {
         Self::Nodes,
         Self::Events,
         Self::Hpas,
+        Self::Rollouts,
+        Self::CronJobs,
+        Self::Jobs,
+        Self::NodeMetrics,
     ];
 
     /// API group, empty for core.
@@ -141,7 +174,38 @@ impl Resource {
         match self {
             Self::Pods | Self::Nodes | Self::Events => "",
             Self::Hpas => "autoscaling",
+            Self::Rollouts => "argoproj.io",
+            Self::CronJobs | Self::Jobs => "batch",
+            Self::NodeMetrics => "metrics.k8s.io",
             _ => "apps",
+        }
+    }
+
+    /// Version of the API that is read: the one that every supported server (1.27 and later) serves.
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Hpas => "v2",
+            Self::Rollouts => "v1alpha1",
+            Self::NodeMetrics => "v1beta1",
+            _ => "v1",
+        }
+    }
+
+    /// Do its objects live in namespaces?
+    pub const fn is_namespaced(self) -> bool {
+        !matches!(self, Self::Nodes | Self::NodeMetrics)
+    }
+
+    /// Is it an extension that a healthy cluster may do without?
+    pub const fn is_optional(self) -> bool {
+        matches!(self, Self::Rollouts | Self::NodeMetrics)
+    }
+
+    /// Name on screen and in lists of sources: the plural, unless another resource has the same.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NodeMetrics => "node metrics",
+            other => other.plural(),
         }
     }
 
@@ -154,9 +218,12 @@ impl Resource {
             Self::StatefulSets => "statefulsets",
             Self::DaemonSets => "daemonsets",
             Self::ControllerRevisions => "controllerrevisions",
-            Self::Nodes => "nodes",
+            Self::Nodes | Self::NodeMetrics => "nodes",
             Self::Events => "events",
             Self::Hpas => "horizontalpodautoscalers",
+            Self::Rollouts => "rollouts",
+            Self::CronJobs => "cronjobs",
+            Self::Jobs => "jobs",
         }
     }
 }

@@ -65,3 +65,109 @@ pub struct RolloutStatus {
     /// completed; the World knows better from the revision's creation.
     pub since: Option<super::time::Instant>,
 }
+
+/// State of a progressive delivery (Argo Rollouts): where between two revisions it stands and why it stands there.
+///
+/// Source: `argoproj.io/v1alpha1` `RolloutStatus`, and what `kubectl argo rollouts get rollout` makes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Progressive {
+    /// How traffic moves.
+    pub strategy: Strategy,
+    /// Pod hash of the newest revision.
+    pub current: Text,
+    /// Pod hash of the revision that is known to be good.
+    pub stable: Text,
+    /// Aborted: the stable revision serves although the spec wants another.
+    pub aborted: bool,
+    /// Why it waits for someone, when it does.
+    pub pause: Option<Pause>,
+    /// Promotion past all remaining steps was asked for.
+    pub promoting: bool,
+    /// Analysis that is under way or ended badly: name, phase and message in words.
+    pub analysis: Option<Text>,
+    /// The controller's own words.
+    pub message: Option<Text>,
+    /// `Deployment/payment` when the template is that of another object (`spec.workloadRef`).
+    pub template_of: Option<Text>,
+}
+
+/// How a progressive delivery moves traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// In steps.
+    Canary {
+        /// Steps done.
+        step: u32,
+        /// All steps; 0 when there are none.
+        steps: u32,
+        /// Share of traffic that the newest revision should have now, in percent of `weight_of`.
+        weight: u32,
+        /// The whole, 100 unless the traffic router is told otherwise.
+        weight_of: u32,
+        /// The step under way, in words (`pause 5m`).
+        doing: Option<Text>,
+    },
+    /// At once.
+    BlueGreen {
+        /// Pod hash behind the active service.
+        active: Text,
+        /// Pod hash behind the preview service.
+        preview: Text,
+    },
+}
+
+/// Why a progressive delivery waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// What it waits for, in words (`until it is promoted`).
+    pub why: Text,
+    /// Since when.
+    pub since: Option<super::time::Instant>,
+    /// Until when by itself; `None` waits for a person.
+    pub until: Option<super::time::Instant>,
+}
+
+impl Progressive {
+    /// Is the newest revision the stable one, so that nothing is under way?
+    pub fn is_promoted(&self) -> bool {
+        self.current == self.stable
+    }
+
+    /// `step 3/8, weight 20 %`, or which hash serves.
+    pub fn place(&self) -> String {
+        match &self.strategy {
+            Strategy::Canary { step, steps, weight, weight_of, .. } => {
+                let share = if *weight_of == 100 { format!("{weight} %") } else { format!("{weight}/{weight_of}") };
+                if *steps == 0 { format!("weight {share}") } else { format!("step {step}/{steps}, weight {share}") }
+            }
+            Strategy::BlueGreen { active, preview } if active == preview || preview.is_empty() => {
+                format!("active {active}")
+            }
+            Strategy::BlueGreen { active, preview } => format!("active {active}, preview {preview}"),
+        }
+    }
+}
+
+/// A pod that keeps a StatefulSet from going on: it is waited for, and can never be ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    /// Its name.
+    pub pod: Text,
+    /// Does it run the revision that is rolled out? Otherwise it was left over, and is not replaced by itself.
+    pub newest: bool,
+}
+
+impl Blocked {
+    /// What it means, and what helps.
+    ///
+    /// Source: Kubernetes documentation, StatefulSets, "Forced rollback".
+    pub fn words(&self) -> String {
+        let pod = &self.pod;
+        if self.newest {
+            format!("{pod} is broken and blocks the update: a rollback alone does not move it")
+        } else {
+            format!("{pod} is broken at another revision and blocks the update: delete it")
+        }
+    }
+}

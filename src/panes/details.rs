@@ -1,5 +1,8 @@
 //! All there is to know about one row, as lines for a box and as text for the clipboard.
 
+mod of_batch;
+mod of_node;
+
 use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
@@ -65,6 +68,7 @@ pub fn lines(look: &Look<'_>, subject: &Subject, width: usize) -> (String, Vec<L
         Subject::Workload(id) => workload(&mut sheet, id),
         Subject::Pod(id) => pod(&mut sheet, id),
         Subject::Log(place) => log(&mut sheet, *place),
+        Subject::Node(name) => of_node::node(&mut sheet, name),
     };
     if sheet.lines.is_empty() {
         sheet.row("", "it is gone", Role::Dim);
@@ -137,11 +141,29 @@ fn workload(sheet: &mut Sheet<'_, '_>, id: &crate::domain::target::WorkloadRef) 
     let Some(row) = look.world.rollouts.get(id) else { return title };
     let rollout = &row.row.rollout;
     let (_, role) = super::rollouts::phase(look, row);
-    let words = super::rollouts::phase_words(&rollout.phase);
-    sheet.row("state", if words.is_empty() { "complete" } else { &words }, role);
+    let words = super::rollouts::words(look, row);
+    let well = match id.kind {
+        crate::domain::target::WorkloadKind::CronJob => "runs by its schedule",
+        crate::domain::target::WorkloadKind::Job => "succeeded",
+        _ => "complete",
+    };
+    sheet.row("state", if words.is_empty() { well } else { &words }, role);
     if let Some(suspect) = &row.suspect {
         let before = crate::domain::time::span(suspect.seconds_before);
         sheet.row("suspect", &format!("went out {before} before {}", suspect.alert), Role::Suspect);
+    }
+    if id.kind == crate::domain::target::WorkloadKind::CronJob {
+        of_batch::schedule(sheet, row);
+        sheet.events(&id.namespace, id.kind.kind(), &id.name);
+        return title;
+    }
+    if let Some(progressive) = row.row.progressive() {
+        of_batch::progressive(sheet, progressive);
+    }
+    if let Some(batch) = row.row.batch() {
+        of_batch::job(sheet, batch);
+        sheet.events(&id.namespace, id.kind.kind(), &id.name);
+        return title;
     }
     let counts = format!(
         "{} wanted, {} ready, {} available, {} of the newest revision, {} in all",
@@ -170,10 +192,17 @@ fn workload(sheet: &mut Sheet<'_, '_>, id: &crate::domain::target::WorkloadRef) 
         sheet.head("Revisions");
         for revision in history {
             let current = Some(revision.revision) == row.row.revision;
+            let hash = |of: &str| revision.hash.as_deref() == Some(of);
+            let role = row.row.progressive().and_then(|progressive| match () {
+                () if hash(&progressive.stable) => Some("  stable"),
+                () if hash(&progressive.current) => Some("  canary"),
+                () => None,
+            });
             let mut said = format!("{}  {} old", revision.images.join(", "), age(revision.created, look.now));
             if revision.replicas > 0 {
                 said = format!("{said}  {}/{} ready", revision.ready, revision.replicas);
             }
+            said.push_str(role.unwrap_or_default());
             if let Some(cause) = &revision.change_cause {
                 said = format!("{said}  {cause}");
             }
@@ -256,6 +285,7 @@ pub fn text_of(world: &World, subject: &Subject) -> Option<String> {
         Subject::Slo(name) => name.to_string(),
         Subject::Workload(id) => format!("{id} -n {}", id.namespace),
         Subject::Pod(id) => format!("pod/{} -n {}", id.name, id.namespace),
+        Subject::Node(name) => format!("node/{name}"),
         Subject::Log(place) => {
             let entry = world.logs.get(place)?;
             let head = format!("{} {} {}", entry.line.at.to_rfc3339(), entry.line.pod, entry.line.text);

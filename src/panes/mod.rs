@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod details;
 pub mod logs;
+pub mod nodes;
 pub mod pods;
 pub mod rollouts;
 pub mod slo;
@@ -41,11 +42,11 @@ impl std::fmt::Debug for Pane {
 }
 
 /// All panes, in the order of [`PaneId::ALL`].
-pub const PANES: [Pane; 5] = [alerts::PANE, slo::PANE, rollouts::PANE, pods::PANE, logs::PANE];
+pub const PANES: [Pane; 6] = [alerts::PANE, slo::PANE, rollouts::PANE, pods::PANE, logs::PANE, nodes::PANE];
 
 /// The pane of a name.
 pub const fn pane(id: PaneId) -> &'static Pane {
-    const ALL: &[Pane; 5] = &PANES;
+    const ALL: &[Pane; 6] = &PANES;
     &ALL[id.index()]
 }
 

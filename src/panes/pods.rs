@@ -7,6 +7,7 @@ use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
 use crate::domain::pod::{PodHealth, PodRow};
+use crate::domain::target::Focus;
 use crate::domain::time::age;
 use crate::state::command::CommandInfo;
 use crate::state::context::NamespaceScope;
@@ -29,7 +30,12 @@ fn title(look: &Look<'_>) -> Title {
         (false, bad) => format!("{bad} of {} unhealthy", table.shown_len()),
     };
     let (right, role) = source::with_age(look, &counts, PaneId::Pods.sources());
-    Title { name: "Pods".into(), detail: super::narrowed(look, PaneId::Pods), right, role }
+    let narrowed = super::narrowed(look, PaneId::Pods);
+    let detail = match look.session.focus.as_ref().map(|focused| &focused.focus) {
+        Some(Focus::Node(node)) => format!("on {node} {narrowed}").trim_end().to_owned(),
+        _ => narrowed,
+    };
+    Title { name: "Pods".into(), detail, right, role }
 }
 
 /// Mark and role of a pod.

@@ -8,7 +8,8 @@ use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
 use crate::domain::Text;
-use crate::domain::rollout::RolloutPhase;
+use crate::domain::rollout::{RolloutPhase, Strategy};
+use crate::domain::target::WorkloadKind;
 use crate::domain::time::{age, span};
 use crate::state::command::CommandInfo;
 use crate::state::context::NamespaceScope;
@@ -70,7 +71,11 @@ fn versions(look: &Look<'_>, row: &RolloutRow) -> String {
 /// Mark and role of a phase.
 pub fn phase(look: &Look<'_>, row: &RolloutRow) -> (&'static str, Role) {
     let glyphs = look.glyphs;
+    if row.overtaken {
+        return (glyphs.bad, Role::Dim);
+    }
     match &row.row.rollout.phase {
+        _ if row.blocked.is_some() => (glyphs.bad, Role::Unhealthy),
         RolloutPhase::Complete => (glyphs.ok, Role::Ok),
         RolloutPhase::Stuck { .. } | RolloutPhase::Degraded { .. } => (glyphs.bad, Role::Unhealthy),
         RolloutPhase::Paused | RolloutPhase::Held { .. } => (glyphs.half, Role::Pending),
@@ -90,11 +95,41 @@ pub fn phase_words(phase: &RolloutPhase) -> String {
     }
 }
 
+/// Where a row stands, in words: the phase, with what only its kind and its pods tell.
+pub fn words(look: &Look<'_>, row: &RolloutRow) -> String {
+    if let Some(blocked) = &row.blocked {
+        return blocked.words();
+    }
+    let phase = &row.row.rollout.phase;
+    match (row.row.progressive(), phase) {
+        (Some(progressive), RolloutPhase::Paused) => {
+            let pause = progressive.pause.as_ref();
+            let until = pause.map_or_else(String::new, |pause| match pause.until {
+                Some(until) if until > look.now => format!(", goes on in {}", span((until - look.now).num_seconds())),
+                _ => format!(", {}", pause.why),
+            });
+            format!("paused at {}{until}", progressive.place())
+        }
+        (Some(progressive), RolloutPhase::Progressing { .. }) if !progressive.is_promoted() => {
+            let step = match &progressive.strategy {
+                Strategy::Canary { doing: Some(doing), .. } => format!(" ({doing})"),
+                _ => String::new(),
+            };
+            format!("{}{step}: {}", progressive.place(), phase_words(phase))
+        }
+        _ if row.row.batch().is_some() => match phase {
+            RolloutPhase::Stuck { why } if row.overtaken => format!("{why}; has succeeded since"),
+            RolloutPhase::Stuck { why } => why.to_string(),
+            _ => phase_words(phase),
+        },
+        _ => phase_words(phase),
+    }
+}
+
 fn name(look: &Look<'_>, row: &RolloutRow) -> String {
     let id = &row.row.id;
     // The kind is said where it is not the usual one, the namespace where several are shown.
-    let kind =
-        if id.kind == crate::domain::target::WorkloadKind::Deployment { id.name.to_string() } else { id.short() };
+    let kind = if id.kind == WorkloadKind::Deployment { id.name.to_string() } else { id.short() };
     match look.context.namespace {
         NamespaceScope::All => format!("{}/{kind}", id.namespace),
         NamespaceScope::One(_) => kind,
@@ -107,17 +142,40 @@ fn suspicion(row: &RolloutRow) -> Option<String> {
     Some(format!("suspect: went out {} before {}", span(suspect.seconds_before), suspect.alert))
 }
 
-fn lines(row: &RolloutRow) -> usize {
-    if row.suspect.is_some() { 2 } else { 1 }
+/// Where a row stands, when that is more than a column can say and someone has to read it all: a pod in the way, a
+/// canary between two revisions. Over two lines where the pane is high enough.
+fn standing(look: &Look<'_>, row: &RolloutRow, area: Rect) -> Vec<String> {
+    let between = row.row.progressive().is_some_and(|progressive| !progressive.is_promoted());
+    if row.blocked.is_none() && !(between && row.row.rollout.phase != RolloutPhase::Complete) {
+        return Vec::new();
+    }
+    let width = usize::from(area.width).saturating_sub(4);
+    let words = words(look, row);
+    if area.height < 6 || text::width(&words) <= width {
+        return vec![text::cut(&words, width, look.glyphs.cut)];
+    }
+    let mut lines = text::wrap(&words, width);
+    if lines.len() > 2 {
+        lines.truncate(1);
+        lines.push(text::cut(words[lines[0].len()..].trim_start(), width, look.glyphs.cut));
+    }
+    lines
+}
+
+fn lines(look: &Look<'_>, row: &RolloutRow, area: Rect) -> usize {
+    1 + usize::from(row.suspect.is_some()) + standing(look, row, area).len()
 }
 
 fn window<'a>(look: &Look<'a>, area: Rect) -> Window<'a, RolloutRow> {
     let above = look.session.view(PaneId::Rollouts).above;
-    look.world.rollouts.window(look.session.cursors.rollouts.as_ref(), above, area.height.into(), lines)
+    look.world
+        .rollouts
+        .window(look.session.cursors.rollouts.as_ref(), above, area.height.into(), |row| lines(look, row, area))
 }
 
 fn steps_to(look: &Look<'_>, area: Rect, line: u16) -> Option<i64> {
-    super::steps(&window(look, source::above_footnote(look, PaneId::Rollouts.sources(), area)), lines, line)
+    let area = source::above_footnote(look, PaneId::Rollouts.sources(), area);
+    super::steps(&window(look, area), |row| lines(look, row, area), line)
 }
 
 fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
@@ -139,16 +197,16 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             Column::fixed(4, 0),
             Column::fixed(8, 4),
             Column::fixed(7, 0),
-            Column::flexible(14, widest(&|row| text::width(&phase_words(&row.row.rollout.phase))), 2),
+            Column::flexible(14, widest(&|row| text::width(&beside(look, row, area))), 2),
         ],
     );
     let mut top: u16 = 0;
     for (index, row) in window.rows.iter().enumerate() {
-        put_line(look, buffer, area, top, &main_line(look, row, &widths));
-        let taken = lines(row) as u16;
+        put_line(look, buffer, area, top, &main_line(look, row, &widths, &beside(look, row, area)));
+        let taken = lines(look, row, area) as u16;
         if let Some(suspicion) = suspicion(row) {
             let mut spans = vec![Span::styled(format!("   {suspicion}"), look.style(Role::Suspect))];
-            if look.offers_actions && row.row.id.kind == crate::domain::target::WorkloadKind::Deployment {
+            if look.offers_actions && row.row.id.kind == WorkloadKind::Deployment {
                 let key = look.key_of("rollback");
                 spans.push(Span::raw("  "));
                 spans.push(Span::styled(key, look.style(Role::Key)));
@@ -161,6 +219,12 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             }
             put_line(look, buffer, area, top + 1, &Line::from(spans));
         }
+        let below = standing(look, row, area);
+        let first = top + taken - below.len() as u16;
+        let (_, role) = phase(look, row);
+        for (line, words) in (first..).zip(below) {
+            put_line(look, buffer, area, line, &Line::styled(format!("   {words}"), look.style(role)));
+        }
         if window.selected == Some(index) {
             select(look, PaneId::Rollouts, area, top, taken, buffer);
         }
@@ -169,7 +233,12 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
     more(look, area, window.above, window.below, buffer);
 }
 
-fn main_line(look: &Look<'_>, row: &RolloutRow, widths: &[usize]) -> Line<'static> {
+/// What stands at the end of the first line: where the row stands, unless lines below say it.
+fn beside(look: &Look<'_>, row: &RolloutRow, area: Rect) -> String {
+    if standing(look, row, area).is_empty() { words(look, row) } else { String::new() }
+}
+
+fn main_line(look: &Look<'_>, row: &RolloutRow, widths: &[usize], words: &str) -> Line<'static> {
     let rollout = &row.row.rollout;
     let (glyph, role) = phase(look, row);
     let (plain, dim) = (look.style(Role::Text), look.style(Role::Dim));
@@ -180,7 +249,11 @@ fn main_line(look: &Look<'_>, row: &RolloutRow, widths: &[usize]) -> Line<'stati
         .left(&versions(look, row), widths[1], plain)
         .left(&row.row.revision.map_or_else(String::new, |revision| format!("rev {revision}")), widths[2], dim)
         .right(&age(row.since(), look.now), widths[3], dim);
-    if widths[4] > 0 {
+    // A CronJob has no pods of its own to count.
+    let counts = row.row.id.kind != WorkloadKind::CronJob;
+    if widths[4] > 0 && !counts {
+        cells.raw(" ".repeat(widths[4] + 4), plain);
+    } else if widths[4] > 0 {
         let ratio = if rollout.desired == 0 { 1.0 } else { f64::from(rollout.ready) / f64::from(rollout.desired) };
         let (full, empty) = super::slo::bar(look, ratio, widths[4]);
         let bar = if role == Role::Ok { Role::Bar } else { Role::BarBad };
@@ -188,8 +261,9 @@ fn main_line(look: &Look<'_>, row: &RolloutRow, widths: &[usize]) -> Line<'stati
     } else {
         cells.raw("  ", plain);
     }
-    cells.left(&format!("{}/{} {glyph}", rollout.ready, rollout.desired), widths[5], look.style(role)).left(
-        &phase_words(&rollout.phase),
+    let ready = if counts { format!("{}/{} {glyph}", rollout.ready, rollout.desired) } else { format!("    {glyph}") };
+    cells.left(&ready, widths[5], look.style(role)).left(
+        words,
         widths[6],
         if role == Role::Unhealthy { look.style(role) } else { dim },
     );

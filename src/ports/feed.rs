@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::domain::Text;
 use crate::domain::alert::Alert;
-use crate::domain::cluster::{EventRow, HpaRow, NodeRow, Resource};
+use crate::domain::cluster::{EventRow, HpaRow, NodeRow, NodeUsage, Resource};
 use crate::domain::log::LogBatch;
 use crate::domain::pod::PodRow;
 use crate::domain::slo::SloReading;
@@ -81,7 +81,7 @@ impl SourceId {
 impl std::fmt::Display for SourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Kubernetes(resource) => resource.plural(),
+            Self::Kubernetes(resource) => resource.word(),
             Self::Slos => "slos",
             Self::PrometheusAlerts => "prometheus alerts",
             Self::Alertmanager => "alertmanager",
@@ -176,6 +176,8 @@ pub enum Update {
     },
     /// Nodes, by name.
     Nodes(Delta<NodeRow, Text>),
+    /// What nodes use, by name.
+    NodeUsage(Delta<NodeUsage, Text>),
     /// Events, by key.
     Events(Delta<EventRow, Text>),
     /// Autoscalers, by (namespace, name).

@@ -18,11 +18,13 @@ pub enum PaneId {
     Pods,
     /// What it says.
     Logs,
+    /// Where it runs. Takes the place of the rollouts while someone looks at it.
+    Nodes,
 }
 
 impl PaneId {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Alerts, Self::Slo, Self::Rollouts, Self::Pods, Self::Logs];
+    pub const ALL: [Self; 6] = [Self::Alerts, Self::Slo, Self::Rollouts, Self::Pods, Self::Logs, Self::Nodes];
 
     /// Place in [`Self::ALL`].
     pub const fn index(self) -> usize {
@@ -36,6 +38,15 @@ impl PaneId {
         Self::ALL[(self.index().cast_signed() + steps).rem_euclid(count).cast_unsigned()]
     }
 
+    /// The pane that is not on screen while this one is: the two share a place.
+    pub const fn behind(self) -> Option<Self> {
+        match self {
+            Self::Rollouts => Some(Self::Nodes),
+            Self::Nodes => Some(Self::Rollouts),
+            _ => None,
+        }
+    }
+
     /// Where its rows come from.
     pub const fn sources(self) -> &'static [SourceId] {
         match self {
@@ -44,6 +55,7 @@ impl PaneId {
             Self::Rollouts => &ROLLOUT_SOURCES,
             Self::Pods => &[SourceId::Kubernetes(Resource::Pods)],
             Self::Logs => &[SourceId::Logs],
+            Self::Nodes => &[SourceId::Kubernetes(Resource::Nodes)],
         }
     }
 }

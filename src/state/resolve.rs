@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::nodes::NodeState;
 use super::rows::{About, RolloutRow};
 use super::table::Table;
 use crate::domain::Text;
@@ -51,6 +52,8 @@ pub struct Known<'a> {
     pub rollouts: &'a Table<RolloutRow>,
     /// Pods.
     pub pods: &'a Table<PodRow>,
+    /// Nodes.
+    pub nodes: &'a Table<NodeState>,
     /// Owners of ReplicaSets and ControllerRevisions, by (namespace, name).
     pub revisions: &'a BTreeMap<(Text, Text), crate::domain::workload::RevisionRow>,
 }
@@ -66,6 +69,12 @@ impl Known<'_> {
     pub fn alert(&self, alert: &Alert) -> Option<Focus> {
         let namespace = alert.label("namespace");
         let subjects = alert.subjects();
+        // An alert about a node is about that, and not about the exporter that noticed.
+        let named = subjects.iter().any(|subject| matches!(subject, Subject::Workload(..) | Subject::Pod(_)));
+        let node = ["node", "nodename", "kubernetes_node"].iter().find_map(|label| alert.label(label));
+        if let Some(node) = node.filter(|node| !named && self.nodes.get(node).is_some()) {
+            return Some(Focus::Node(node.clone()));
+        }
         if let Some(found) = subjects.iter().find_map(|subject| self.subject(namespace, subject)) {
             return Some(found);
         }

@@ -8,9 +8,9 @@ use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::cluster::EventRow;
 use crate::domain::pod::{PodHealth, PodRow};
-use crate::domain::rollout::RolloutPhase;
+use crate::domain::rollout::{Blocked, RolloutPhase};
 use crate::domain::slo::{BurnAlarm, SloReading};
-use crate::domain::target::{Focus, PodRef, WorkloadRef};
+use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
 use crate::domain::workload::WorkloadRow;
 
@@ -31,6 +31,9 @@ impl Row for PodRow {
     }
     fn wants_attention(&self) -> bool {
         self.health.is_unhealthy()
+    }
+    fn is_on(&self, place: &str) -> bool {
+        &*self.node == place
     }
     fn haystack(&self) -> String {
         format!(
@@ -62,6 +65,10 @@ pub struct RolloutRow {
     pub suspect: Option<Suspect>,
     /// When its last rollout was completed, as the workload itself says.
     pub completed: Option<Instant>,
+    /// The pod that it waits for in vain.
+    pub blocked: Option<Blocked>,
+    /// A failed Job whose CronJob has succeeded since: no news.
+    pub overtaken: bool,
 }
 
 impl RolloutRow {
@@ -69,12 +76,18 @@ impl RolloutRow {
     pub fn since(&self) -> Instant {
         self.row.rollout.since.unwrap_or(self.row.created)
     }
+
+    /// Does the workload itself need someone, suspicions aside?
+    pub fn is_unhealthy(&self) -> bool {
+        self.blocked.is_some() || (self.row.rollout.phase.is_unhealthy() && !self.overtaken)
+    }
 }
 
 impl Row for RolloutRow {
     type Key = WorkloadRef;
     /// Suspects and troubled ones, then those under way, then the rest; newest first.
     type Rank = (u8, Reverse<Instant>);
+    /// Itself; of a Job its CronJob, so that a focus on that shows both.
     type Group = WorkloadRef;
 
     fn key(&self) -> WorkloadRef {
@@ -83,17 +96,32 @@ impl Row for RolloutRow {
     fn rank(&self) -> Self::Rank {
         let tier = match &self.row.rollout.phase {
             _ if self.suspect.is_some() => 0,
-            phase if phase.is_unhealthy() => 1,
+            _ if self.is_unhealthy() => 1,
+            // What runs by the clock is under way all the time, and suspended for years.
+            _ if !self.row.id.kind.rolls_out() => 3,
             RolloutPhase::Complete => 3,
             _ => 2,
         };
         (tier, Reverse(self.since()))
     }
     fn group(&self) -> Option<WorkloadRef> {
-        Some(self.row.id.clone())
+        let cron_job = self.row.batch().and_then(|batch| batch.cron_job.clone());
+        Some(match cron_job {
+            Some(name) => WorkloadRef { namespace: self.row.id.namespace.clone(), kind: WorkloadKind::CronJob, name },
+            None => self.row.id.clone(),
+        })
     }
     fn wants_attention(&self) -> bool {
-        self.suspect.is_some() || self.row.rollout.phase.is_unhealthy()
+        self.suspect.is_some() || self.is_unhealthy()
+    }
+    /// CronJobs and Jobs change by the hour and would bury what people changed: shown when something is wrong with them
+    /// or when someone asks.
+    fn is_quiet(&self) -> bool {
+        match self.row.id.kind {
+            WorkloadKind::Job => !self.wants_attention(),
+            WorkloadKind::CronJob => self.row.rollout.phase == RolloutPhase::Complete && !self.wants_attention(),
+            _ => false,
+        }
     }
     fn haystack(&self) -> String {
         format!("{}/{} {}", self.row.id.namespace, self.row.id.short(), self.row.images.join(" "))
@@ -109,6 +137,8 @@ pub enum About {
     Pod(PodRef),
     /// A name that no workload answers to.
     Service(Text),
+    /// A node.
+    Node(Text),
 }
 
 impl About {
@@ -118,6 +148,7 @@ impl About {
             Focus::Workload(workload) | Focus::Pod { owner: Some(workload), .. } => Self::Workload(workload.clone()),
             Focus::Pod { pod, owner: None } => Self::Pod(pod.clone()),
             Focus::Service { name, .. } => Self::Service(name.clone()),
+            Focus::Node(name) => Self::Node(name.clone()),
         }
     }
 
@@ -126,7 +157,7 @@ impl About {
         match self {
             Self::Workload(workload) => &workload.name,
             Self::Pod(pod) => &pod.name,
-            Self::Service(name) => name,
+            Self::Service(name) | Self::Node(name) => name,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::context::ContextEntry;
 use super::input::Input;
 use super::logs::LogPlace;
+use super::nodes::NodeState;
 use super::pane::PaneId;
 use super::rows::{AlertRow, RolloutRow, SloRow};
 use super::table::Cursor;
@@ -26,6 +27,8 @@ pub struct Cursors {
     pub pods: Option<Cursor<PodRow>>,
     /// In logs.
     pub logs: Option<LogPlace>,
+    /// In nodes.
+    pub nodes: Option<Cursor<NodeState>>,
 }
 
 /// How one pane is looked at.
@@ -104,6 +107,8 @@ pub enum Subject {
     Pod(crate::domain::target::PodRef),
     /// A log line with its frames.
     Log(LogPlace),
+    /// A node.
+    Node(crate::domain::Text),
 }
 
 /// A list to choose from.
@@ -152,6 +157,8 @@ pub struct PickItem {
 pub struct Session {
     /// Pane that keys go to.
     pub active: PaneId,
+    /// Nodes stand where the rollouts otherwise are.
+    pub nodes: bool,
     /// The active pane alone.
     pub zoom: bool,
     /// Focus.
@@ -176,6 +183,7 @@ impl Default for Session {
     fn default() -> Self {
         let mut session = Self {
             active: PaneId::Alerts,
+            nodes: false,
             zoom: false,
             focus: None,
             cursors: Cursors::default(),
@@ -197,6 +205,23 @@ impl Session {
     pub fn reset_log_lens(&mut self) {
         let narrow = self.focus.is_none();
         self.view_mut(PaneId::Logs).faults_only = narrow;
+    }
+
+    /// Goes to a pane, and brings it to the front where it shares its place.
+    pub const fn go(&mut self, pane: PaneId) {
+        self.active = pane;
+        match pane {
+            PaneId::Nodes => self.nodes = true,
+            PaneId::Rollouts => self.nodes = false,
+            _ => {}
+        }
+    }
+
+    /// Goes to the pane after (`1`) or before (`-1`) this one among those on screen.
+    pub fn go_round(&mut self, steps: isize) {
+        let hidden = if self.nodes { PaneId::Rollouts } else { PaneId::Nodes };
+        let next = self.active.neighbour(steps);
+        self.active = if next == hidden { next.neighbour(steps) } else { next };
     }
 
     /// How a pane is looked at.

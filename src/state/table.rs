@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::filter::Filter;
+use crate::domain::Text;
 
 /// What a table holds.
 pub trait Row: Sized {
@@ -24,6 +25,15 @@ pub trait Row: Sized {
     fn wants_attention(&self) -> bool;
     /// The text that a filter sees.
     fn haystack(&self) -> String;
+    /// Is it shown only when someone asks, by a filter or a narrower scope?
+    fn is_quiet(&self) -> bool {
+        false
+    }
+    /// Is it at this place (a pod on a node)?
+    fn is_on(&self, place: &str) -> bool {
+        let _ = place;
+        false
+    }
 }
 
 /// Which rows a table shows.
@@ -33,6 +43,10 @@ pub enum Scope<R: Row> {
     All,
     /// One group.
     Group(R::Group),
+    /// Several groups.
+    Groups(BTreeSet<R::Group>),
+    /// What is at a place.
+    At(Text),
     /// One row.
     One(R::Key),
     /// None: the focus is on something that this table knows nothing of.
@@ -62,6 +76,8 @@ impl<R: Row> PartialEq for Scope<R> {
         match (self, other) {
             (Self::All, Self::All) | (Self::Nothing, Self::Nothing) => true,
             (Self::Group(a), Self::Group(b)) => a == b,
+            (Self::Groups(a), Self::Groups(b)) => a == b,
+            (Self::At(a), Self::At(b)) => a == b,
             (Self::One(a), Self::One(b)) => a == b,
             _ => false,
         }
@@ -77,8 +93,10 @@ impl<R: Row> PartialEq for Lens<R> {
 impl<R: Row> Lens<R> {
     fn shows(&self, row: &R) -> bool {
         (match &self.scope {
-            Scope::All => true,
+            Scope::All => self.filter.is_some() || !row.is_quiet(),
             Scope::Group(group) => row.group().as_ref() == Some(group),
+            Scope::Groups(groups) => row.group().is_some_and(|group| groups.contains(&group)),
+            Scope::At(place) => row.is_on(place),
             Scope::One(key) => row.key() == *key,
             Scope::Nothing => false,
         }) && (!self.faults_only || row.wants_attention())
@@ -206,9 +224,13 @@ impl<R: Row> Table<R> {
             Scope::Group(group) => {
                 Box::new(self.groups.get(group).into_iter().flatten().filter_map(|key| self.rows.get_key_value(key)))
             }
+            Scope::Groups(groups) => {
+                let keys = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
+                Box::new(keys.filter_map(|key| self.rows.get_key_value(key)))
+            }
             Scope::One(key) => Box::new(self.rows.get_key_value(key).into_iter()),
             Scope::Nothing => Box::new(std::iter::empty()),
-            Scope::All => Box::new(self.rows.iter()),
+            Scope::All | Scope::At(_) => Box::new(self.rows.iter()),
         };
         let lens = &self.lens;
         let mut attention = 0;

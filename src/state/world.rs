@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::logs::LogRing;
+use super::nodes::Nodes;
 use super::resolve::{Known, Names};
 use super::rows::{About, AlertRow, RolloutRow, SloRow, Suspect};
 use super::source::Sources;
+use super::standing;
 use super::table::Table;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
@@ -42,7 +44,8 @@ pub struct World {
     pub events: Table<EventRow>,
     /// Logs of the target.
     pub logs: LogRing,
-    nodes: BTreeMap<Text, NodeRow>,
+    /// Nodes, with their pods counted.
+    pub nodes: Nodes,
     hpas: BTreeMap<(Text, Text), HpaRow>,
     revisions: BTreeMap<(Text, Text), RevisionRow>,
     history: BTreeMap<WorkloadRef, BTreeSet<(u64, Text)>>,
@@ -78,7 +81,8 @@ impl World {
             Update::Pods(delta) => self.apply_pods(delta),
             Update::Workloads(kind, delta) => self.apply_workloads(kind, delta),
             Update::Revisions { controller_revisions, delta } => self.apply_revisions(controller_revisions, delta),
-            Update::Nodes(delta) => apply_map(&mut self.nodes, delta, |row| row.name.clone()),
+            Update::Nodes(delta) => self.nodes.apply(delta),
+            Update::NodeUsage(delta) => self.nodes.measure(delta),
             Update::Hpas(delta) => apply_map(&mut self.hpas, delta, |row| (row.namespace.clone(), row.name.clone())),
             Update::Events(delta) => {
                 if delta.reset {
@@ -102,15 +106,30 @@ impl World {
     }
 
     fn apply_pods(&mut self, delta: Delta<PodRow, crate::domain::target::PodRef>) {
+        let (mut nodes, mut sets) = (BTreeSet::new(), BTreeSet::new());
+        let mut of_set = |pod: &PodRow| {
+            sets.extend(pod.owner.as_ref().filter(|owner| owner.kind == WorkloadKind::StatefulSet).cloned());
+        };
         if delta.reset {
             self.pods.clear();
+            self.nodes.forget_pods(&mut nodes);
         }
         for key in &delta.removes {
-            self.pods.remove(key);
+            if let Some(gone) = self.pods.remove(key) {
+                self.nodes.count(&gone, false, &mut nodes);
+                of_set(&gone);
+            }
         }
         for row in delta.upserts {
+            if let Some(before) = self.pods.get(&row.id) {
+                self.nodes.count(before, false, &mut nodes);
+            }
+            self.nodes.count(&row, true, &mut nodes);
+            of_set(&row);
             self.pods.upsert(row);
         }
+        self.nodes.settle(nodes);
+        self.stand_anew(sets);
         // Alerts name pods; whose pod it was may only be known now.
         let unknown = |row: &AlertRow| matches!(row.about, None | Some(Focus::Service { .. }));
         let names_pod = |row: &AlertRow| ["pod", "job_name"].iter().any(|label| row.alert.label(label).is_some());
@@ -132,13 +151,22 @@ impl World {
             self.names.remove(key);
             self.rollouts.remove(key);
         }
+        let mut jobs: Vec<WorkloadRef> = Vec::new();
         for row in delta.upserts {
             self.names.insert(&row.id);
             let suspect = self.suspects.get(&row.id).cloned();
             let completed = row.rollout.since;
             let row = self.dated(row, completed);
-            self.rollouts.upsert(RolloutRow { row, suspect, completed });
+            let blocked = standing::blocked(&row, &self.pods);
+            let overtaken = standing::overtaken(&row, &self.rollouts);
+            if let Some(schedule) = row.schedule() {
+                jobs.extend(schedule.last_success.map(|_| row.id.clone()));
+            }
+            self.rollouts.upsert(RolloutRow { row, suspect, completed, blocked, overtaken });
         }
+        // A success of a CronJob settles the failures before it.
+        let jobs = jobs.iter().flat_map(|id| self.rollouts.group(id)).map(|job| job.row.id.clone()).collect();
+        self.stand_anew(jobs);
         self.derive_alerts();
         self.derive_slos();
     }
@@ -147,9 +175,10 @@ impl World {
         let mut gone = delta.removes;
         let mut touched = BTreeSet::new();
         if delta.reset {
-            // ReplicaSets belong to Deployments, ControllerRevisions to the others.
-            let of_deployments = |row: &RevisionRow| row.workload.kind == WorkloadKind::Deployment;
-            let old = self.revisions.iter().filter(|(_, row)| of_deployments(row) != controller_revisions);
+            // ReplicaSets belong to Deployments and Rollouts, ControllerRevisions to the others.
+            let of_sets =
+                |row: &RevisionRow| matches!(row.workload.kind, WorkloadKind::Deployment | WorkloadKind::Rollout);
+            let old = self.revisions.iter().filter(|(_, row)| of_sets(row) != controller_revisions);
             gone.extend(old.map(|(key, _)| key.clone()));
         }
         for key in gone {
@@ -163,10 +192,10 @@ impl World {
             self.revisions.insert(key, row);
         }
         for workload in touched {
-            let Some(RolloutRow { row, suspect, completed }) = self.rollouts.get(&workload).cloned() else { continue };
-            let dated = self.dated(row.clone(), completed);
-            if dated != row {
-                self.rollouts.upsert(RolloutRow { row: dated, suspect, completed });
+            let Some(known) = self.rollouts.get(&workload).cloned() else { continue };
+            let dated = self.dated(known.row.clone(), known.completed);
+            if dated != known.row {
+                self.rollouts.upsert(RolloutRow { row: dated, ..known });
             }
         }
         // Which rollout went out shortly before an alert may be known only now.
@@ -180,13 +209,30 @@ impl World {
         let current = self
             .history(&row.id)
             .find(|known| wanted.is_none_or(|wanted| wanted == known.revision))
-            .map(|known| (known.revision, known.created));
-        if let Some((revision, created)) = current {
+            .map(|known| (known.revision, known.created, known.images.clone()));
+        if let Some((revision, created, images)) = current {
+            // A Rollout whose template is another object's has no images of its own.
+            if row.images.is_empty() {
+                row.images = images;
+            }
             let again = completed.filter(|completed| (*completed - created).num_seconds() > LONGEST_ROLLOUT);
             row.rollout.since = Some(again.unwrap_or(created));
             row.revision = Some(revision);
         }
         row
+    }
+
+    /// Looks again at what stands in the way of these workloads.
+    fn stand_anew(&mut self, workloads: BTreeSet<WorkloadRef>) {
+        for id in workloads {
+            let Some(known) = self.rollouts.get(&id) else { continue };
+            let blocked = standing::blocked(&known.row, &self.pods);
+            let overtaken = standing::overtaken(&known.row, &self.rollouts);
+            if blocked != known.blocked || overtaken != known.overtaken {
+                let row = RolloutRow { blocked, overtaken, ..known.clone() };
+                self.rollouts.upsert(row);
+            }
+        }
     }
 
     fn forget_revision(&mut self, key: &(Text, Text)) {
@@ -217,7 +263,13 @@ impl World {
     }
 
     fn known(&self) -> Known<'_> {
-        Known { names: &self.names, rollouts: &self.rollouts, pods: &self.pods, revisions: &self.revisions }
+        Known {
+            names: &self.names,
+            rollouts: &self.rollouts,
+            pods: &self.pods,
+            nodes: &self.nodes.table,
+            revisions: &self.revisions,
+        }
     }
 
     /// Which workload each objective measures may change as workloads come.
@@ -291,7 +343,9 @@ impl World {
         // In the order of the table symptoms come before budgets: the first alert names the suspicion.
         for row in self.alerts.worst() {
             let Some(Focus::Workload(workload)) = &row.about else { continue };
-            let Some(since) = self.rollouts.get(workload).and_then(|rollout| rollout.row.rollout.since) else {
+            let Some(since) =
+                self.rollouts.get(workload).filter(|r| r.row.id.kind.rolls_out()).and_then(|r| r.row.rollout.since)
+            else {
                 continue;
             };
             let seconds_before = (row.since() - since).num_seconds();
@@ -388,12 +442,12 @@ impl World {
 
     /// Nodes that are not well.
     pub fn troubled_nodes(&self) -> impl Iterator<Item = &NodeRow> {
-        self.nodes.values().filter(|node| !node.ready || node.problem.is_some())
+        self.nodes.table.iter().map(|row| &row.node).filter(|node| !node.ready || node.problem.is_some())
     }
 
     /// One node.
     pub fn node(&self, name: &str) -> Option<&NodeRow> {
-        self.nodes.get(name)
+        self.nodes.table.get(&Text::from(name)).map(|row| &row.node)
     }
 
     /// Namespaces seen in rows, for the picker.
@@ -414,10 +468,13 @@ fn apply_map<Row, Key: Ord>(map: &mut BTreeMap<Key, Row>, delta: Delta<Row, Key>
 }
 
 /// The sources behind the workloads table.
-pub const ROLLOUT_SOURCES: [SourceId; 5] = [
+pub const ROLLOUT_SOURCES: [SourceId; 8] = [
     SourceId::Kubernetes(Resource::Deployments),
     SourceId::Kubernetes(Resource::StatefulSets),
     SourceId::Kubernetes(Resource::DaemonSets),
     SourceId::Kubernetes(Resource::ReplicaSets),
     SourceId::Kubernetes(Resource::ControllerRevisions),
+    SourceId::Kubernetes(Resource::Rollouts),
+    SourceId::Kubernetes(Resource::CronJobs),
+    SourceId::Kubernetes(Resource::Jobs),
 ];

@@ -37,10 +37,12 @@ pub fn arrange(width: u16, height: u16, session: &Session, budgets: usize) -> Op
     let body = Rect::new(0, head, width, height - head - 1);
     let panes = if session.zoom {
         vec![(session.active, body)]
-    } else if wide {
-        two_columns(body)
     } else {
-        stack(body, budgets)
+        let mut panes = if wide { two_columns(body) } else { stack(body, budgets) };
+        if session.nodes {
+            panes.iter_mut().filter(|(pane, _)| *pane == PaneId::Rollouts).for_each(|(pane, _)| *pane = PaneId::Nodes);
+        }
+        panes
     };
     Some(Layout { header, panes, footer, boxed: wide, body })
 }
@@ -65,7 +67,7 @@ fn two_columns(body: Rect) -> Vec<(PaneId, Rect)> {
 /// One under the other, each with a title line and no box. Rows beyond the minimum go where they help most: pods and
 /// alerts before rollouts, the rest to logs.
 fn stack(body: Rect, budgets: usize) -> Vec<(PaneId, Rect)> {
-    let titles = PaneId::ALL.len() as u16;
+    let titles = STACKED.len() as u16;
     let mut rows: [u16; 5] = [2, 1, 2, 2, 2];
     let most: [u16; 5] = [6, u16::try_from(budgets).unwrap_or(3).clamp(2, 4), 6, 8, u16::MAX];
     let order = [0, 3, 1, 2, 4, 3, 4, 0, 2];
@@ -85,8 +87,11 @@ fn stack(body: Rect, budgets: usize) -> Vec<(PaneId, Rect)> {
         y += rows + 1;
         (pane, area)
     };
-    PaneId::ALL.into_iter().zip(rows).map(&mut place).collect()
+    STACKED.into_iter().zip(rows).map(&mut place).collect()
 }
+
+/// Panes that are on screen together.
+const STACKED: [PaneId; 5] = [PaneId::Alerts, PaneId::Slo, PaneId::Rollouts, PaneId::Pods, PaneId::Logs];
 
 impl Layout {
     /// The pane at a cell.

@@ -133,7 +133,7 @@ fn retry(look: &Look<'_>, sources: &[SourceId], lines: &mut Vec<(String, Role)>)
 /// A source by name.
 pub fn name(id: &SourceId) -> &'static str {
     match id {
-        SourceId::Kubernetes(resource) => resource.plural(),
+        SourceId::Kubernetes(resource) => resource.word(),
         SourceId::Slos | SourceId::PrometheusAlerts => "prometheus",
         SourceId::Alertmanager => "alertmanager",
         SourceId::Logs => "logs",

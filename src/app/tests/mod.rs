@@ -4,4 +4,5 @@
 mod door;
 mod fixture;
 mod keys;
+mod kinds;
 mod screens;

@@ -29,6 +29,8 @@ pub enum Scope {
     Pods,
     /// The logs pane.
     Logs,
+    /// The nodes pane.
+    Nodes,
     /// A plan on screen, and other boxes that ask something.
     Dialog,
     /// Lists to pick from, beside a line of text: palette, contexts, revisions.
@@ -39,13 +41,14 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Global,
         Self::Alerts,
         Self::Slo,
         Self::Rollouts,
         Self::Pods,
         Self::Logs,
+        Self::Nodes,
         Self::Dialog,
         Self::Picker,
         Self::Input,
@@ -60,6 +63,7 @@ impl Scope {
             Self::Rollouts => "rollouts",
             Self::Pods => "pods",
             Self::Logs => "logs",
+            Self::Nodes => "nodes",
             Self::Dialog => "dialog",
             Self::Picker => "picker",
             Self::Input => "input",
@@ -75,6 +79,7 @@ impl Scope {
             Self::Rollouts => "in the rollouts pane",
             Self::Pods => "in the pods pane",
             Self::Logs => "in the logs pane",
+            Self::Nodes => "in the nodes pane",
             Self::Dialog => "in a plan or question",
             Self::Picker => "in a list to pick from",
             Self::Input => "while typing",

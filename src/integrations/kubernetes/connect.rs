@@ -186,7 +186,7 @@ impl Connection {
     pub async fn may(&self, verb: &str, resource: Resource, scope: &NamespaceScope) -> Result<Permission, Fault> {
         let namespace = match scope {
             // Nodes belong to no namespace.
-            NamespaceScope::One(name) if resource != Resource::Nodes => Some(&**name),
+            NamespaceScope::One(name) if resource.is_namespaced() => Some(&**name),
             _ => None,
         };
         let asked = Asked { namespace, verb, group: resource.group(), resource: resource.plural(), name: None };

@@ -1,8 +1,10 @@
 //! One feed per resource.
 
 use super::rows::{
-    ControllerRevisions, DaemonSets, Deployments, Events, Hpas, Nodes, Pods, ReplicaSets, StatefulSets, Table,
+    ControllerRevisions, CronJobs, DaemonSets, Deployments, Events, Hpas, Jobs, NodeMetrics, Nodes, Pods, ReplicaSets,
+    Rollouts, StatefulSets, Table,
 };
+use super::served::{self, polled, where_served};
 use super::transport::Transport;
 use super::watch::{PATIENCE_SECONDS, Query, watch};
 use crate::domain::Text;
@@ -25,8 +27,15 @@ impl ResourceFeed {
         Self { transport, resource, scope, fallback, now }
     }
 
+    /// Watches an extension: nothing is wrong where the cluster does not have it.
+    fn watch_served<T: Table + Default>(&self) -> UpdateStream {
+        let ResourceFeed { transport, resource, scope, fallback, now } = self;
+        let inner = Self::new(transport.clone(), *resource, scope.clone(), fallback.clone(), now.clone());
+        where_served::<T>(transport.clone(), *resource, move || inner.watch::<T>())
+    }
+
     fn watch<T: Table + Default>(&self) -> UpdateStream {
-        let namespaced = self.resource != Resource::Nodes;
+        let namespaced = self.resource.is_namespaced();
         let query = Query {
             resource: self.resource,
             // Nodes belong to no namespace, whatever the scope.
@@ -54,10 +63,20 @@ impl Feed for ResourceFeed {
             Resource::Nodes => self.watch::<Nodes>(),
             Resource::Events => self.watch::<Events>(),
             Resource::Hpas => self.watch::<Hpas>(),
+            Resource::Rollouts => self.watch_served::<Rollouts>(),
+            Resource::CronJobs => self.watch::<CronJobs>(),
+            Resource::Jobs => self.watch::<Jobs>(),
+            // The metrics API cannot be watched.
+            Resource::NodeMetrics => {
+                let (transport, now) = (self.transport.clone(), self.now.clone());
+                where_served::<NodeMetrics>(self.transport.clone(), self.resource, move || {
+                    polled::<NodeMetrics>(transport.clone(), Resource::NodeMetrics, now.clone())
+                })
+            }
         }
     }
 
     fn patience(&self) -> u64 {
-        PATIENCE_SECONDS
+        if self.resource == Resource::NodeMetrics { served::PATIENCE_SECONDS } else { PATIENCE_SECONDS }
     }
 }

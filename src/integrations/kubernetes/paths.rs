@@ -7,26 +7,32 @@ use crate::domain::target::WorkloadKind;
 
 /// `/api/v1` or `/apis/apps/v1`, with the namespace when the scope is one and the resource has any.
 pub fn collection(resource: Resource, scope: &NamespaceScope) -> String {
-    let root = match resource.group() {
-        "" => "/api/v1".to_owned(),
-        "autoscaling" => "/apis/autoscaling/v2".to_owned(),
-        group => format!("/apis/{group}/v1"),
-    };
+    let root = version(resource);
     match scope {
-        NamespaceScope::One(namespace) if resource != Resource::Nodes => {
+        NamespaceScope::One(namespace) if resource.is_namespaced() => {
             format!("{root}/namespaces/{}/{}", escape(namespace), resource.plural())
         }
         _ => format!("{root}/{}", resource.plural()),
     }
 }
 
+/// Path of the version that serves a resource; reading it says whether the server has it.
+pub fn version(resource: Resource) -> String {
+    match resource.group() {
+        "" => "/api/v1".to_owned(),
+        group => format!("/apis/{group}/{}", resource.version()),
+    }
+}
+
 /// API group, version and plural of a workload kind.
 pub const fn kind(kind: WorkloadKind) -> (&'static str, &'static str, &'static str) {
     match kind {
+        WorkloadKind::Rollout => ("argoproj.io", "v1alpha1", "rollouts"),
         WorkloadKind::Deployment => ("apps", "v1", "deployments"),
         WorkloadKind::StatefulSet => ("apps", "v1", "statefulsets"),
         WorkloadKind::DaemonSet => ("apps", "v1", "daemonsets"),
         WorkloadKind::ReplicaSet => ("apps", "v1", "replicasets"),
+        WorkloadKind::CronJob => ("batch", "v1", "cronjobs"),
         WorkloadKind::Job => ("batch", "v1", "jobs"),
     }
 }
@@ -80,6 +86,8 @@ mod tests {
         assert_eq!(collection(Resource::Pods, &NamespaceScope::All), "/api/v1/pods");
         assert_eq!(collection(Resource::Nodes, &shop), "/api/v1/nodes");
         assert_eq!(collection(Resource::Hpas, &shop), "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers");
+        assert_eq!(collection(Resource::Rollouts, &shop), "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts");
+        assert_eq!(collection(Resource::NodeMetrics, &shop), "/apis/metrics.k8s.io/v1beta1/nodes");
         assert_eq!(pod("a/../b", "x?y"), "/api/v1/namespaces/a%2F..%2Fb/pods/x%3Fy");
         assert_eq!(with_query("/p", &[("labelSelector", "app in (a,b)")]), "/p?labelSelector=app%20in%20%28a%2Cb%29");
     }

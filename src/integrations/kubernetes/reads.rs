@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::access::{Asked, ClusterAccess};
 use super::lean::List;
 use super::paths::{escape, kind, with_query, workload};
-use super::rows::rollout;
+use super::rows::{progressive, rollout};
 use super::transport::Failure;
 use crate::domain::mutation::Mutation;
 use crate::domain::rollout::RolloutStatus;
@@ -72,7 +72,7 @@ impl ClusterAccess {
         let revisions = match target.kind {
             WorkloadKind::Deployment => "replicasets",
             WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
-            WorkloadKind::ReplicaSet | WorkloadKind::Job => {
+            WorkloadKind::Rollout | WorkloadKind::ReplicaSet | WorkloadKind::CronJob | WorkloadKind::Job => {
                 return Err(ClusterError::Rejected(format!("a {} has no revisions", target.kind.kind())));
             }
         };
@@ -118,7 +118,10 @@ impl ClusterAccess {
             WorkloadKind::StatefulSet => Ok(rollout::stateful_set(&self.read(target).await?)),
             WorkloadKind::DaemonSet => Ok(rollout::daemon_set(&self.read(target).await?)),
             WorkloadKind::ReplicaSet => Ok(rollout::replica_set(&self.read(target).await?)),
-            WorkloadKind::Job => Err(ClusterError::Rejected("a Job has no rollout".to_owned())),
+            WorkloadKind::Rollout => Ok(progressive::status(&self.read(target).await?)),
+            WorkloadKind::CronJob | WorkloadKind::Job => {
+                Err(ClusterError::Rejected(format!("a {} has no rollout", target.kind.kind())))
+            }
         }
     }
 

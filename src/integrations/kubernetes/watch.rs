@@ -138,7 +138,7 @@ impl<T: Table> Watcher<T> {
 
     fn what(&self, verb: &str) -> String {
         match &self.scope {
-            NamespaceScope::One(namespace) if self.query.resource != Resource::Nodes => {
+            NamespaceScope::One(namespace) if self.query.resource.is_namespaced() => {
                 format!("{verb} {} in namespace {namespace}", self.query.resource.plural())
             }
             _ => format!("{verb} {}", self.query.resource.plural()),
@@ -147,7 +147,7 @@ impl<T: Table> Watcher<T> {
 
     fn fail(&mut self, failure: &Failure, verb: &str) {
         let mut fault = fault(failure, &self.what(verb), self.transport.server());
-        if fault.kind == FaultKind::Forbidden && self.query.resource != Resource::Nodes {
+        if fault.kind == FaultKind::Forbidden && self.query.resource.is_namespaced() {
             fault.hint = Some("ask for the right to do so, or choose a namespace that you may read".to_owned());
         }
         self.ready.push_back(Err(fault));

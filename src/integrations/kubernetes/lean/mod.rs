@@ -1,12 +1,15 @@
 //! Wire types that hold only what rows need, one file per resource. Everything is optional: a field that a server does
 //! not send must not cost the row.
 
+pub mod argo_rollout;
 pub mod controller_revision;
 pub mod daemon_set;
 pub mod deployment;
 pub mod event;
 pub mod hpa;
+pub mod job;
 pub mod node;
+pub mod node_metrics;
 pub mod pod;
 pub mod replica_set;
 pub mod stateful_set;

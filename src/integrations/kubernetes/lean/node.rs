@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::node_metrics::Amounts;
 use super::{Condition, Meta};
 
 /// A node.
@@ -22,6 +23,20 @@ pub struct LeanNode {
 pub struct NodeSpec {
     /// Cordoned.
     pub unschedulable: bool,
+    /// Taints.
+    pub taints: Vec<Taint>,
+}
+
+/// What keeps pods away.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value.
+    pub value: String,
+    /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
+    pub effect: String,
 }
 
 /// Status.
@@ -30,6 +45,8 @@ pub struct NodeSpec {
 pub struct NodeStatus {
     /// Conditions.
     pub conditions: Vec<Condition>,
+    /// What pods may use.
+    pub allocatable: Amounts,
     /// Versions.
     pub node_info: NodeInfo,
 }

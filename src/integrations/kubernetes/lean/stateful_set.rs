@@ -22,6 +22,8 @@ pub struct LeanStatefulSet {
 pub struct StatefulSetSpec {
     /// Wanted pods.
     pub replicas: Option<u32>,
+    /// `OrderedReady` (the default) or `Parallel`.
+    pub pod_management_policy: String,
     /// Strategy.
     pub update_strategy: UpdateStrategy,
     /// Template.

@@ -1,12 +1,15 @@
 //! From wire types to rows, one file per resource. Every text is cleaned here, where it enters.
 
+mod batch;
 mod controller_revision;
 mod event;
 mod hpa;
 mod node;
+mod node_metrics;
 pub mod pod;
 mod pod_health;
 mod pod_status;
+pub mod progressive;
 mod replica_set;
 pub mod rollout;
 mod workload;
@@ -15,9 +18,10 @@ pub use controller_revision::ControllerRevisions;
 pub use event::Events;
 pub use hpa::Hpas;
 pub use node::Nodes;
+pub use node_metrics::NodeMetrics;
 pub use pod::Pods;
 pub use replica_set::ReplicaSets;
-pub use workload::{DaemonSets, Deployments, StatefulSets};
+pub use workload::{CronJobs, DaemonSets, Deployments, Jobs, Rollouts, StatefulSets};
 
 use serde::de::DeserializeOwned;
 

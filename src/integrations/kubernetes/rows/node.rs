@@ -7,6 +7,7 @@ use crate::domain::time::Instant;
 use crate::integrations::kubernetes::intern::Interner;
 use crate::integrations::kubernetes::lean::condition;
 use crate::integrations::kubernetes::lean::node::LeanNode;
+use crate::integrations::kubernetes::quantity::quantity;
 use crate::ports::feed::{Delta, Update};
 
 /// The nodes' table.
@@ -36,7 +37,22 @@ impl Table for Nodes {
             Some(ready) if !is_ready && !ready.message.is_empty() => problems.insert(0, &ready.message),
             _ => {}
         }
+        // Kubernetes repeats conditions and the cordon as taints; those are said already.
+        let taints = node.spec.taints.iter().filter(|taint| !taint.key.starts_with("node.kubernetes.io/"));
+        let taints = taints.map(|taint| {
+            let value = if taint.value.is_empty() { String::new() } else { format!("={}", taint.value) };
+            self.pool.text(&format!("{}{value}:{}", taint.key, taint.effect))
+        });
+        let taints = taints.collect();
+        let labels = node.metadata.labels.keys();
+        let roles: Vec<&str> = labels.filter_map(|label| label.strip_prefix("node-role.kubernetes.io/")).collect();
+        let allocatable = &node.status.allocatable;
         Some(NodeRow {
+            taints,
+            roles: self.pool.text(&roles.join(",")),
+            cpu: quantity(&allocatable.cpu, 1000),
+            memory: quantity(&allocatable.memory, 1),
+            max_pods: u32::try_from(quantity(&allocatable.pods, 1)).unwrap_or(u32::MAX),
             name: self.key(&node),
             ready: is_ready,
             cordoned: node.spec.unschedulable,

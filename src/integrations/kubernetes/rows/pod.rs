@@ -23,17 +23,22 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// The workload behind a pod. A ReplicaSet named `NAME-HASH`, with the pod's `pod-template-hash`, is a Deployment's.
+    /// The workload behind a pod. A ReplicaSet named `NAME-HASH`, with the pod's `pod-template-hash`, is a Deployment's;
+    /// with its `rollouts-pod-template-hash` it is a Rollout's.
     fn owner(&mut self, meta: &PodMeta) -> Option<WorkloadRef> {
         let owner = meta.owner_references.iter().find(|owner| owner.controller)?;
         let mut kind = WorkloadKind::ALL.into_iter().find(|kind| kind.kind() == owner.kind)?;
         let mut name = owner.name.as_str();
-        if kind == WorkloadKind::ReplicaSet
-            && let Some(hash) = meta.labels.get("pod-template-hash")
-            && let Some(deployment) = name.strip_suffix(hash.as_str()).and_then(|rest| rest.strip_suffix('-'))
-            && !deployment.is_empty()
-        {
-            (kind, name) = (WorkloadKind::Deployment, deployment);
+        let behind =
+            [("rollouts-pod-template-hash", WorkloadKind::Rollout), ("pod-template-hash", WorkloadKind::Deployment)];
+        for (label, workload) in behind.into_iter().filter(|_| kind == WorkloadKind::ReplicaSet) {
+            if let Some(hash) = meta.labels.get(label)
+                && let Some(rest) = name.strip_suffix(hash.as_str()).and_then(|rest| rest.strip_suffix('-'))
+                && !rest.is_empty()
+            {
+                (kind, name) = (workload, rest);
+                break;
+            }
         }
         Some(WorkloadRef { namespace: self.pool.text(&meta.namespace), kind, name: self.pool.text(name) })
     }
@@ -77,7 +82,9 @@ impl Table for Pods {
         let printed = printed(&pod);
         let verdict = judge(&pod, &printed, now);
         let labels = &pod.metadata.labels;
-        let hash = labels.get("pod-template-hash").or_else(|| labels.get("controller-revision-hash"));
+        let hash = ["rollouts-pod-template-hash", "pod-template-hash", "controller-revision-hash"]
+            .into_iter()
+            .find_map(|label| labels.get(label));
         let row = PodRow {
             id: id.clone(),
             owner: self.owner(&pod.metadata),

@@ -1,4 +1,4 @@
-//! ReplicaSets as revisions of their Deployments.
+//! ReplicaSets as revisions of their Deployments and Rollouts.
 
 use super::{Table, workload};
 use crate::domain::Text;
@@ -27,13 +27,18 @@ impl Table for ReplicaSets {
     fn row(&mut self, object: LeanReplicaSet, _now: Instant) -> Option<RevisionRow> {
         let (namespace, name) = self.key(&object);
         let meta = &object.metadata;
-        let owner = meta.controller().filter(|owner| owner.kind == "Deployment")?;
+        let owner = meta.controller()?;
+        let (kind, number, hash) = match owner.kind.as_str() {
+            "Deployment" => (WorkloadKind::Deployment, "deployment.kubernetes.io/revision", "pod-template-hash"),
+            "Rollout" => (WorkloadKind::Rollout, workload::ARGO_REVISION, "rollouts-pod-template-hash"),
+            _ => return None,
+        };
         Some(RevisionRow {
-            workload: WorkloadRef { namespace, kind: WorkloadKind::Deployment, name: self.pool.text(&owner.name) },
+            workload: WorkloadRef { namespace, kind, name: self.pool.text(&owner.name) },
             // The controller numbers a ReplicaSet a moment after it made it.
-            revision: meta.annotations.get("deployment.kubernetes.io/revision")?.parse().ok()?,
+            revision: meta.annotations.get(number)?.parse().ok()?,
             name,
-            hash: self.pool.non_empty(meta.labels.get("pod-template-hash").map(String::as_str)),
+            hash: self.pool.non_empty(meta.labels.get(hash).map(String::as_str)),
             images: workload::images(&mut self.pool, &object.spec.template),
             change_cause: workload::change_cause(&mut self.pool, meta),
             replicas: object.status.replicas,

@@ -20,6 +20,10 @@ fn text(words: &str) -> Text {
     clean(words).into()
 }
 
+fn on_delete(updated: u32, desired: u32) -> Text {
+    format!("{updated} of {desired} pods updated: OnDelete does not roll by itself, delete pods").into()
+}
+
 /// Of a Deployment.
 pub fn deployment(object: &LeanDeployment) -> RolloutStatus {
     let status = &object.status;
@@ -71,8 +75,7 @@ pub fn stateful_set(object: &LeanStatefulSet) -> RolloutStatus {
     let phase = if status.observed_generation == 0 || object.metadata.generation > status.observed_generation {
         RolloutPhase::Unobserved
     } else if !strategy.rolls() && !rolled_out && updated < desired {
-        let words = format!("OnDelete: {updated} of {desired} pods updated, the rest only when they are deleted");
-        RolloutPhase::Held { why: words.into() }
+        RolloutPhase::Held { why: on_delete(updated, desired) }
     } else if ready < desired {
         let words = format!("{ready} of {desired} pods ready");
         if rolled_out && status.replicas >= desired {
@@ -84,7 +87,7 @@ pub fn stateful_set(object: &LeanStatefulSet) -> RolloutStatus {
         if updated < desired.saturating_sub(partition) {
             progressing(format!("{updated} of {} new pods created", desired.saturating_sub(partition)))
         } else {
-            let words = format!("partition {partition}: {updated} of {desired} pods updated, the rest held back");
+            let words = format!("{updated} of {desired} pods updated: pods below ordinal {partition} stay (partition)");
             RolloutPhase::Held { why: words.into() }
         }
     } else if strategy.rolls() && !rolled_out {
@@ -114,8 +117,7 @@ pub fn daemon_set(object: &LeanDaemonSet) -> RolloutStatus {
         if object.spec.update_strategy.rolls() {
             progressing(format!("{updated} of {desired} new pods created"))
         } else {
-            let words = format!("OnDelete: {updated} of {desired} pods updated, the rest only when they are deleted");
-            RolloutPhase::Held { why: words.into() }
+            RolloutPhase::Held { why: on_delete(updated, desired) }
         }
     } else if available < desired {
         RolloutPhase::Degraded { why: format!("{available} of {desired} pods available").into() }
@@ -217,8 +219,11 @@ mod tests {
         assert_eq!(of(rolling.clone(), 3, 3, "a"), "complete");
         assert_eq!(of(rolling, 3, 2, "a"), "degraded: 2 of 3 pods ready");
         assert_eq!(of(partition.clone(), 0, 3, "b"), "progressing: 0 of 1 new pods created");
-        assert_eq!(of(partition, 1, 3, "b"), "held: partition 2: 1 of 3 pods updated, the rest held back");
-        assert!(of(on_delete, 1, 3, "b").starts_with("held: OnDelete: 1 of 3"));
+        assert_eq!(of(partition, 1, 3, "b"), "held: 1 of 3 pods updated: pods below ordinal 2 stay (partition)");
+        assert!(
+            of(on_delete, 1, 3, "b")
+                .starts_with("held: 1 of 3 pods updated: OnDelete does not roll by itself, delete pods")
+        );
     }
 
     #[test]

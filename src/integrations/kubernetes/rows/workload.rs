@@ -1,4 +1,4 @@
-//! Deployments, StatefulSets and DaemonSets as rows: one table for all kinds that roll out. What differs between them is
+//! Rollouts, Deployments, StatefulSets, DaemonSets, CronJobs and Jobs as rows: one table for all kinds that roll out. What differs between them is
 //! [`Rolling`]; who else writes an object and why it was changed is read alike.
 
 use std::marker::PhantomData;
@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::{Table, rollout};
+use super::{Table, progressive, rollout};
 use crate::domain::Text;
 use crate::domain::rollout::RolloutStatus;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
-use crate::domain::workload::WorkloadRow;
+use crate::domain::workload::{Detail, Ordinals, WorkloadRow};
 use crate::integrations::kubernetes::intern::Interner;
+use crate::integrations::kubernetes::lean::argo_rollout::LeanRollout;
 use crate::integrations::kubernetes::lean::daemon_set::LeanDaemonSet;
 use crate::integrations::kubernetes::lean::deployment::LeanDeployment;
+use crate::integrations::kubernetes::lean::job::{LeanCronJob, LeanJob};
 use crate::integrations::kubernetes::lean::stateful_set::LeanStatefulSet;
 use crate::integrations::kubernetes::lean::{Meta, Template};
 use crate::ports::feed::{Delta, Update};
@@ -33,6 +35,31 @@ pub trait Rolling: DeserializeOwned + Send + 'static {
     /// ControllerRevisions.
     fn revision(&self) -> Option<u64> {
         None
+    }
+    /// What only its kind knows.
+    fn detail(&self, pool: &mut Interner) -> Option<Detail> {
+        let _ = pool;
+        None
+    }
+}
+
+impl Rolling for LeanRollout {
+    const KIND: WorkloadKind = WorkloadKind::Rollout;
+
+    fn meta(&self) -> &Meta {
+        &self.metadata
+    }
+    fn template(&self) -> &Template {
+        &self.spec.template
+    }
+    fn rollout(&self) -> RolloutStatus {
+        progressive::status(self)
+    }
+    fn revision(&self) -> Option<u64> {
+        self.metadata.annotations.get(ARGO_REVISION).and_then(|n| n.parse().ok())
+    }
+    fn detail(&self, pool: &mut Interner) -> Option<Detail> {
+        Some(Detail::Progressive(progressive::progressive(pool, self)))
     }
 }
 
@@ -65,6 +92,13 @@ impl Rolling for LeanStatefulSet {
     fn rollout(&self) -> RolloutStatus {
         rollout::stateful_set(self)
     }
+    fn detail(&self, pool: &mut Interner) -> Option<Detail> {
+        Some(Detail::Ordinals(Ordinals {
+            ordered: self.spec.pod_management_policy != "Parallel" && self.spec.update_strategy.rolls(),
+            update_revision: pool.text(&self.status.update_revision),
+            current_revision: pool.text(&self.status.current_revision),
+        }))
+    }
 }
 
 impl Rolling for LeanDaemonSet {
@@ -93,6 +127,12 @@ pub type Deployments = Workloads<LeanDeployment>;
 pub type StatefulSets = Workloads<LeanStatefulSet>;
 /// DaemonSets.
 pub type DaemonSets = Workloads<LeanDaemonSet>;
+/// Argo Rollouts.
+pub type Rollouts = Workloads<LeanRollout>;
+/// CronJobs.
+pub type CronJobs = Workloads<LeanCronJob>;
+/// Jobs.
+pub type Jobs = Workloads<LeanJob>;
 
 impl<Object> Default for Workloads<Object> {
     fn default() -> Self {
@@ -119,6 +159,7 @@ impl<Object: Rolling> Table for Workloads<Object> {
             change_cause: change_cause(&mut self.pool, object.meta()),
             managed_by: managed_by(&mut self.pool, object.meta()),
             created: object.meta().created(),
+            detail: object.detail(&mut self.pool).map(Box::new),
         })
     }
 
@@ -126,6 +167,9 @@ impl<Object: Rolling> Table for Workloads<Object> {
         Update::Workloads(Object::KIND, delta)
     }
 }
+
+/// Annotation with the revision's number, of a Rollout and of its ReplicaSets.
+pub const ARGO_REVISION: &str = "rollout.argoproj.io/revision";
 
 /// Annotation that says why a revision was rolled out.
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";

@@ -1,0 +1,62 @@
+//! Kubernetes quantities (`250m`, `1536Mi`, `12345678n`, `2e3`) as whole numbers.
+//!
+//! Source: `k8s.io/apimachinery/pkg/api/resource`.
+
+/// A quantity in `1/parts` units, rounded down: `parts` 1000 gives thousandths of a core, 1 gives bytes or pods.
+/// What is no quantity, or below zero, is 0: a missing number must not cost a row.
+pub fn quantity(text: &str, parts: u32) -> u64 {
+    let text = text.trim();
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(digits);
+    let Ok(number) = number.parse::<f64>() else { return 0 };
+    let scale = match suffix {
+        "" => 1.0,
+        "n" => 1e-9,
+        "u" => 1e-6,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "E" => 1e18,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "Pi" => 1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "Ei" => 1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        exponent => {
+            let Some(power) = exponent.strip_prefix(['e', 'E']).and_then(|power| power.parse().ok()) else { return 0 };
+            10_f64.powi(power)
+        }
+    };
+    // `as` saturates and makes no number of NaN; the small addition undoes what binary fractions lose.
+    (number * scale * f64::from(parts) + 1e-6) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantity;
+
+    #[test]
+    fn quantities_are_read_as_kubernetes_writes_them() {
+        for (text, parts, expected) in [
+            ("4", 1000, 4000),
+            ("250m", 1000, 250),
+            ("0.1", 1000, 100),
+            ("156340123n", 1000, 156),
+            ("1930m", 1000, 1930),
+            ("1536Mi", 1, 1_610_612_736),
+            ("32782388Ki", 1, 33_569_165_312),
+            ("2e3", 1, 2000),
+            ("110", 1, 110),
+            ("", 1, 0),
+            ("-5", 1, 0),
+            ("many", 1, 0),
+            ("1e999", 1, u64::MAX),
+        ] {
+            assert_eq!(quantity(text, parts), expected, "{text}");
+        }
+    }
+}
