@@ -186,8 +186,25 @@ pub enum Update {
     Slos(Vec<SloReading>),
     /// Log lines.
     Logs(LogBatch),
-    /// The source works, but not for everything: shown beside its data (`nodes: forbidden`, `only namespace shop`).
+    /// The source works, but not for everything: shown beside its data (`only namespace shop`) until the next whole
+    /// update ([`Update::is_whole`]).
     Limited(Fault),
+}
+
+impl Update {
+    /// Does it replace everything that the source gave before?
+    pub const fn is_whole(&self) -> bool {
+        match self {
+            Self::Pods(delta) => delta.reset,
+            Self::Workloads(_, delta) => delta.reset,
+            Self::Revisions { delta, .. } => delta.reset,
+            Self::Nodes(delta) => delta.reset,
+            Self::Events(delta) => delta.reset,
+            Self::Hpas(delta) => delta.reset,
+            Self::Alerts(_) | Self::Slos(_) => true,
+            Self::Alive | Self::Logs(_) | Self::Limited(_) => false,
+        }
+    }
 }
 
 /// A stream of updates.

@@ -86,6 +86,11 @@ impl Source {
         self.limited = Some(fault);
     }
 
+    /// It gave everything anew: what it could not give is told again, or is over.
+    pub fn unlimited(&mut self) {
+        self.limited = None;
+    }
+
     /// What it cannot give, if it said so.
     pub fn limited(&self) -> Option<&Fault> {
         self.limited.as_ref()

@@ -72,6 +72,9 @@ impl World {
 
     /// Takes in what a source said.
     pub fn apply(&mut self, source: &SourceId, update: Update, now: Instant) {
+        if update.is_whole() {
+            self.sources.entry(source).unlimited();
+        }
         match update {
             Update::Limited(fault) => return self.sources.entry(source).limit(fault),
             Update::Alive => {}

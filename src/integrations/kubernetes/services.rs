@@ -133,7 +133,7 @@ impl Connection {
             path.trim_start_matches('/')
         );
         let request = request("GET", &full, None, Vec::new()).map_err(|failure| self.fault(&failure, &what))?;
-        let (code, answer) = self.transport.exchange(request).await.map_err(|failure| self.fault(&failure, &what))?;
+        let (code, answer) = self.transport.ask(request).await.map_err(|failure| self.fault(&failure, &what))?;
         // The API server's own words are a Status; nothing behind the proxy speaks so.
         if !code.is_success()
             && let Ok(own) = serde_json::from_slice::<OwnStatus>(&answer.body)
