@@ -8,6 +8,7 @@ use super::access::{Asked, ClusterAccess};
 use super::feeds::ResourceFeed;
 use super::kubeconfig;
 use super::link::Way;
+use super::namespaces::NamespacesFeed;
 use super::transport::Transport;
 use super::way::{Entry, FromFile, InCluster, entry, in_cluster, server_of};
 use crate::actions::approval::Mutator;
@@ -184,8 +185,10 @@ impl Connection {
         self.proxy.as_ref()
     }
 
-    /// One feed per resource, in the order in which they matter to the first screen.
+    /// One feed per resource, in the order in which they matter to the first screen, and the names of namespaces.
     pub fn feeds(&self, scope: &NamespaceScope) -> Vec<Box<dyn Feed>> {
+        let namespaces = NamespacesFeed::new(self.transport.clone(), self.namespace.clone());
+        let last: Box<dyn Feed> = Box::new(namespaces);
         Resource::ALL
             .into_iter()
             .map(|resource| -> Box<dyn Feed> {
@@ -197,6 +200,7 @@ impl Connection {
                     self.now.clone(),
                 ))
             })
+            .chain([last])
             .collect()
     }
 
@@ -251,8 +255,8 @@ mod tests {
             let connection = connect(options(&dir, &server, "{token: s3cret}")).await.unwrap();
             assert_eq!((&**connection.context_name(), &**connection.namespace()), ("lab", "shop"));
             assert_eq!(&**connection.server_url(), server);
-            assert_eq!(connection.feeds(&NamespaceScope::All).len(), Resource::ALL.len());
-            connection.server_version().await.unwrap()
+            assert_eq!(connection.feeds(&NamespaceScope::All).len(), Resource::ALL.len() + 1);
+            connection.server_version().await.unwrap().0
         };
         tokio::select! {
             _ = serving => panic!("the server ended"),
@@ -300,11 +304,11 @@ mod tests {
                 let connection = connect(options(&dir, &server, &user)).await.unwrap();
                 assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 0, "connecting asks nothing");
                 for number in 0..2 {
-                    assert_eq!(&*connection.server_version().await.unwrap(), format!("v{number}"));
+                    assert_eq!(&*connection.server_version().await.unwrap().0, format!("v{number}"));
                 }
                 std::fs::write(&token, "t1").unwrap();
                 let both = tokio::join!(connection.server_version(), connection.server_version());
-                let mut both = [both.0.unwrap(), both.1.unwrap()];
+                let mut both = [both.0.unwrap().0, both.1.unwrap().0];
                 both.sort();
                 assert_eq!(both.each_ref().map(|version| &**version), ["v2", "v3"]);
             };

@@ -18,6 +18,7 @@ mod link;
 #[cfg(test)]
 pub(in crate::integrations) mod mock;
 mod mutate;
+mod namespaces;
 pub(in crate::integrations) mod paths;
 mod plugin;
 mod proxy;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::AsyncBufRead;
 use http::{Request, StatusCode};
+#[cfg(test)]
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
