@@ -14,10 +14,13 @@ mod intern;
 mod kubeconfig;
 mod lean;
 pub(in crate::integrations) mod lines;
+mod link;
 #[cfg(test)]
 pub(in crate::integrations) mod mock;
 mod mutate;
+mod namespaces;
 pub(in crate::integrations) mod paths;
+mod plugin;
 mod proxy;
 mod quantity;
 pub(in crate::integrations) mod reads;
@@ -26,8 +29,10 @@ mod served;
 mod services;
 pub(in crate::integrations) mod transport;
 pub(in crate::integrations) mod watch;
+mod watch_event;
 #[cfg(test)]
 mod watch_tests;
+mod way;
 
 pub use kubeconfig::contexts;
 pub use services::{ProxyAnswer, ServiceFound};
