@@ -7,6 +7,7 @@ pub mod alert;
 pub mod cluster;
 pub mod log;
 pub mod mutation;
+pub mod object;
 pub mod pod;
 pub mod rollout;
 pub mod slo;

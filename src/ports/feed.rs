@@ -211,6 +211,7 @@ impl Update {
             Self::Workloads(_, delta) => delta.reset,
             Self::Revisions { delta, .. } => delta.reset,
             Self::Nodes(delta) => delta.reset,
+            Self::NodeUsage(delta) => delta.reset,
             Self::Events(delta) => delta.reset,
             Self::Hpas(delta) => delta.reset,
             Self::Alerts(_) | Self::Slos(_) | Self::Namespaces { .. } => true,

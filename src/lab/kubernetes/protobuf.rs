@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(read["apiVersion"], "authorization.k8s.io/v1");
         assert!(object(&body[..body.len() - 1]).is_none(), "cut short");
         assert!(object(b"{}").is_none());
-        assert!(object(&super::tests::body("v1", "Unheard", &[])).is_none());
+        assert!(object(&tests::body("v1", "Unheard", &[])).is_none());
     }
 
     #[test]

@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn unknown_tags_and_too_little_memory_fail_as_they_would() {
-        let of_container = |container: &Value| super::of_container(&json!({}), container);
+        let of_container = |container: &Value| of_container(&json!({}), container);
         let unknown = json!({"image": "registry.example.com/shop/payment:9.9.9"});
         assert!(of_container(&unknown).unwrap_err().0.ends_with("payment:9.9.9: not found"));
         assert!(of_container(&json!({"image": "nginx:1.27-alpine"})).is_ok());
