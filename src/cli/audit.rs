@@ -40,8 +40,9 @@ pub fn run(global: &Global, command: &AuditCommand) -> Result<ExitCode, Failure>
             })?;
             line(&format!("{shown}: {} records, the chain is intact", summary.records));
             if !summary.torn.is_empty() {
-                let torn: Vec<String> = summary.torn.iter().map(u64::to_string).collect();
-                line(&format!("torn by a crash while being written, at lines {}", torn.join(", ")));
+                let torn: Vec<String> =
+                    summary.torn.iter().map(|torn| format!("{} line {}", torn.file, torn.line)).collect();
+                line(&format!("torn by a crash while being written, {}", torn.join(", ")));
             }
         }
         AuditCommand::Show { json: as_json, last } => {
