@@ -191,7 +191,9 @@ fn show(log: &FileJournal, query: &Query, args: &ShowArgs) -> Result<ExitCode, F
     } else if chosen.is_empty() {
         line(&format!("none of {} in {} is what was asked for", count(all.len()), reading.path));
     } else {
-        table(&chosen).iter().for_each(|text| line(text));
+        for text in table(&chosen) {
+            line(&text);
+        }
     }
     if let Chain::Broken(why) = reading.chain {
         error_line(&format!("careful: this log is not intact: {why}"));
