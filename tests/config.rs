@@ -15,7 +15,7 @@ use opsdeck::config::{
 };
 
 /// Commands as the console registers them.
-const COMMANDS: [CommandId; 43] = [
+const COMMANDS: [CommandId; 44] = [
     "quit",
     "back",
     "help",
@@ -53,6 +53,7 @@ const COMMANDS: [CommandId; 43] = [
     "faults-only",
     "details",
     "refresh",
+    "audit",
     "theme",
     "confirm",
     "cancel",
