@@ -135,6 +135,7 @@ fn console() -> App {
             namespace: NamespaceScope::All,
         },
         guard: GuardContext {
+            rules: vec![],
             context: "bench".into(),
             namespace: None,
             identity: None,

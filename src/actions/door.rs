@@ -13,16 +13,17 @@ mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::execution::Failed;
 use super::exchange::{Answer, DoorEffect, DoorInput, Ticket, Work};
 use super::guardrail::{ConfirmLevel, GuardContext};
-use super::outcome::{End, Outcome, Refusal, Stage};
+use super::outcome::{End, Outcome, Refusal, Stage, StepEnd};
 use super::plan::Plan;
 use super::verification::{Check, Verification};
-use super::{ActionKind, ActionRequest, Facts, record, rollback};
+use super::{ActionRequest, record};
 use crate::domain::rollout::RolloutStatus;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
-use crate::ports::cluster::ClusterError;
+use crate::ports::cluster::{ClusterError, Facts};
 
 /// Tells the doors of this process apart, for tickets only.
 static DOORS: AtomicU64 = AtomicU64::new(1);
@@ -36,6 +37,8 @@ enum Awaits {
     Recorded,
     Executed,
     Observed,
+    Waited,
+    Announced,
 }
 
 impl Awaits {
@@ -47,6 +50,8 @@ impl Awaits {
             Work::Record(_) => Self::Recorded,
             Work::Execute(_) => Self::Executed,
             Work::Observe(_) => Self::Observed,
+            Work::Wait(_) => Self::Waited,
+            Work::Announce(_) => Self::Announced,
         }
     }
 
@@ -58,7 +63,9 @@ impl Awaits {
                 | (Self::DryRun, Answer::DryRun(_))
                 | (Self::Recorded, Answer::Recorded(_))
                 | (Self::Executed, Answer::Executed(_))
-                | (Self::Observed, Answer::Observed { .. })
+                | (Self::Observed, Answer::Observed(_))
+                | (Self::Waited, Answer::Waited)
+                | (Self::Announced, Answer::Announced(_))
         )
     }
 }
@@ -68,11 +75,15 @@ impl Awaits {
 pub struct Door {
     id: u64,
     steps: u32,
-    open: Vec<(Ticket, Awaits)>,
+    /// Work that is under way, with the index of the target or step that it is for.
+    open: Vec<(Ticket, Awaits, usize)>,
     request: ActionRequest,
     guard: GuardContext,
     stage: Stage,
-    facts: Option<Facts>,
+    /// Per action of the request, as they come in.
+    facts: Vec<Option<Facts>>,
+    /// Guardrails that break-glass overrides, in words.
+    overridden: Vec<String>,
     plan: Option<Plan>,
     typed: String,
     full_diff: bool,
@@ -80,6 +91,10 @@ pub struct Door {
     /// Id of the intent and when it was made: there from the confirmation on.
     intent: Option<(String, Instant)>,
     verification: Option<Verification>,
+    /// The first step that failed, when others went on.
+    failed: Option<Failed>,
+    /// Blocked steps are sent again until then.
+    patience: Option<Instant>,
     /// No answer came to the execution: it may or may not have happened.
     unsure: Option<String>,
     outcome: Option<Outcome>,
@@ -119,8 +134,8 @@ pub struct DoorView<'a> {
 type Effects = Vec<DoorEffect>;
 
 impl Door {
-    /// Opens the door for a wish. What the guardrails forbid has ended already, with nothing to do for the runtime.
-    pub fn request(request: ActionRequest, guard: &GuardContext) -> (Self, Vec<DoorEffect>) {
+    /// Opens the door for a wish. What the guardrails forbid goes no further than the audit log.
+    pub fn request(request: ActionRequest, guard: &GuardContext, now: Instant) -> (Self, Vec<DoorEffect>) {
         let mut door = Self {
             id: DOORS.fetch_add(1, Ordering::Relaxed),
             steps: 0,
@@ -128,24 +143,31 @@ impl Door {
             request,
             guard: guard.clone(),
             stage: Stage::Preflight,
-            facts: None,
+            facts: Vec::new(),
+            overridden: Vec::new(),
             plan: None,
             typed: String::new(),
             full_diff: false,
             notice: None,
             intent: None,
             verification: None,
+            failed: None,
+            patience: None,
             unsure: None,
             outcome: None,
         };
-        let admitted = door.guard.admit().and_then(|()| match &door.request.action {
-            ActionKind::Rollback { target, .. } => rollback::supports(target),
-        });
-        let effects = match admitted {
-            Ok(()) => vec![door.gather()],
-            Err(refusal) => door.refuse(&refusal),
-        };
+        let effects = door.admit(now);
         (door, effects)
+    }
+
+    fn admit(&mut self, now: Instant) -> Effects {
+        match self.guard.admit(&self.request, now) {
+            Ok(admitted) => {
+                self.overridden = admitted.overridden;
+                self.gather()
+            }
+            Err(refusal) => self.refuse(&refusal, now),
+        }
     }
 
     /// What the screen shows.
@@ -182,13 +204,14 @@ impl Door {
                 self.full_diff = !self.full_diff;
                 Effects::new()
             }
-            DoorInput::SelectRevision(revision) => self.select(revision),
+            DoorInput::SelectRevision(revision) => self.select(revision, now),
             DoorInput::Confirm => self.confirm(now),
             DoorInput::Cancel if self.stage.can_cancel() => {
                 self.end(End::Cancelled, "cancelled; nothing was sent".into(), None);
                 Effects::new()
             }
-            DoorInput::Replan => self.replan(),
+            DoorInput::Replan => self.replan(now),
+            DoorInput::StopVerifying if self.waits() => self.stop_waiting(now),
             DoorInput::StopVerifying if self.stage == Stage::Verifying => {
                 let missing = self.verification.as_ref().map(Verification::missing).unwrap_or_default();
                 self.conclude(End::Unverified, format!("verification was stopped: {missing}"), None, now)
@@ -198,39 +221,48 @@ impl Door {
         if effects.is_empty() { self.give_up_if_late(now) } else { effects }
     }
 
-    fn effect(&mut self, work: Work) -> DoorEffect {
+    fn effect(&mut self, work: Work, index: usize) -> DoorEffect {
         self.steps += 1;
         let ticket = Ticket { door: self.id, step: self.steps };
-        self.open.push((ticket, Awaits::of(&work)));
+        self.open.push((ticket, Awaits::of(&work), index));
         DoorEffect { ticket, work }
     }
 
-    fn gather(&mut self) -> DoorEffect {
-        self.effect(Work::Gather(self.request.action.clone()))
+    /// Reads what every action of the request needs, afresh.
+    fn gather(&mut self) -> Effects {
+        self.facts = vec![None; self.request.len()];
+        let needs: Vec<_> = self.request.actions().map(super::ActionKind::needs).collect();
+        needs.into_iter().enumerate().map(|(index, needs)| self.effect(Work::Gather(needs), index)).collect()
     }
 
-    fn observe(&mut self) -> DoorEffect {
-        self.effect(Work::Observe(self.request.action.target().clone()))
+    /// Does a step wait for a budget, with nothing sent meanwhile?
+    fn waits(&self) -> bool {
+        self.stage == Stage::Executing && self.open.iter().any(|(_, awaits, _)| *awaits == Awaits::Waited)
+    }
+
+    fn observe(&mut self) -> Effects {
+        let looks = self.verification.as_ref().map(Verification::looks).unwrap_or_default();
+        vec![self.effect(Work::Observe(looks), 0)]
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer, now: Instant) -> Effects {
-        let Some(at) = self.open.iter().position(|(open, awaits)| *open == ticket && awaits.fits(&answer)) else {
+        let Some(at) = self.open.iter().position(|(open, awaits, _)| *open == ticket && awaits.fits(&answer)) else {
             return Effects::new();
         };
-        self.open.swap_remove(at);
+        let (_, _, index) = self.open.swap_remove(at);
         match (self.stage, answer) {
-            (Stage::Preflight, Answer::Gathered(facts)) => self.gathered(facts),
-            (Stage::Preflight, Answer::Permission(permission)) => self.permitted(permission, now),
-            (Stage::Preflight, Answer::DryRun(dry_run)) => self.dry_ran(dry_run, now),
-            (Stage::RecordingIntent, Answer::Recorded(written)) => self.intent_recorded(written),
-            (Stage::Executing, Answer::Executed(receipt)) => self.executed(receipt, now),
-            (Stage::Verifying, Answer::Observed { rollout, signals }) => {
+            (Stage::Preflight, Answer::Gathered(facts)) => self.gathered(index, facts, now),
+            (Stage::Preflight, Answer::Permission(permission)) => self.permitted(index, permission, now),
+            (Stage::Preflight, Answer::DryRun(dry_run)) => self.dry_ran(index, dry_run, now),
+            (Stage::RecordingIntent, Answer::Recorded(written)) => self.intent_recorded(written, now),
+            (Stage::Executing, Answer::Executed(receipt)) => self.executed(index, receipt, now),
+            (Stage::Executing, Answer::Waited) => self.send_next(now),
+            (Stage::Verifying, Answer::Observed(seen)) => {
                 if let Some(verification) = &mut self.verification {
-                    verification.observe(rollout, signals, now);
+                    verification.observe(seen, now);
                 }
                 self.next_proof(now)
             }
-            (Stage::Verifying, Answer::Gathered(facts)) => self.read_back(facts, now),
             (Stage::RecordingOutcome, Answer::Recorded(written)) => {
                 if let (Err(error), Some(outcome)) = (written, &mut self.outcome) {
                     outcome.unrecorded = Some(error.to_string());
@@ -242,22 +274,21 @@ impl Door {
         }
     }
 
-    fn select(&mut self, revision: u64) -> Effects {
-        if !self.stage.can_cancel() || self.facts.is_none() {
+    fn select(&mut self, revision: u64, now: Instant) -> Effects {
+        let Some(chosen) = self.request.action.with_revision(revision) else { return Effects::new() };
+        if !self.stage.can_cancel() || self.plan.is_none() {
             return Effects::new();
         }
-        let ActionKind::Rollback { to, .. } = &mut self.request.action;
-        let before = to.replace(revision);
-        match self.make_plan() {
+        let before = std::mem::replace(&mut self.request.action, chosen);
+        match self.make_plan(now) {
             Ok(plan) => {
                 self.notice = None;
                 self.typed.clear();
-                self.ask_server(plan)
+                self.ask_server(plan, now)
             }
             Err(refusal) => {
                 // The plan on screen stands.
-                let ActionKind::Rollback { to, .. } = &mut self.request.action;
-                *to = before;
+                self.request.action = before;
                 self.notice = Some(refusal.to_string());
                 Effects::new()
             }
@@ -274,12 +305,14 @@ impl Door {
         if self.request.dry_run {
             return Err("this is a dry run: it only plans".into());
         }
-        match plan.needed_confirmation() {
-            ConfirmLevel::Name if self.typed.trim() != &*plan.target.name => {
-                Err(format!("type {} to confirm", plan.target.name))
-            }
-            _ => Ok(()),
+        let word = plan.confirm_word();
+        if plan.needed_confirmation() != ConfirmLevel::Name || self.typed.trim() == word {
+            return Ok(());
         }
+        Err(match self.typed.trim().chars().find(|c| !c.is_ascii()) {
+            Some(odd) => format!("type {word} to confirm: U+{:04X} only looks like a letter of it", u32::from(odd)),
+            None => format!("type {word} to confirm"),
+        })
     }
 
     fn confirm(&mut self, now: Instant) -> Effects {
@@ -296,18 +329,23 @@ impl Door {
         self.notice = None;
         self.stage = Stage::RecordingIntent;
         self.open.clear();
-        vec![self.effect(Work::Record(intent))]
+        vec![self.effect(Work::Record(intent), 0)]
     }
 
-    fn refuse(&mut self, refusal: &Refusal) -> Effects {
+    /// Nothing was sent, and nothing was intended. That it was tried is worth a record, except of a dry run.
+    fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Effects {
         self.end(End::Refused, refusal.to_string(), refusal.hint());
-        Effects::new()
+        let Some(outcome) = self.outcome.as_ref().filter(|_| !self.request.dry_run) else { return Effects::new() };
+        let record = record::refusal(&self.request, &self.guard, outcome, now);
+        self.stage = Stage::RecordingOutcome;
+        vec![self.effect(Work::Record(record), 0)]
     }
 
     /// Ends without a trace on disk: nothing was intended yet.
     fn end(&mut self, end: End, detail: String, hint: Option<String>) {
         self.open.clear();
-        self.outcome = Some(Outcome { end, detail, hint, checks: Vec::new(), duration_ms: 0, unrecorded: None });
+        let (checks, steps) = (Vec::new(), Vec::new());
+        self.outcome = Some(Outcome { end, detail, hint, checks, steps, duration_ms: 0, unrecorded: None });
         self.stage = Stage::Ended;
     }
 
@@ -316,34 +354,40 @@ impl Door {
         let Some((id, since)) = self.intent.clone() else { return Effects::new() };
         let checks = self.verification.as_ref().map(|verification| verification.checks().to_vec()).unwrap_or_default();
         let duration_ms = u64::try_from((now - since).num_milliseconds()).unwrap_or(0);
-        let outcome = Outcome { end, detail, hint, checks, duration_ms, unrecorded: None };
+        let steps = self.plan.as_ref().filter(|plan| plan.steps.len() > 1).map(|plan| {
+            plan.steps.iter().map(|step| StepEnd { step: step.title.clone(), state: step.state.clone() }).collect()
+        });
+        let steps = steps.unwrap_or_default();
+        let outcome = Outcome { end, detail, hint, checks, steps, duration_ms, unrecorded: None };
         let written = record::outcome(&id, &self.request, &self.guard, &outcome, now);
         self.outcome = Some(outcome);
         self.open.clear();
         self.stage = Stage::RecordingOutcome;
-        vec![self.effect(Work::Record(written))]
+        vec![self.effect(Work::Record(written), 0)]
     }
 
-    fn replan(&mut self) -> Effects {
+    fn replan(&mut self, now: Instant) -> Effects {
         let conflict = self.outcome.as_ref().is_some_and(|outcome| outcome.end == End::Conflict);
         if self.stage != Stage::Ended || !conflict {
             return Effects::new();
         }
         // "The previous one" may mean another revision by now: what was chosen stays chosen.
-        if let Some(plan) = self.plan.take() {
-            let ActionKind::Rollback { to, .. } = &mut self.request.action;
-            *to = Some(plan.to.revision);
+        let chosen = self.plan.take().and_then(|plan| plan.revisions).map(|revisions| revisions.to.revision);
+        if let Some(action) = chosen.and_then(|revision| self.request.action.with_revision(revision)) {
+            self.request.action = action;
         }
         self.stage = Stage::Preflight;
         self.open.clear();
-        self.facts = None;
         self.typed.clear();
         self.notice = None;
         self.intent = None;
         self.verification = None;
+        self.failed = None;
+        self.patience = None;
         self.unsure = None;
         self.outcome = None;
-        vec![self.gather()]
+        // The rules are asked again too: a freeze may have begun.
+        self.admit(now)
     }
 }
 

@@ -3,12 +3,8 @@
 use serde_json::Value;
 
 use super::approval::{Approved, Receipt};
-use super::{ActionKind, Facts};
 use crate::domain::mutation::Mutation;
-use crate::domain::rollout::RolloutStatus;
-use crate::domain::target::WorkloadRef;
-use crate::ports::cluster::{ClusterError, DryRun, Permission, Signals};
-use crate::ports::feed::Fault;
+use crate::ports::cluster::{ClusterError, DryRun, Facts, Look, Needs, Permission, Seen};
 use crate::ports::journal::JournalError;
 
 /// Names one piece of work. An answer carries the ticket of its work, so that a late answer to an action that was
@@ -34,7 +30,7 @@ pub struct DoorEffect {
 #[derive(Debug, PartialEq)]
 pub enum Work {
     /// Read what a plan needs, fresh → [`Answer::Gathered`].
-    Gather(ActionKind),
+    Gather(Needs),
     /// Ask whether we may → [`Answer::Permission`].
     CheckPermission(Mutation),
     /// Send it with `dryRun=All` → [`Answer::DryRun`].
@@ -43,8 +39,12 @@ pub enum Work {
     Record(Value),
     /// Alter the world, once, never retried → [`Answer::Executed`]. Quitting waits for it.
     Execute(Approved<Mutation>),
-    /// About a second from now, read rollout and signals → [`Answer::Observed`].
-    Observe(WorkloadRef),
+    /// About a second from now, look at all of these → [`Answer::Observed`], in the same order.
+    Observe(Vec<Look>),
+    /// Wait so many seconds → [`Answer::Waited`].
+    Wait(u32),
+    /// Leave word in the cluster of what was done (an Event on the object). Best effort: the answer changes nothing.
+    Announce(Approved<Mutation>),
 }
 
 impl Work {
@@ -57,6 +57,8 @@ impl Work {
             Self::Record(_) => "record",
             Self::Execute(_) => "execute",
             Self::Observe(_) => "observe",
+            Self::Wait(_) => "wait",
+            Self::Announce(_) => "announce",
         }
     }
 }
@@ -75,12 +77,11 @@ pub enum Answer {
     /// To [`Work::Execute`].
     Executed(Result<Receipt, ClusterError>),
     /// To [`Work::Observe`].
-    Observed {
-        /// The rollout as the cluster reports it.
-        rollout: Result<RolloutStatus, ClusterError>,
-        /// Alerts and burn.
-        signals: Result<Signals, Fault>,
-    },
+    Observed(Vec<Seen>),
+    /// To [`Work::Wait`].
+    Waited,
+    /// To [`Work::Announce`].
+    Announced(Result<Receipt, ClusterError>),
 }
 
 /// What the door is told.

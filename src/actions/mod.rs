@@ -1,21 +1,37 @@
 //! The door: the one way from a wish to a change in the world.
 //!
 //! ```text
-//! request → preflight (fresh reads) → plan → guardrails, dry run, permission → review → confirmation
-//!         → intent on disk → execute once → verify under a timeout → outcome on disk → ended
+//! request → guardrails → preflight (fresh reads) → plan → limits, permission, dry run → review → confirmation
+//!         → intent on disk → execute each step once → verify under a timeout → outcome on disk → ended
 //! ```
 //!
 //! [`door::Door`] is a pure state machine: it takes [`exchange::DoorInput`]s and gives [`exchange::DoorEffect`]s. Who
 //! executes the effects (the console's event loop or a subcommand) is the same to it. Nothing here reads a clock, a
 //! file or the network.
 //!
-//! Adding an action: one file with its plan, a variant of [`ActionKind`] and one of [`Facts`].
+//! # Adding an action
+//!
+//! 1. A file `actions/NAME.rs` with a plain struct of what was asked for, and `impl Action` for it ([`kind::Action`]):
+//!    its word, target, title, what it needs read ([`kind::Action::needs`]), what it refuses before anything is read
+//!    ([`kind::Action::admit`]), and its plan. `plan` is a pure function from [`crate::ports::cluster::Facts`] to a
+//!    [`plan::Plan`], begun with [`plan::Plan::begin`]: steps (each one [`crate::domain::mutation::Mutation`] with its
+//!    own precondition), field changes, blast radius, warnings, undo (as [`ActionKind`]s), what verification expects
+//!    ([`expectation::Expectation`]), and `confirm` when it is destructive. Copy `rollback.rs` or `scale.rs`.
+//! 2. Its variant in [`ActionKind`] and its line in `ActionKind::action` (both in `kind.rs`).
+//! 3. Its subcommand in `cli/`, its command in `app/`.
+//!
+//! Several targets are several actions of one request ([`ActionRequest::bulk`]): a plan is for one target, and the door
+//! joins them. Guardrails, permission, dry run, confirmation, audit records, execution step by step, verification and
+//! presentation need nothing new. A new kind of *read* is a [`crate::ports::cluster::Part`], a new kind of *proof* an
+//! [`expectation::Expectation`], a new kind of *request* a [`crate::domain::mutation::Change`].
 
 pub mod approval;
 pub mod compare;
 pub mod door;
 pub mod exchange;
+pub mod expectation;
 pub mod guardrail;
+pub mod kind;
 pub mod manifest;
 pub mod outcome;
 pub mod ownership;
@@ -23,51 +39,17 @@ pub mod plan;
 pub mod present;
 pub mod record;
 pub mod rollback;
+pub mod step;
 pub mod verification;
+pub mod workload;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub use self::kind::ActionKind;
 use crate::domain::target::WorkloadRef;
-use crate::ports::cluster::RollbackFacts;
-
-/// Every action there is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "action")]
-pub enum ActionKind {
-    /// Back to an earlier revision's pod template.
-    Rollback {
-        /// The workload.
-        target: WorkloadRef,
-        /// Which revision; `None` is the one before the current, as in kubectl.
-        to: Option<u64>,
-    },
-}
-
-impl ActionKind {
-    /// The word in audit records, commands and arguments.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Rollback { .. } => "rollback",
-        }
-    }
-
-    /// What it acts on.
-    pub const fn target(&self) -> &WorkloadRef {
-        match self {
-            Self::Rollback { target, .. } => target,
-        }
-    }
-
-    /// `Roll back deployment/payment`: the title of the box.
-    pub fn title(&self) -> String {
-        match self {
-            Self::Rollback { target, .. } => format!("Roll back {target}"),
-        }
-    }
-}
 
 /// Who asked, for the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// A key or the mouse in the console.
@@ -78,29 +60,80 @@ pub enum Origin {
     Headless,
 }
 
+/// What happens to the steps that are left when one fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// They are not sent.
+    #[default]
+    Stop,
+    /// They are sent all the same.
+    GoOn,
+}
+
 /// A wish. It changes nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionRequest {
     /// What.
     pub action: ActionKind,
+    /// The rest of a bulk: the same kind of action on other targets.
+    pub more: Vec<ActionKind>,
     /// Why, in the person's words; goes to the audit log.
     pub reason: Option<String>,
+    /// The incident that it belongs to.
+    pub incident: Option<String>,
+    /// Why the guardrails are overridden; forces the name to be typed, and is recorded. Never overrides read-only.
+    pub break_glass: Option<String>,
+    /// What happens when one of several steps fails.
+    pub on_failure: OnFailure,
     /// Who asked.
     pub origin: Origin,
     /// Plan only: the door stops at the review and never takes a confirmation.
     pub dry_run: bool,
+    /// Id of the recorded action that this one takes back.
+    pub undo_of: Option<String>,
 }
 
 impl ActionRequest {
+    /// A request for one action, without a reason.
+    pub const fn new(action: ActionKind, origin: Origin) -> Self {
+        Self {
+            action,
+            more: Vec::new(),
+            reason: None,
+            incident: None,
+            break_glass: None,
+            on_failure: OnFailure::Stop,
+            origin,
+            dry_run: false,
+            undo_of: None,
+        }
+    }
+
+    /// The same action on several targets, planned, confirmed and recorded as one; `None` when there is none at all.
+    pub fn bulk(actions: impl IntoIterator<Item = ActionKind>, origin: Origin) -> Option<Self> {
+        let mut actions = actions.into_iter();
+        let first = actions.next()?;
+        Some(Self { more: actions.collect(), ..Self::new(first, origin) })
+    }
+
     /// A rollback without a reason.
     pub const fn rollback(target: WorkloadRef, to: Option<u64>, origin: Origin) -> Self {
-        Self { action: ActionKind::Rollback { target, to }, reason: None, origin, dry_run: false }
+        Self::new(ActionKind::Rollback(rollback::Rollback { target, to }), origin)
     }
-}
 
-/// What was read for a plan, one variant per kind of action.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Facts {
-    /// For [`ActionKind::Rollback`].
-    Rollback(RollbackFacts),
+    /// Every action of it, the first one first.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionKind> {
+        std::iter::once(&self.action).chain(&self.more)
+    }
+
+    /// How many targets it has.
+    pub fn len(&self) -> usize {
+        1 + self.more.len()
+    }
+
+    /// Never: a request has at least one action.
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
 }

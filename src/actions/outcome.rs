@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::step::StepState;
 use super::verification::Check;
 use crate::domain::target::WorkloadKind;
 use crate::ports::journal::JournalError;
@@ -92,10 +93,22 @@ pub struct Outcome {
     pub hint: Option<String>,
     /// The verification, where it came to one.
     pub checks: Vec<Check>,
+    /// How each step ended, where there are several: what it was, and what came of it.
+    pub steps: Vec<StepEnd>,
     /// From the intent to the end; 0 when it did not come to an intent.
     pub duration_ms: u64,
     /// The outcome could not be written to the audit log, and why (the intent was).
     pub unrecorded: Option<String>,
+}
+
+/// How one of several steps ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepEnd {
+    /// `evict pod/payment-1`.
+    pub step: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub state: StepState,
 }
 
 /// Why the door does not let an action through.
@@ -151,6 +164,20 @@ pub enum Refusal {
     /// The server's answer lacks what a plan needs.
     #[error("the server's answer makes no plan possible: {0}")]
     Malformed(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    BadInput(String),
+    /// A guardrail says no.
+    #[error("a guardrail forbids it: {0}")]
+    Guardrail(String),
+    /// It cannot be done to this object, and what to do instead.
+    #[error("{why}")]
+    NotHere {
+        /// Why.
+        why: String,
+        /// What to do instead.
+        instead: Option<String>,
+    },
     /// No intent on disk, no action.
     #[error("the intent cannot be recorded, so nothing was sent: {0}")]
     Unrecordable(JournalError),
@@ -186,7 +213,10 @@ impl Refusal {
             Self::SingleRevision { .. } => {
                 Some("spec.revisionHistoryLimit says how many old revisions the cluster keeps".into())
             }
+            Self::Guardrail(_) => Some("with a reason, --break-glass overrides it; that is recorded".into()),
+            Self::NotHere { instead, .. } => instead.clone(),
             Self::Rejected(_)
+            | Self::BadInput(_)
             | Self::NotFound(_)
             | Self::NothingToDo { .. }
             | Self::UnknownRevision { .. }

@@ -3,30 +3,45 @@
 use std::fmt::Write;
 
 use super::outcome::Outcome;
-use super::plan::{Plan, Revision, Verdict};
+use super::plan::{Plan, Revision};
+use super::step::Verdict;
 use super::verification::{Check, CheckState};
 use crate::domain::time::{Instant, age, span_fine};
 
 /// Lines that show a plan. `full` adds the diff of the templates.
 pub fn plan(plan: &Plan, now: Instant, full: bool) -> Vec<String> {
     let mut lines = vec![
-        format!("{} in namespace {}", plan.title, plan.target.namespace),
-        String::new(),
-        row("from", &revision(&plan.from, now)),
-        row("to", &revision(&plan.to, now)),
+        match plan.targets.as_slice() {
+            [one] => format!("{}{}", plan.title, one.place()),
+            _ => plan.title.clone(),
+        },
         String::new(),
     ];
+    if let Some(revisions) = &plan.revisions {
+        lines.extend([row("from", &revision(&revisions.from, now)), row("to", &revision(&revisions.to, now))]);
+        lines.push(String::new());
+    }
+    if plan.targets.len() > 1 || plan.steps.len() > 1 {
+        lines.extend(plan.steps.iter().map(|step| row("step", &step.title)));
+        lines.push(String::new());
+    }
     let width = plan.changes.iter().map(|change| change.path.chars().count()).max().unwrap_or(0).min(40);
     lines.extend(plan.changes.iter().map(|change| {
         let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(absent)".into());
         format!("  {:width$}  {}  →  {}", change.path, side(&change.before), side(&change.after))
     }));
-    lines.push(String::new());
-    lines.push(row("moves", &moves(plan)));
-    lines.push(row("dry run", &verdict(&plan.dry_run)));
-    lines.push(row("allowed", &verdict(&plan.permission)));
+    if !plan.changes.is_empty() {
+        lines.push(String::new());
+    }
+    for (label, text) in [("moves", plan.blast.moves.clone()), ("touches", plan.blast.reach())] {
+        if !text.is_empty() {
+            lines.push(row(label, &text));
+        }
+    }
+    lines.push(row("dry run", &verdict(&plan.dry_run())));
+    lines.push(row("allowed", &verdict(&plan.permission())));
     lines.extend(plan.warnings.iter().map(|warning| row("careful", &warning.text)));
-    lines.push(row("undo", &plan.undo));
+    lines.push(row("undo", &plan.undo.words));
     if full && !plan.diff.is_empty() {
         lines.push(String::new());
         lines.extend(plan.diff.lines().map(str::to_owned));
@@ -52,19 +67,6 @@ pub fn revision(revision: &Revision, now: Instant) -> String {
     parts.join("  ")
 }
 
-/// `6 pods, at most 1 unavailable and 2 extra`.
-pub fn moves(plan: &Plan) -> String {
-    let moves = &plan.moves;
-    match (moves.pods, moves.recreate) {
-        (0, _) => "no pods: it is scaled to 0".into(),
-        (pods, true) => format!("{pods} pods, all at once"),
-        (pods, false) => {
-            let noun = if pods == 1 { "pod" } else { "pods" };
-            format!("{pods} {noun}, at most {} unavailable and {} extra", moves.max_unavailable, moves.max_surge)
-        }
-    }
-}
-
 /// A verdict in words.
 pub fn verdict(verdict: &Verdict) -> String {
     match verdict {
@@ -87,6 +89,7 @@ pub fn check(check: &Check) -> String {
 /// Lines that show how it ended.
 pub fn outcome(outcome: &Outcome) -> Vec<String> {
     let mut lines: Vec<String> = outcome.checks.iter().map(check).collect();
+    lines.extend(outcome.steps.iter().map(|end| format!("  {}: {}", end.step, end.state.words())));
     let took = match outcome.duration_ms {
         0 => String::new(),
         ms => format!(" in {}", span_fine(i64::try_from(ms / 1000).unwrap_or(0))),

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::ActionRequest;
-use super::guardrail::GuardContext;
+use super::compare::MOST_CHANGES;
+use super::guardrail::{GuardContext, is_recordable};
 use super::outcome::Outcome;
 use super::plan::{Plan, Revision};
+use super::{ActionRequest, compare};
+use crate::domain::mutation::Mutation;
+use crate::domain::text::clean;
 use crate::domain::time::Instant;
 
 /// Version of the record's form.
@@ -15,7 +18,11 @@ const VERSION: u32 = 1;
 /// An id that joins an intent with its outcome: 16 hex digits over who, where, what and when.
 pub fn id(guard: &GuardContext, plan: &Plan, now: Instant) -> String {
     let parts = [&*guard.user, &guard.context, &plan.digest, &now.to_rfc3339()].join("\0");
-    let mut id = sha256_hex(parts.as_bytes());
+    short(parts.as_bytes())
+}
+
+fn short(bytes: &[u8]) -> String {
+    let mut id = sha256_hex(bytes);
     id.truncate(16);
     id
 }
@@ -29,18 +36,35 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// sha256 of what is sent, hex: object keys in order, so that it does not depend on how the JSON came.
+pub fn digest(mutations: &[&Mutation]) -> String {
+    let canonical =
+        serde_json::to_value(mutations).map(|value| compare::sorted(&value).to_string()).unwrap_or_default();
+    sha256_hex(canonical.as_bytes())
+}
+
 /// What is meant to be done.
+///
+/// `undo` and `expect` are data ([`super::ActionKind`], [`super::expectation::Expectation`]): an action can be taken back
+/// from the audit log, and what a crash left open can be settled, with nothing else at hand.
 pub fn intent(id: &str, request: &ActionRequest, guard: &GuardContext, plan: &Plan, now: Instant) -> Value {
     let mut record = head("intent", id, request, guard, now);
-    record["from"] = revision(&plan.from);
-    record["to"] = revision(&plan.to);
+    if let Some(revisions) = &plan.revisions {
+        record["from"] = revision(&revisions.from);
+        record["to"] = revision(&revisions.to);
+    }
+    record["changes"] = json!(plan.changes.iter().take(MOST_CHANGES).collect::<Vec<_>>());
     record["diff_digest"] = json!(plan.digest);
-    record["reason"] = json!(request.reason);
+    record["pods"] = json!(plan.blast.pods);
+    record["steps"] = json!(plan.steps.iter().map(|step| &step.title).collect::<Vec<_>>());
+    record["dry_run_result"] = json!(plan.dry_run());
+    record["permission"] = json!(plan.permission());
     record["dry_run"] = json!(request.dry_run);
-    record["origin"] = json!(request.origin);
     record["production"] = json!(guard.production);
     record["confirmation"] = json!(plan.needed_confirmation());
     record["warnings"] = json!(plan.warnings.iter().map(|warning| &warning.text).collect::<Vec<_>>());
+    record["undo"] = json!(plan.undo);
+    record["expect"] = json!(plan.expect.iter().map(|(_, expectation)| expectation).collect::<Vec<_>>());
     record
 }
 
@@ -50,14 +74,26 @@ pub fn outcome(id: &str, request: &ActionRequest, guard: &GuardContext, outcome:
     record["end"] = json!(outcome.end);
     record["detail"] = json!(outcome.detail);
     record["checks"] = json!(outcome.checks);
+    if !outcome.steps.is_empty() {
+        record["steps"] = json!(outcome.steps);
+    }
     record["duration_ms"] = json!(outcome.duration_ms);
+    record
+}
+
+/// What was not let through. Nothing was sent, and there is no intent.
+pub fn refusal(request: &ActionRequest, guard: &GuardContext, outcome: &Outcome, now: Instant) -> Value {
+    let seed = [&*guard.user, &guard.context, request.action.word(), &now.to_rfc3339()].join("\0");
+    let mut record = head("refusal", &short(seed.as_bytes()), request, guard, now);
+    record["end"] = json!(outcome.end);
+    record["detail"] = json!(outcome.detail);
     record
 }
 
 /// What both have: who, where, what, when.
 fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now: Instant) -> Value {
     let target = request.action.target();
-    json!({
+    let mut record = json!({
         "v": VERSION,
         "kind": kind,
         "id": id,
@@ -66,10 +102,27 @@ fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now
         "ssh_client": guard.ssh_client,
         "context": guard.context,
         "identity": guard.identity,
-        "namespace": &*target.namespace,
+        "namespace": target.namespace.as_deref().unwrap_or_default(),
         "action": request.action.word(),
-        "target": target.to_string(),
-    })
+        "target": clean(&target.to_string()),
+        "origin": request.origin,
+        // What was refused for its length or its characters is not written either.
+        "reason": request.reason.as_deref().filter(|text| is_recordable(text)),
+        "incident": request.incident.as_deref().filter(|text| is_recordable(text)),
+    });
+    if !request.more.is_empty() {
+        let targets: Vec<_> =
+            request.actions().map(|action| clean(&action.target().to_string()).into_owned()).collect();
+        record["targets"] = json!(targets);
+        record["on_failure"] = json!(request.on_failure);
+    }
+    if let Some(why) = request.break_glass.as_deref().filter(|text| is_recordable(text)) {
+        record["break_glass"] = json!(why);
+    }
+    if let Some(undone) = &request.undo_of {
+        record["undo_of"] = json!(undone);
+    }
+    record
 }
 
 fn revision(revision: &Revision) -> Value {

@@ -38,7 +38,7 @@ impl App {
             self.notice("select a workload first");
             return Vec::new();
         };
-        let (door, effects) = Door::request(ActionRequest::rollback(target, to, origin), &self.guard);
+        let (door, effects) = Door::request(ActionRequest::rollback(target, to, origin), &self.guard, self.now);
         self.door = Some(door);
         self.show_door();
         carried(effects)
@@ -76,9 +76,11 @@ impl App {
         let view = door.view();
         let stage = view.stage;
         let conflict = view.outcome.is_some_and(|outcome| outcome.end == End::Conflict);
+        let known = view.plan.and_then(|plan| plan.revisions.as_ref());
         let revisions: Vec<(u64, bool)> =
-            view.plan.map(|plan| plan.revisions.iter().map(|r| (r.revision, r.current)).collect()).unwrap_or_default();
-        let planned = view.plan.and_then(|plan| plan.revisions.iter().position(|r| r.revision == plan.to.revision));
+            known.map(|known| known.all.iter().map(|r| (r.revision, r.current)).collect()).unwrap_or_default();
+        let planned = known.and_then(|known| known.all.iter().position(|r| r.revision == known.to.revision));
+        let word = view.request.action.word();
         let text = view.plan.map(|plan| present::plan(plan, self.now, true).join("\n"));
         let Some(opened) = self.session.door_box() else { return Vec::new() };
         if let Some(at) = &mut opened.chooser {
@@ -117,7 +119,7 @@ impl App {
             "cancel" => {
                 self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
                 let key = self.hint("rollback").unwrap_or_else(|| ":rollback".into());
-                self.notice(format!("the rollback goes on; {key} shows it"));
+                self.notice(format!("the {word} goes on; {key} shows it"));
             }
             "toggle-diff" => {
                 opened.scroll = 0;

@@ -87,7 +87,7 @@ async fn drive(
     let clock = launch.clock;
     let mut guard = connected.guard.clone();
     guard.identity = connected.services.cluster.identity().await.ok();
-    let (mut door, mut effects) = Door::request(request, &guard);
+    let (mut door, mut effects) = Door::request(request, &guard, clock.now());
     let (mut shown, mut told) = (false, String::new());
     loop {
         while let Some(effect) = effects.pop() {
@@ -125,9 +125,8 @@ async fn drive(
 /// `--yes` says what a person would type; without it a person at a terminal is asked, and nobody is a no.
 fn confirmation(door: &Door, args: &RollbackArgs) -> Vec<DoorInput> {
     let view = door.view();
-    let (level, name) = view
-        .plan
-        .map_or((ConfirmLevel::Name, String::new()), |plan| (plan.needed_confirmation(), plan.target.name.to_string()));
+    let (level, name) =
+        view.plan.map_or((ConfirmLevel::Name, String::new()), |plan| (plan.needed_confirmation(), plan.confirm_word()));
     if args.yes {
         return vec![DoorInput::Type(name), DoorInput::Confirm];
     }

@@ -123,7 +123,7 @@ pub(super) fn resolve(settings: &Settings, guesses: &BTreeSet<String>, name: &st
 }
 
 /// Does a glob match? `*` stands for any text, `?` for one character, all else for itself.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cluster;
 pub mod log;
 pub mod mutation;
+pub mod object;
 pub mod pod;
 pub mod rollout;
 pub mod slo;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Future;
 use super::feed::Fault;
 use crate::domain::mutation::Mutation;
+use crate::domain::object::ObjectRef;
 use crate::domain::rollout::RolloutStatus;
 use crate::domain::target::WorkloadRef;
 
@@ -24,6 +25,9 @@ pub enum ClusterError {
     /// RBAC says no.
     #[error("{0}")]
     Forbidden(String),
+    /// Not now: a PodDisruptionBudget forbids an eviction (429). Nothing was altered; it may be sent again later.
+    #[error("{0}")]
+    Blocked(String),
     /// It was sent, and no answer came: it may or may not have happened.
     #[error("no answer after sending: {0}")]
     Unknown(String),
@@ -32,16 +36,75 @@ pub enum ClusterError {
     Fault(#[from] Fault),
 }
 
-/// Everything that a rollback of a workload is planned from, in the API's own JSON: the plan computes on what the
-/// server said, not on rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RollbackFacts {
-    /// The workload, whole.
-    pub workload: Value,
-    /// Its ReplicaSets or ControllerRevisions (already narrowed to those it owns), whole.
-    pub revisions: Vec<Value>,
-    /// HorizontalPodAutoscalers of the namespace; `None` when they may not be read.
+/// What an action asks to have read, beside the object itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Revisions of a workload: its ReplicaSets or ControllerRevisions.
+    Revisions,
+    /// Pods: those that a workload's selector finds, those on a node, those that a pod's controller owns.
+    Pods,
+    /// HorizontalPodAutoscalers of the namespace.
+    Autoscalers,
+    /// PodDisruptionBudgets of the namespace; of all namespaces for a node.
+    Budgets,
+    /// ResourceQuotas of the namespace.
+    Quotas,
+    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known.
+    Owners,
+}
+
+/// What to read for the plan of one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The object.
+    pub target: ObjectRef,
+    /// What else.
+    pub parts: Vec<Part>,
+}
+
+/// Everything that a plan is made from, in the API's own JSON: the plan computes on what the server said, not on rows.
+///
+/// A part is `None` when it was not asked for or may not be read (403, or a kind that is not served).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The object, whole; `null` when the action creates it.
+    pub object: Value,
+    /// [`Part::Revisions`], only those that the workload owns.
+    pub revisions: Option<Vec<Value>>,
+    /// [`Part::Pods`].
+    pub pods: Option<Vec<Value>>,
+    /// [`Part::Autoscalers`].
     pub autoscalers: Option<Vec<Value>>,
+    /// [`Part::Budgets`].
+    pub budgets: Option<Vec<Value>>,
+    /// [`Part::Quotas`].
+    pub quotas: Option<Vec<Value>>,
+    /// [`Part::Owners`].
+    pub owners: Option<Vec<Value>>,
+}
+
+/// What verification looks at, once a second.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// The object, and its rollout when it is a workload.
+    pub object: ObjectRef,
+    /// Also the pods that [`Part::Pods`] would read.
+    pub pods: bool,
+    /// Also alerts and burn that concern this workload.
+    pub signals: Option<WorkloadRef>,
+}
+
+/// What there was to see.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The object; [`ClusterError::NotFound`] when there is none (any more).
+    pub object: Result<Value, ClusterError>,
+    /// Its rollout; `None` when it has none.
+    pub rollout: Option<RolloutStatus>,
+    /// The pods, when they were asked for.
+    pub pods: Option<Result<Vec<Value>, ClusterError>>,
+    /// Alerts and burn, when they were asked for. The cluster leaves them out: they come from a [`SignalSource`].
+    pub signals: Option<Result<Signals, Fault>>,
 }
 
 /// Answer of a SelfSubjectAccessReview. Denials are never cached: access may be granted just in time.
@@ -66,14 +129,14 @@ pub struct DryRun {
 
 /// Fresh reads.
 pub trait Cluster: Send + Sync {
-    /// Facts for a rollback.
-    fn rollback_facts<'a>(&'a self, target: &'a WorkloadRef) -> Future<'a, Result<RollbackFacts, ClusterError>>;
+    /// Reads what a plan needs.
+    fn facts<'a>(&'a self, needs: &'a Needs) -> Future<'a, Result<Facts, ClusterError>>;
     /// May this identity send this mutation?
     fn permission<'a>(&'a self, mutation: &'a Mutation) -> Future<'a, Result<Permission, ClusterError>>;
     /// Sends the mutation with `dryRun=All`.
     fn dry_run<'a>(&'a self, mutation: &'a Mutation) -> Future<'a, Result<DryRun, ClusterError>>;
-    /// The rollout as the cluster reports it now.
-    fn rollout<'a>(&'a self, target: &'a WorkloadRef) -> Future<'a, Result<RolloutStatus, ClusterError>>;
+    /// What there is to see of an object now, without signals.
+    fn look<'a>(&'a self, look: &'a Look) -> Future<'a, Seen>;
     /// Who we are to the API server (SelfSubjectReview, else the kubeconfig's user name).
     fn identity(&self) -> Future<'_, Result<String, ClusterError>>;
 }

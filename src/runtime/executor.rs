@@ -6,15 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::feeds::FeedTasks;
 use super::wiring::{Connected, Launch, Services};
 use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
-use crate::actions::{ActionKind, Facts};
 use crate::domain::cluster::NamespaceScope;
-use crate::ports::feed::{FaultKind, LogTarget};
+use crate::ports::cluster::{Look, Seen};
+use crate::ports::feed::{Fault, FaultKind, LogTarget};
 use crate::ports::journal::JournalError;
 use crate::state::effect::Effect;
 use crate::state::message::Message;
@@ -189,9 +190,7 @@ impl Executor {
 /// Does one piece of work.
 pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::ports::journal::Journal>) -> Answer {
     match work {
-        Work::Gather(ActionKind::Rollback { target, .. }) => {
-            Answer::Gathered(services.cluster.rollback_facts(&target).await.map(Facts::Rollback))
-        }
+        Work::Gather(needs) => Answer::Gathered(services.cluster.facts(&needs).await),
         Work::CheckPermission(mutation) => Answer::Permission(services.cluster.permission(&mutation).await),
         Work::DryRun(mutation) => Answer::DryRun(services.cluster.dry_run(&mutation).await),
         Work::Record(record) => {
@@ -202,23 +201,44 @@ pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::por
             )
         }
         Work::Execute(approved) => Answer::Executed(services.mutator.execute(approved).await),
-        Work::Observe(target) => {
+        Work::Observe(looks) => {
             tokio::time::sleep(OBSERVE_EVERY).await;
-            let (rollout, signals) = tokio::join!(services.cluster.rollout(&target), services.signals.signals(&target));
-            Answer::Observed { rollout, signals }
+            Answer::Observed(join_all(looks.iter().map(|look| observe(services, look))).await)
         }
+        Work::Wait(seconds) => {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            Answer::Waited
+        }
+        Work::Announce(approved) => Answer::Announced(services.mutator.execute(approved).await),
     }
+}
+
+async fn observe(services: &Services, look: &Look) -> Seen {
+    let signals = async {
+        match &look.signals {
+            Some(workload) => Some(services.signals.signals(workload).await),
+            None => None,
+        }
+    };
+    let (seen, signals) = tokio::join!(services.cluster.look(look), signals);
+    Seen { signals, ..seen }
 }
 
 /// The answer to work before there is a cluster: the app offers no action then, so this is only for completeness.
 fn not_connected(work: &Work) -> Answer {
-    let fault = || crate::ports::feed::Fault::new(FaultKind::Unreachable, "not connected to a cluster");
+    let fault = || Fault::new(FaultKind::Unreachable, "not connected to a cluster");
     match work {
         Work::Gather(_) => Answer::Gathered(Err(fault().into())),
         Work::CheckPermission(_) => Answer::Permission(Err(fault().into())),
         Work::DryRun(_) => Answer::DryRun(Err(fault().into())),
         Work::Record(_) => Answer::Recorded(Err(JournalError { path: String::new(), why: "not connected".into() })),
         Work::Execute(_) => Answer::Executed(Err(fault().into())),
-        Work::Observe(_) => Answer::Observed { rollout: Err(fault().into()), signals: Err(fault()) },
+        Work::Observe(looks) => {
+            let unseen =
+                |_| Seen { object: Err(fault().into()), rollout: None, pods: None, signals: Some(Err(fault())) };
+            Answer::Observed(looks.iter().map(unseen).collect())
+        }
+        Work::Wait(_) => Answer::Waited,
+        Work::Announce(_) => Answer::Announced(Err(fault().into())),
     }
 }

@@ -185,6 +185,7 @@ impl Launch {
                 Confirm::Yes => ConfirmLevel::Yes,
                 Confirm::Name => ConfirmLevel::Name,
             },
+            rules: Vec::new(),
             verification_timeout: self.config.settings.verification.timeout.as_secs() as u32,
             user: self.user.clone(),
             ssh_client: self.ssh_client.clone(),

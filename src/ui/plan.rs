@@ -9,8 +9,9 @@ use super::{Look, footer, overlay, proof, text};
 use crate::actions::door::DoorView;
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::{End, Stage};
-use crate::actions::plan::{Plan, Verdict};
+use crate::actions::plan::{FieldChange, Plan, Revisions};
 use crate::actions::present;
+use crate::actions::step::{StepState, Verdict};
 use crate::config::theme::Role;
 use crate::state::session::DoorBox;
 
@@ -22,16 +23,19 @@ pub fn render(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, 
     let width = area.width.saturating_sub(4).min(112);
     let inner_width = usize::from(width).saturating_sub(4);
     let mut lines = content(look, view, inner_width);
-    let chooser = door.chooser.zip(view.plan);
-    if let Some((_, plan)) = chooser {
-        lines = vec![Line::default(); plan.revisions.len().max(3)];
+    let chooser = door.chooser.zip(view.plan.and_then(|plan| plan.revisions.as_ref()));
+    if let Some((_, revisions)) = chooser {
+        lines = vec![Line::default(); revisions.all.len().max(3)];
     }
     let height = (lines.len() as u16).saturating_add(5).min(area.height);
     let target = view.request.action.target();
     let label =
         if look.context.production { format!("PRODUCTION {}", view.guard.context) } else { view.guard.context.clone() };
-    let right = format!("{label} {} {}", look.glyphs.mid, target.namespace);
-    let title = view.request.action.title();
+    let right = match &target.namespace {
+        Some(namespace) => format!("{label} {} {namespace}", look.glyphs.mid),
+        None => label,
+    };
+    let title = view.plan.map_or_else(|| view.request.action.title(), |plan| plan.title.clone());
     let inner = overlay::open(look, area, (width, height), &title, &right, buffer);
     let body = Rect {
         x: inner.x + 1,
@@ -40,7 +44,7 @@ pub fn render(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, 
         height: inner.height.saturating_sub(if inner.height > 6 { 3 } else { 1 }),
     };
     match chooser {
-        Some((selected, plan)) => revisions(look, plan, selected, body, buffer),
+        Some((selected, all)) => revisions(look, all, selected, body, buffer),
         None => overlay::scrolled(look, &lines, door.scroll, body, buffer),
     }
     let bottom = Rect { x: body.x, y: inner.bottom().saturating_sub(1), width: body.width, height: 1 };
@@ -98,24 +102,28 @@ fn ask(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, buffer:
         Stage::Preflight => hints.push(hint("cancel", "cancel")),
         Stage::Review => {
             let needed = view.plan.map_or(ConfirmLevel::Yes, Plan::needed_confirmation);
-            let revisions = hint("revisions", "other revision");
+            let several = view.plan.and_then(|plan| plan.revisions.as_ref()).is_some_and(|all| all.all.len() > 1);
+            let revisions = several.then(|| hint("revisions", "other revision"));
+            let verb = view.request.action.verb();
             if view.request.dry_run {
                 hints.extend([diff, hint("cancel", "close")]);
             } else if needed == ConfirmLevel::Name {
-                let name = view.request.action.target().name.to_string();
+                let name = view.plan.map(Plan::confirm_word).unwrap_or_default();
                 let prompt = "type the name to confirm:";
                 put(buffer, area.x, area.y, prompt, look.style(Role::Text));
                 let x = area.x + text::width(prompt) as u16 + 1;
                 let field = (text::width(&name) as u16 + 3).max(12).min(area.right().saturating_sub(x));
                 footer::field(look, &door.input, "", Rect::new(x, area.y, field, 1), buffer);
                 let rest = Rect { x: x + field, width: area.right().saturating_sub(x + field), ..area };
-                let mut hints = vec![hint("cancel", "cancel"), diff, revisions];
+                let mut hints = vec![hint("cancel", "cancel"), diff];
+                hints.extend(revisions);
                 if view.can_confirm {
-                    hints.insert(0, hint("confirm", "roll back"));
+                    hints.insert(0, hint("confirm", verb));
                 }
                 return footer::keys(look, &hints, rest, buffer);
             } else {
-                hints.extend([hint("confirm", "roll back"), hint("cancel", "cancel"), diff, revisions]);
+                hints.extend([hint("confirm", verb), hint("cancel", "cancel"), diff]);
+                hints.extend(revisions);
             }
         }
         Stage::RecordingIntent | Stage::Executing | Stage::RecordingOutcome => {
@@ -159,9 +167,16 @@ fn verdict(look: &Look<'_>, verdict: &Verdict) -> (String, Role) {
 
 /// The plan as lines.
 fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Line<'static>> {
-    let mut lines = labelled(look, "from", &present::revision(&plan.from, look.now), Role::Text, width);
-    lines.extend(labelled(look, "to", &present::revision(&plan.to, look.now), Role::Title, width));
-    lines.push(Line::default());
+    let mut lines = Vec::new();
+    if let Some(revisions) = &plan.revisions {
+        lines.extend(labelled(look, "from", &present::revision(&revisions.from, look.now), Role::Text, width));
+        lines.extend(labelled(look, "to", &present::revision(&revisions.to, look.now), Role::Title, width));
+        lines.push(Line::default());
+    }
+    if plan.steps.len() > 1 {
+        lines.extend(steps(look, plan, width));
+        lines.push(Line::default());
+    }
     let path_width = plan.changes.iter().map(|change| text::width(&change.path)).max().unwrap_or(0).min(width / 3);
     let side = width.saturating_sub(path_width + 7) / 2;
     for change in &plan.changes {
@@ -176,7 +191,7 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
             Span::styled(
                 text::left(
                     &text::cut_middle(before, side, look.glyphs.cut),
-                    side.min(longest(plan).max(8)),
+                    side.min(longest(&plan.changes).max(8)),
                     look.glyphs.cut,
                 ),
                 look.style(Role::DiffRemove),
@@ -185,10 +200,16 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
             Span::styled(text::cut_middle(after, side, look.glyphs.cut), look.style(Role::DiffAdd)),
         ]));
     }
-    lines.push(Line::default());
-    lines.extend(labelled(look, "moves", &present::moves(plan), Role::Text, width));
-    for (label, asked) in [("dry run", &plan.dry_run), ("allowed", &plan.permission)] {
-        let (content, role) = verdict(look, asked);
+    if !plan.changes.is_empty() {
+        lines.push(Line::default());
+    }
+    for (label, content) in [("moves", plan.blast.moves.clone()), ("touches", plan.blast.reach())] {
+        if !content.is_empty() {
+            lines.extend(labelled(look, label, &content, Role::Text, width));
+        }
+    }
+    for (label, asked) in [("dry run", plan.dry_run()), ("allowed", plan.permission())] {
+        let (content, role) = verdict(look, &asked);
         lines.extend(labelled(look, label, &content, role, width));
     }
     for (index, warning) in plan.warnings.iter().enumerate() {
@@ -196,7 +217,7 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
         let content = format!("{} {}", look.glyphs.careful, warning.text);
         lines.extend(labelled(look, label, &content, Role::Warning, width));
     }
-    lines.extend(labelled(look, "undo", &plan.undo, Role::Text, width));
+    lines.extend(labelled(look, "undo", &plan.undo.words, Role::Text, width));
     if full {
         lines.push(Line::default());
         lines.extend(plan.diff.lines().map(|line| {
@@ -211,18 +232,43 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
     lines
 }
 
+/// Every step with where it stands.
+pub fn steps(look: &Look<'_>, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+    plan.steps
+        .iter()
+        .map(|step| {
+            let (glyph, role) = match &step.state {
+                StepState::Waiting => (look.glyphs.mid, Role::Dim),
+                StepState::Sending | StepState::Blocked(_) => (look.glyphs.wait, Role::Pending),
+                StepState::Done | StepState::Needless => (look.glyphs.ok, Role::Ok),
+                StepState::Failed(_) => (look.glyphs.bad, Role::Failed),
+                StepState::Unknown(_) => (look.glyphs.careful, Role::Warning),
+                StepState::Skipped => (look.glyphs.ring, Role::Dim),
+            };
+            let words = match &step.state {
+                StepState::Waiting | StepState::Done => step.title.clone(),
+                state => format!("{}: {}", step.title, state.words()),
+            };
+            Line::from(vec![
+                Span::styled(format!(" {glyph} "), look.style(role)),
+                Span::styled(text::cut(&words, width.saturating_sub(3), look.glyphs.cut), look.style(Role::Text)),
+            ])
+        })
+        .collect()
+}
+
 /// Width of the longest value before the change.
-fn longest(plan: &Plan) -> usize {
-    plan.changes.iter().map(|change| change.before.as_deref().map_or(8, text::width)).max().unwrap_or(8)
+fn longest(changes: &[FieldChange]) -> usize {
+    changes.iter().map(|change| change.before.as_deref().map_or(8, text::width)).max().unwrap_or(8)
 }
 
 /// The chooser of revisions.
-fn revisions(look: &Look<'_>, plan: &Plan, selected: usize, area: Rect, buffer: &mut Buffer) {
+fn revisions(look: &Look<'_>, revisions: &Revisions, selected: usize, area: Rect, buffer: &mut Buffer) {
     let first = selected.saturating_sub(usize::from(area.height).saturating_sub(1));
-    for (row, revision) in plan.revisions.iter().skip(first).take(area.height.into()).enumerate() {
+    for (row, revision) in revisions.all.iter().skip(first).take(area.height.into()).enumerate() {
         let mark = if revision.current {
             "  (runs now)"
-        } else if revision.revision == plan.to.revision {
+        } else if revision.revision == revisions.to.revision {
             "  (planned)"
         } else {
             ""

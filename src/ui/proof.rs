@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{Look, text};
+use super::{Look, plan, text};
 use crate::actions::door::DoorView;
 use crate::actions::outcome::{End, Outcome, Stage};
 use crate::actions::verification::{Check, CheckState};
@@ -14,6 +14,10 @@ pub fn lines(look: &Look<'_>, view: &DoorView<'_>, width: usize) -> Vec<Line<'st
     let mut lines = Vec::new();
     if let Some(outcome) = view.outcome.filter(|_| matches!(view.stage, Stage::Ended | Stage::RecordingOutcome)) {
         lines.extend(ended(look, outcome, width));
+        if let Some(plan) = view.plan.filter(|_| !outcome.steps.is_empty()) {
+            lines.push(Line::default());
+            lines.extend(plan::steps(look, plan, width));
+        }
         if !outcome.checks.is_empty() {
             lines.push(Line::default());
             lines.extend(checks(look, &outcome.checks, width, true));
@@ -37,6 +41,10 @@ pub fn lines(look: &Look<'_>, view: &DoorView<'_>, width: usize) -> Vec<Line<'st
     }
     lines.insert(0, strip(look, view.stage));
     lines.insert(1, Line::default());
+    if let Some(plan) = view.plan.filter(|plan| plan.steps.len() > 1) {
+        lines.push(Line::default());
+        lines.extend(plan::steps(look, plan, width));
+    }
     if let Some(rollout) = view.rollout {
         let ratio = if rollout.desired == 0 { 1.0 } else { f64::from(rollout.available) / f64::from(rollout.desired) };
         let full = (ratio.clamp(0.0, 1.0) * 30.0).round() as usize;

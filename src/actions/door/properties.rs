@@ -65,7 +65,7 @@ proptest! {
         steps in prop::collection::vec(moves(), 1..80),
     ) {
         let request = ActionRequest { dry_run, ..ActionRequest::rollback(payment(), None, Origin::Key) };
-        let (mut door, effects) = Door::request(request, &guard(confirm));
+        let (mut door, effects) = Door::request(request, &guard(confirm), start());
         let mut now = start();
         let mut given: Vec<(Ticket, Awaits)> = effects.iter().map(|e| (e.ticket, Awaits::of(&e.work))).collect();
         let (mut typed, mut intent, mut written) = (String::new(), None, false);

@@ -12,7 +12,7 @@ use crate::actions::verification::CheckState;
 use crate::actions::{Origin, present};
 use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
-use crate::ports::cluster::{DryRun, Permission, RollbackFacts, Signals};
+use crate::ports::cluster::{DryRun, Permission, Seen, Signals};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::journal::JournalError;
 
@@ -28,6 +28,7 @@ pub(super) fn guard(confirm: ConfirmLevel) -> GuardContext {
         read_only: None,
         production: true,
         confirm,
+        rules: vec![],
         verification_timeout: 60,
         user: "alice".into(),
         ssh_client: None,
@@ -49,18 +50,19 @@ fn replica_set(revision: u64, image: &str) -> Value {
         "spec": {"template": template}})
 }
 
-pub(super) fn facts() -> RollbackFacts {
+pub(super) fn facts() -> Facts {
     let status = json!({"observedGeneration": 7, "replicas": 6, "updatedReplicas": 6, "availableReplicas": 6});
-    RollbackFacts {
-        workload: json!({"metadata": {"name": "payment", "uid": "u", "generation": 7, "resourceVersion": "100",
+    Facts {
+        object: json!({"metadata": {"name": "payment", "uid": "u", "generation": 7, "resourceVersion": "100",
                 "annotations": {"deployment.kubernetes.io/revision": "42"}},
             "spec": {"replicas": 6, "template": template("payment:2.4.0")}, "status": status}),
-        revisions: vec![
+        revisions: Some(vec![
             replica_set(40, "payment:2.3.6"),
             replica_set(42, "payment:2.4.0"),
             replica_set(41, "payment:2.3.7"),
-        ],
+        ]),
         autoscalers: Some(vec![]),
+        ..Facts::default()
     }
 }
 
@@ -68,18 +70,18 @@ pub(super) fn allowed() -> Answer {
     Answer::Permission(Ok(Permission { allowed: true, what: "patch deployments.apps".into(), reason: None }))
 }
 
-pub(super) fn rolled_back() -> RollbackFacts {
+pub(super) fn rolled_back() -> Facts {
     let mut facts = facts();
-    facts.workload["spec"]["template"] = template("payment:2.3.7");
+    facts.object["spec"]["template"] = template("payment:2.3.7");
     facts
 }
 
 pub(super) fn accepted() -> Answer {
-    Answer::DryRun(Ok(DryRun { object: rolled_back().workload, warnings: vec![] }))
+    Answer::DryRun(Ok(DryRun { object: rolled_back().object, warnings: vec![] }))
 }
 
-pub(super) fn gathered(facts: RollbackFacts) -> Answer {
-    Answer::Gathered(Ok(Facts::Rollback(facts)))
+pub(super) fn gathered(facts: Facts) -> Answer {
+    Answer::Gathered(Ok(facts))
 }
 
 pub(super) fn receipt() -> Answer {
@@ -87,6 +89,10 @@ pub(super) fn receipt() -> Answer {
 }
 
 pub(super) fn observed(updated: u32, signals: Result<Signals, Fault>) -> Answer {
+    seen(&rolled_back(), updated, signals)
+}
+
+fn seen(facts: &Facts, updated: u32, signals: Result<Signals, Fault>) -> Answer {
     let phase = if updated == 6 {
         RolloutPhase::Complete
     } else {
@@ -94,11 +100,20 @@ pub(super) fn observed(updated: u32, signals: Result<Signals, Fault>) -> Answer 
     };
     let rollout =
         RolloutStatus { desired: 6, total: 6, updated, ready: updated, available: updated, phase, since: None };
-    Answer::Observed { rollout: Ok(rollout), signals }
+    Answer::Observed(vec![Seen {
+        object: Ok(facts.object.clone()),
+        rollout: Some(rollout),
+        pods: None,
+        signals: Some(signals),
+    }])
 }
 
 pub(super) fn healthy() -> Result<Signals, Fault> {
     Ok(Signals { firing: Some(vec![]), burn_alerts: Some(vec![]), burn: Some(0.4) })
+}
+
+fn to(plan: Option<&Plan>) -> u64 {
+    plan.unwrap().revisions.as_ref().unwrap().to.revision
 }
 
 fn fault() -> Fault {
@@ -116,7 +131,7 @@ struct Walk {
 
 impl Walk {
     fn begin(request: ActionRequest, guard: &GuardContext) -> Self {
-        let (door, work) = Door::request(request, guard);
+        let (door, work) = Door::request(request, guard, start());
         Self { door, work, now: start(), records: vec![], executed: 0 }
     }
 
@@ -176,6 +191,16 @@ impl Walk {
         (outcome.end, outcome.detail.clone())
     }
 
+    /// Ends refused, which is recorded, and nothing else is.
+    fn refused(&mut self, words: &str) {
+        self.work.retain(|effect| matches!(effect.work, Work::Record(_)));
+        self.answer(Answer::Recorded(Ok(())));
+        self.assert_end(End::Refused, words);
+        let [record] = &self.records[..] else { panic!("{:?}", self.records) };
+        assert_eq!((&record["kind"], &record["end"]), (&json!("refusal"), &json!("refused")));
+        assert_eq!(self.executed, 0);
+    }
+
     fn assert_end(&self, end: End, words: &str) {
         let (found, detail) = self.end();
         assert_eq!(found, end, "{detail}");
@@ -199,7 +224,7 @@ fn done_with_proof_and_two_records() {
     assert!(walk.door.view().checks.iter().any(|check| check.text == "HighErrorRate still firing"));
     walk.later(10).answer(observed(6, healthy()));
     assert!(matches!(walk.work[0].work, Work::Observe(_)), "it has to last");
-    walk.later(5).answer(observed(6, healthy())).answer(gathered(rolled_back()));
+    walk.later(5).answer(observed(6, healthy()));
     assert_eq!(walk.door.view().stage, Stage::RecordingOutcome);
     walk.answer(Answer::Recorded(Ok(())));
     walk.assert_end(End::Done, "deployment/payment is back on the template of revision 41");
@@ -217,7 +242,7 @@ fn done_with_proof_and_two_records() {
 fn what_cannot_be_checked_is_said_and_still_done() {
     let mut walk = Walk::verifying();
     walk.answer(observed(6, Err(fault()))).later(5).answer(observed(6, Err(fault())));
-    walk.answer(gathered(rolled_back())).answer(Answer::Recorded(Ok(())));
+    walk.answer(Answer::Recorded(Ok(())));
     walk.assert_end(End::Done, "alerts not checked: no Prometheus");
 }
 
@@ -234,33 +259,38 @@ fn an_alert_that_was_seen_does_not_clear_by_silence() {
 fn refused_before_anything_is_sent() {
     let read_only = GuardContext { read_only: Some("--read-only".into()), ..guard(ConfirmLevel::Yes) };
     let request = ActionRequest::rollback(payment(), None, Origin::Headless);
-    Walk::begin(request, &read_only).assert_end(End::Refused, "read-only: --read-only");
+    Walk::begin(request, &read_only).refused("read-only: --read-only");
     for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet, WorkloadKind::Job] {
         let request = ActionRequest::rollback(WorkloadRef::new(kind, "shop", "x"), None, Origin::Key);
-        Walk::begin(request, &guard(ConfirmLevel::Yes)).assert_end(End::Refused, "cannot be rolled back");
+        Walk::begin(request, &guard(ConfirmLevel::Yes)).refused("cannot be rolled back");
     }
 }
 
 #[test]
 fn ends_of_the_preflight() {
     type Case = (&'static str, Result<Facts, ClusterError>, End, &'static str);
-    let with = |change: fn(&mut RollbackFacts)| {
+    let with = |change: fn(&mut Facts)| {
         let mut facts = facts();
         change(&mut facts);
-        Ok(Facts::Rollback(facts))
+        Ok(facts)
     };
     let cases: Vec<Case> = vec![
-        ("paused", with(|f| f.workload["spec"]["paused"] = json!(true)), End::Refused, "is paused"),
+        ("paused", with(|f| f.object["spec"]["paused"] = json!(true)), End::Refused, "is paused"),
         (
             "one revision",
-            with(|f| f.revisions.retain(|r| r["metadata"]["name"] == "payment-h42")),
+            with(|f| f.revisions.as_mut().unwrap().retain(|r| r["metadata"]["name"] == "payment-h42")),
             End::Refused,
             "only one revision (42)",
         ),
-        ("none", with(|f| f.revisions.clear()), End::Refused, "none recorded"),
-        ("equal", with(|f| f.revisions[2] = replica_set(41, "payment:2.4.0")), End::Refused, "nothing to do"),
-        ("shape", with(|f| f.workload = json!({"spec": [1]})), End::Refused, "no spec.template"),
-        ("no version", with(|f| f.workload["metadata"] = json!({})), End::Refused, "neither generation"),
+        ("none", with(|f| f.revisions.as_mut().unwrap().clear()), End::Refused, "none recorded"),
+        (
+            "equal",
+            with(|f| f.revisions.as_mut().unwrap()[2] = replica_set(41, "payment:2.4.0")),
+            End::Refused,
+            "nothing to do",
+        ),
+        ("shape", with(|f| f.object = json!({"spec": [1]})), End::Refused, "no spec.template"),
+        ("no version", with(|f| f.object["metadata"] = json!({})), End::Refused, "neither generation"),
         (
             "not found",
             Err(ClusterError::NotFound("deployment/payment".into())),
@@ -273,14 +303,16 @@ fn ends_of_the_preflight() {
     for (name, answer, end, words) in cases {
         let mut walk = Walk::rollback(ConfirmLevel::Yes);
         walk.answer(Answer::Gathered(answer));
-        let (found, detail) = walk.end();
-        assert_eq!(found, end, "{name}");
-        assert!(detail.contains(words), "{name}: {detail}");
+        match end {
+            End::Refused => walk.refused(words),
+            end => walk.assert_end(end, words),
+        }
+        assert_eq!(walk.executed, 0, "{name}");
     }
     let request = ActionRequest::rollback(payment(), Some(12), Origin::Headless);
     let mut walk = Walk::begin(request, &guard(ConfirmLevel::Yes));
     walk.answer(gathered(facts()));
-    walk.assert_end(End::Refused, "no revision 12; there are 42, 41, 40");
+    walk.refused("no revision 12; there are 42, 41, 40");
 }
 
 #[test]
@@ -296,8 +328,13 @@ fn ends_of_the_questions_to_the_server() {
     for (answer, end, words) in cases {
         let mut walk = Walk::rollback(ConfirmLevel::Yes);
         walk.answer(gathered(facts())).answer(answer);
-        walk.work.clear();
-        walk.assert_end(end, words);
+        match end {
+            End::Refused => walk.refused(words),
+            end => {
+                walk.work.clear();
+                walk.assert_end(end, words);
+            }
+        }
     }
 }
 
@@ -382,11 +419,11 @@ fn a_conflict_plans_again_for_the_same_revision_and_asks_again() {
     walk.answer(Answer::Executed(Err(ClusterError::Conflict("x".into())))).answer(Answer::Recorded(Ok(())));
     walk.input(DoorInput::Replan);
     let mut newer = facts();
-    newer.workload["spec"]["template"] = template("payment:2.4.1");
-    newer.revisions.push(replica_set(43, "payment:2.4.1"));
+    newer.object["spec"]["template"] = template("payment:2.4.1");
+    newer.revisions.as_mut().unwrap().push(replica_set(43, "payment:2.4.1"));
     walk.answer(gathered(newer)).answer(allowed()).answer(accepted());
     let view = walk.door.view();
-    assert_eq!((view.stage, view.plan.unwrap().to.revision, view.outcome), (Stage::Review, 41, None));
+    assert_eq!((view.stage, to(view.plan), view.outcome), (Stage::Review, 41, None));
     // Only a conflict can be planned again.
     let mut refused = Walk::reviewed(ConfirmLevel::Yes);
     refused.input(DoorInput::Cancel).input(DoorInput::Replan);
@@ -397,12 +434,14 @@ fn a_conflict_plans_again_for_the_same_revision_and_asks_again() {
 fn no_answer_is_looked_up_and_never_sent_again() {
     let unknown = || Answer::Executed(Err(ClusterError::Unknown("timed out".into())));
     let mut walk = Walk::executing();
-    walk.answer(unknown()).answer(gathered(rolled_back()));
+    walk.answer(unknown());
     walk.answer(observed(6, healthy())).later(6).answer(observed(6, healthy()));
-    walk.answer(gathered(rolled_back())).answer(Answer::Recorded(Ok(())));
+    walk.answer(Answer::Recorded(Ok(())));
     walk.assert_end(End::Done, "revision 41");
     let mut walk = Walk::executing();
-    walk.answer(unknown()).answer(gathered(facts())).later(61).input(DoorInput::Tick);
+    walk.answer(unknown()).answer(seen(&facts(), 6, healthy())).later(7).answer(seen(&facts(), 6, healthy()));
+    assert_eq!(walk.door.view().stage, Stage::Verifying, "no sign of it is no contradiction while nobody knows");
+    walk.later(61).input(DoorInput::Tick);
     walk.work.retain(|effect| matches!(effect.work, Work::Record(_)));
     walk.answer(Answer::Recorded(Ok(())));
     walk.assert_end(End::Unverified, "no answer came after sending (timed out)");
@@ -428,8 +467,8 @@ fn unverified_names_what_is_missing() {
 #[test]
 fn a_controller_that_puts_it_back_is_found_out() {
     let mut walk = Walk::verifying();
-    walk.answer(observed(6, healthy())).later(5).answer(observed(6, healthy()));
-    walk.answer(gathered(facts())).answer(Answer::Recorded(Ok(())));
+    walk.answer(observed(6, healthy())).later(5).answer(seen(&facts(), 6, healthy()));
+    walk.answer(Answer::Recorded(Ok(())));
     walk.assert_end(End::Unverified, "something else changed it");
 }
 
@@ -452,10 +491,10 @@ fn another_revision_makes_another_plan_and_voids_old_answers() {
     walk.input(DoorInput::Answer(stale.ticket, accepted()));
     assert_eq!(walk.door.view().stage, Stage::Preflight, "the old plan's dry run proves nothing");
     let plan = walk.door.view().plan.unwrap();
-    assert_eq!((plan.to.revision, plan.is_checked()), (40, false));
+    assert_eq!((to(Some(plan)), plan.is_checked()), (40, false));
     walk.answer(allowed()).answer(accepted()).input(DoorInput::SelectRevision(42));
     let view = walk.door.view();
-    assert_eq!((view.stage, view.plan.unwrap().to.revision), (Stage::Review, 40));
+    assert_eq!((view.stage, to(view.plan)), (Stage::Review, 40));
     assert!(view.notice.unwrap().contains("nothing to do"), "{:?}", view.notice);
 }
 

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::actions::plan::WarningKind;
 
 fn payment() -> WorkloadRef {
     WorkloadRef::new(WorkloadKind::Deployment, "shop", "payment")
@@ -25,26 +26,46 @@ fn replica_set(revision: u64, template: &Value) -> Value {
         "status": {"replicas": 3}, "spec": {"template": template}})
 }
 
-fn facts() -> RollbackFacts {
+fn facts() -> Facts {
     let (old, new) = (template("p:1", &json!([{"name": "A", "value": "1"}])), template("p:2", &json!([])));
-    RollbackFacts {
-        workload: json!({"metadata": {"name": "payment", "uid": "u1", "generation": 4, "resourceVersion": "77", "annotations": {
+    Facts {
+        object: json!({"metadata": {"name": "payment", "uid": "u1", "generation": 4, "resourceVersion": "77", "annotations": {
                 "deployment.kubernetes.io/revision": "10", "note": "goes", "kubernetes.io/change-cause": "cause 10",
                 "kubectl.kubernetes.io/last-applied-configuration": "new"}},
             "spec": {"replicas": 6, "template": new, "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}},
             "status": {"observedGeneration": 4, "replicas": 6, "updatedReplicas": 3, "availableReplicas": 3}}),
         // Both have pods, and revisions are numbers: 10 is after 9.
-        revisions: vec![replica_set(9, &old), replica_set(10, &new), replica_set(2, &template("p:0", &json!([])))],
+        revisions: Some(vec![
+            replica_set(9, &old),
+            replica_set(10, &new),
+            replica_set(2, &template("p:0", &json!([]))),
+        ]),
         autoscalers: Some(vec![]),
+        ..Facts::default()
     }
 }
 
-fn planned(facts: &RollbackFacts, to: Option<u64>) -> Plan {
-    plan(&payment(), to, facts, ConfirmLevel::Yes).unwrap()
+fn planned(facts: &Facts, to: Option<u64>) -> Plan {
+    try_plan(facts, to).unwrap()
+}
+
+fn try_plan(facts: &Facts, to: Option<u64>) -> Result<Plan, Refusal> {
+    let mut plan = plan(&Rollback { target: payment(), to }, facts)?;
+    plan.seal();
+    Ok(plan)
+}
+
+fn has_template(object: &Value, plan: &Plan) -> bool {
+    plan.steps[0].leaves[0].holds(object)
+}
+
+fn from_to(plan: &Plan) -> (u64, u64) {
+    let revisions = plan.revisions.as_ref().unwrap();
+    (revisions.from.revision, revisions.to.revision)
 }
 
 fn operations(plan: &Plan) -> &Vec<Value> {
-    let Change::JsonPatch(operations) = &plan.mutation.change;
+    let Change::JsonPatch(operations) = &plan.steps[0].mutation.change else { panic!() };
     operations.as_array().unwrap()
 }
 
@@ -62,17 +83,17 @@ fn the_patch_is_kubectls_with_a_precondition() {
         &vec![
             json!({"op": "test", "path": "/metadata/uid", "value": "u1"}),
             json!({"op": "test", "path": "/metadata/generation", "value": 4}),
-            json!({"op": "test", "path": "/metadata/annotations", "value": facts.workload["metadata"]["annotations"]}),
+            json!({"op": "test", "path": "/metadata/annotations", "value": facts.object["metadata"]["annotations"]}),
             json!({"op": "replace", "path": "/spec/template", "value": template("p:1", &json!([{"name": "A", "value": "1"}]))}),
             json!({"op": "replace", "path": "/metadata/annotations", "value": annotations}),
         ]
     );
     // It applies, a crash loop's new resourceVersion does not stop it, and a new spec does.
     let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations(&plan).clone())).unwrap();
-    let mut object = facts.workload.clone();
+    let mut object = facts.object.clone();
     object["metadata"]["resourceVersion"] = json!("78");
     json_patch::patch(&mut object, &patch).unwrap();
-    assert!(has_template_of(&object, &plan.mutation));
+    assert!(has_template(&object, &plan));
     object["metadata"]["generation"] = json!(5);
     assert!(json_patch::patch(&mut object, &patch).is_err());
 }
@@ -80,24 +101,24 @@ fn the_patch_is_kubectls_with_a_precondition() {
 #[test]
 fn without_annotations_or_generation_the_patch_still_applies() {
     let mut facts = facts();
-    facts.workload["metadata"] = json!({"name": "payment", "resourceVersion": "77"});
+    facts.object["metadata"] = json!({"name": "payment", "resourceVersion": "77"});
     let plan = planned(&facts, None);
     let patch: json_patch::Patch = serde_json::from_value(Value::Array(operations(&plan).clone())).unwrap();
-    json_patch::patch(&mut facts.workload.clone(), &patch).unwrap();
+    json_patch::patch(&mut facts.object.clone(), &patch).unwrap();
     assert_eq!(operations(&plan)[0]["path"], "/metadata/resourceVersion");
 }
 
 #[test]
 fn previous_is_the_second_highest_unless_the_newest_has_no_revision_yet() {
     let mut facts = facts();
-    assert_eq!((planned(&facts, None).from.revision, planned(&facts, None).to.revision), (10, 9));
-    assert_eq!(planned(&facts, Some(0)).to.revision, 9);
-    assert_eq!(planned(&facts, Some(2)).to.revision, 2);
-    facts.workload["spec"]["template"] = template("p:3", &json!([]));
-    assert_eq!(planned(&facts, None).to.revision, 9, "observed: as kubectl");
-    facts.workload["metadata"]["generation"] = json!(5);
+    assert_eq!(from_to(&planned(&facts, None)), (10, 9));
+    assert_eq!(from_to(&planned(&facts, Some(0))).1, 9);
+    assert_eq!(from_to(&planned(&facts, Some(2))).1, 2);
+    facts.object["spec"]["template"] = template("p:3", &json!([]));
+    assert_eq!(from_to(&planned(&facts, None)).1, 9, "observed: as kubectl");
+    facts.object["metadata"]["generation"] = json!(5);
     let plan = planned(&facts, None);
-    assert_eq!((plan.from.revision, plan.to.revision), (0, 10));
+    assert_eq!(from_to(&plan), (0, 10));
     assert!(plan.warnings.iter().any(|warning| warning.kind == WarningKind::Unobserved));
 }
 
@@ -115,10 +136,10 @@ fn the_plan_says_what_moves_and_what_to_be_careful_about() {
     let mut facts = facts();
     facts.autoscalers = Some(vec![json!({"metadata": {"name": "h"}, "spec": {"minReplicas": 2, "maxReplicas": 8,
         "scaleTargetRef": {"kind": "Deployment", "name": "payment"}}})]);
-    facts.workload["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] =
+    facts.object["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] =
         json!("shop:apps/Deployment:shop/payment");
     let plan = planned(&facts, None);
-    assert_eq!(plan.moves, Moves { pods: 6, max_unavailable: 0, max_surge: 2, recreate: false });
+    assert_eq!(plan.blast.moves, "6 pods, at most 0 unavailable and 2 extra");
     assert_eq!(plan.managed_by.as_deref(), Some("Argo CD app shop"));
     let kinds: Vec<_> = plan.warnings.iter().map(|warning| warning.kind).collect();
     assert_eq!(
@@ -126,7 +147,8 @@ fn the_plan_says_what_moves_and_what_to_be_careful_about() {
         [WarningKind::Managed, WarningKind::LastApplied, WarningKind::Autoscaler, WarningKind::InProgress]
     );
     assert!(plan.warnings[2].text.contains("HPA h owns the number of pods (2–8)"));
-    let old = (plan.to.images.clone(), plan.to.change_cause.clone(), plan.to.pods, plan.to.created.is_some());
+    let to = &plan.revisions.as_ref().unwrap().to;
+    let old = (to.images.clone(), to.change_cause.clone(), to.pods, to.created.is_some());
     assert_eq!(old, (vec!["p:1".into()], Some("cause 9".into()), 3, true));
 }
 
@@ -149,7 +171,7 @@ fn managers_are_recognised() {
         let found = ownership::manager(&json!({"metadata": metadata})).map(|manager| manager.name);
         assert_eq!(found.as_deref(), Some(name));
     }
-    assert!(ownership::manager(&facts().workload).is_none());
+    assert!(ownership::manager(&facts().object).is_none());
 }
 
 #[test]
@@ -162,7 +184,7 @@ fn bounds_are_rounded_as_the_controller_rounds_them() {
         (json!({"type": "Recreate"}), 4, (4, 0)),
     ];
     for (strategy, replicas, expected) in cases {
-        let moves = moves(&json!({"spec": {"replicas": replicas, "strategy": strategy.clone()}}));
+        let moves = workload::moves(&json!({"spec": {"replicas": replicas, "strategy": strategy.clone()}}));
         assert_eq!((moves.max_unavailable, moves.max_surge), expected, "{strategy}");
     }
 }
@@ -271,19 +293,19 @@ proptest! {
         let mut facts = facts();
         facts.autoscalers = Some(vec![c.clone()]);
         match shape {
-            0 => facts = RollbackFacts { workload: a, revisions: vec![b, c], autoscalers: None },
+            0 => facts = Facts { object: a, revisions: Some(vec![b, c]), ..Facts::default() },
             1 => {
-                facts.workload["spec"]["template"]["spec"] = a;
-                facts.revisions[0]["spec"]["template"]["spec"] = b;
+                facts.object["spec"]["template"]["spec"] = a;
+                facts.revisions.as_mut().unwrap()[0]["spec"]["template"]["spec"] = b;
             }
             _ => {
-                facts.workload["metadata"] = a;
-                facts.revisions[0]["spec"]["template"]["metadata"] = b.clone();
-                facts.workload["status"] = b;
+                facts.object["metadata"] = a;
+                facts.revisions.as_mut().unwrap()[0]["spec"]["template"]["metadata"] = b.clone();
+                facts.object["status"] = b;
             }
         }
-        if let Ok(plan) = plan(&payment(), to, &facts, ConfirmLevel::Yes) {
-            prop_assert!(!has_template_of(&facts.workload, &plan.mutation));
+        if let Ok(plan) = try_plan(&facts, to) {
+            prop_assert!(!has_template(&facts.object, &plan));
             prop_assert!(!plan.changes.is_empty());
             prop_assert!(!plan.diff.is_empty());
             for change in &plan.changes {

@@ -2,10 +2,9 @@
 
 use super::fixture::*;
 use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
-use crate::actions::{ActionKind, Facts};
 use crate::app::App;
 use crate::domain::rollout::{RolloutPhase, RolloutStatus};
-use crate::ports::cluster::{DryRun, Permission, RollbackFacts, Signals};
+use crate::ports::cluster::{DryRun, Facts, Permission, Seen, Signals};
 use crate::state::effect::Effect;
 use crate::state::message::Message;
 use insta::assert_snapshot;
@@ -19,7 +18,7 @@ fn template(tag: &str, pricing: Option<&str>) -> Value {
     })
 }
 
-fn facts() -> RollbackFacts {
+fn facts() -> Facts {
     let set = |revision: u64, tag: &str, pricing: Option<&str>, created: &str| {
         let mut template = template(tag, pricing);
         template["metadata"]["labels"]["pod-template-hash"] = json!(format!("h{revision}"));
@@ -34,8 +33,8 @@ fn facts() -> RollbackFacts {
             "status": {}
         })
     };
-    RollbackFacts {
-        workload: json!({
+    Facts {
+        object: json!({
             "kind": "Deployment", "apiVersion": "apps/v1",
             "metadata": {
                 "name": "payment", "namespace": "shop", "uid": "u1", "resourceVersion": "1000", "generation": 7,
@@ -47,12 +46,13 @@ fn facts() -> RollbackFacts {
             },
             "status": {"observedGeneration": 7, "replicas": 6, "updatedReplicas": 6, "availableReplicas": 3}
         }),
-        revisions: vec![
+        revisions: Some(vec![
             set(42, "2.4.0", Some("v2"), "2026-03-04T14:25:27Z"),
             set(41, "2.3.7", None, "2026-02-23T14:00:00Z"),
             set(40, "2.3.6", None, "2026-02-10T14:00:00Z"),
-        ],
+        ]),
         autoscalers: Some(Vec::new()),
+        ..Facts::default()
     }
 }
 
@@ -63,7 +63,7 @@ fn answer(app: &mut App, effects: Vec<Effect>) -> Vec<Work> {
     while let Some(effect) = open.pop() {
         let Effect::Door(DoorEffect { ticket, work }) = effect else { continue };
         let answer = match work {
-            Work::Gather(ActionKind::Rollback { .. }) => Answer::Gathered(Ok(Facts::Rollback(facts()))),
+            Work::Gather(_) => Answer::Gathered(Ok(facts())),
             Work::CheckPermission(_) => Answer::Permission(Ok(Permission {
                 allowed: true,
                 what: "patch deployments.apps in namespace shop".into(),
@@ -144,13 +144,6 @@ fn progress_and_proof_stand_in_the_same_box() {
                     generation: 8,
                     warnings: Vec::new(),
                 })),
-                Work::Gather(_) => {
-                    let mut after = facts();
-                    after.workload["spec"]["template"] = template("2.3.7", None);
-                    after.workload["metadata"]["generation"] = json!(8);
-                    after.workload["status"]["observedGeneration"] = json!(8);
-                    Answer::Gathered(Ok(Facts::Rollback(after)))
-                }
                 Work::Observe(_) => {
                     let ready = u32::try_from(second / 5).unwrap().min(6);
                     let phase = if ready == 6 {
@@ -170,7 +163,10 @@ fn progress_and_proof_stand_in_the_same_box() {
                     let firing = if second < 35 { vec!["HighErrorRate".to_owned()] } else { Vec::new() };
                     let burn = if second < 35 { 171.0 } else { 0.4 };
                     let signals = Signals { firing: Some(firing), burn_alerts: Some(Vec::new()), burn: Some(burn) };
-                    Answer::Observed { rollout: Ok(status), signals: Ok(signals) }
+                    let mut after = facts().object;
+                    after["spec"]["template"] = template("2.3.7", None);
+                    let (rollout, signals) = (Some(status), Some(Ok(signals)));
+                    Answer::Observed(vec![Seen { object: Ok(after), rollout, pods: None, signals }])
                 }
                 other => panic!("{other:?}"),
             };

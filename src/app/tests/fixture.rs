@@ -39,6 +39,7 @@ pub fn guard(read_only: bool) -> GuardContext {
         identity: None,
         read_only: read_only.then(|| "--read-only was given".into()),
         production: true,
+        rules: vec![],
         confirm: ConfirmLevel::Name,
         verification_timeout: 300,
         user: "oncall".into(),

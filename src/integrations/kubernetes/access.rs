@@ -52,7 +52,7 @@ impl ClusterAccess {
             asked.namespace.map_or_else(|| "in all namespaces".to_owned(), |name| format!("in namespace {name}"));
         Ok(Permission {
             allowed: answer.status.allowed,
-            what: format!("{} {} {place}", asked.verb, asked.resource),
+            what: format!("{} {} {place}", asked.verb, asked.full_name()),
             reason: reason.map(|reason| clean(&reason).into_owned()),
         })
     }
@@ -74,7 +74,24 @@ pub(super) struct Asked<'a> {
     pub group: &'a str,
     /// Plural name.
     pub resource: &'a str,
+    /// Part of it with a path of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<&'a str>,
     /// One object; `None` is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// `deployments.apps`, `pods/eviction`.
+    fn full_name(&self) -> String {
+        let mut name = self.resource.to_owned();
+        if !self.group.is_empty() {
+            name.extend([".", self.group]);
+        }
+        if let Some(subresource) = self.subresource {
+            name.extend(["/", subresource]);
+        }
+        name
+    }
 }

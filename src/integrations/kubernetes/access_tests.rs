@@ -9,7 +9,7 @@ use super::mock::{list, ok, refuse, server};
 use crate::domain::mutation::{Change, Mutation};
 use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
-use crate::ports::cluster::{Cluster, ClusterError};
+use crate::ports::cluster::{Cluster, ClusterError, Look, Needs, Part};
 
 fn target() -> WorkloadRef {
     WorkloadRef::new(WorkloadKind::Deployment, "shop", "payment")
@@ -19,13 +19,13 @@ fn mutation() -> Mutation {
     let patch = json!([
         {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
         {"op": "replace", "path": "/spec/template", "value": {}}]);
-    Mutation { target: target(), change: Change::JsonPatch(patch) }
+    Mutation::new((&target()).into(), Change::JsonPatch(patch))
 }
 
 /// What a PATCH that the server answers so is called.
 async fn patched(code: u16, message: &'static str, dry: bool) -> ClusterError {
     let (transport, _) = server(move |_, _| refuse(code, "", message));
-    ClusterAccess::new(transport, "u".into()).patch(&mutation(), dry).await.unwrap_err()
+    ClusterAccess::new(transport, "u".into()).send(&mutation(), dry).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn answers_of_a_mutation_are_sorted_by_what_is_known_afterwards() {
 async fn a_mutation_is_sent_once_and_never_waited_for_forever() {
     let (transport, log) = server(|_, _| super::mock::endless(String::new()));
     let access = ClusterAccess::new(transport, "u".into());
-    assert!(matches!(access.patch(&mutation(), false).await, Err(ClusterError::Unknown(_))));
+    assert!(matches!(access.send(&mutation(), false).await, Err(ClusterError::Unknown(_))));
     let asked = log.all();
     assert_eq!(asked.len(), 1);
     assert_eq!((asked[0].method.as_str(), asked[0].content_type.as_str()), ("PATCH", "application/json-patch+json"));
@@ -89,8 +89,10 @@ async fn facts_hold_only_what_the_workload_owns() {
             ok(&json!({"metadata": {"uid": "u1"}, "spec": {"selector": {"matchLabels": {"app": "payment"}}}}))
         }
     });
-    let facts = ClusterAccess::new(transport, "u".into()).rollback_facts(&target()).await.unwrap();
-    let names: Vec<_> = facts.revisions.iter().map(|set| set["metadata"]["name"].as_str().unwrap()).collect();
+    let needs = Needs { target: (&target()).into(), parts: vec![Part::Revisions, Part::Autoscalers] };
+    let facts = ClusterAccess::new(transport, "u".into()).facts(&needs).await.unwrap();
+    let names: Vec<_> =
+        facts.revisions.as_ref().unwrap().iter().map(|set| set["metadata"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["payment-1", "payment-2"]);
     assert_eq!(facts.autoscalers, None);
     assert_eq!(log.all()[1].parameter("labelSelector"), "app=payment");
@@ -109,10 +111,11 @@ async fn permissions_identity_and_rollouts_are_asked_for() {
         _ => ok(&json!({"metadata": {"generation": 3}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2}})),
     });
     let access = ClusterAccess::new(transport, "kubeconfig-user".into());
+    let look = Look { object: (&target()).into(), pods: false, signals: None };
     let permission = access.permission(&mutation()).await.unwrap();
     assert!(!permission.allowed);
     assert_eq!(permission.what, "patch deployments.apps in namespace shop");
     assert_eq!(permission.reason.as_deref(), Some("RBAC: no"));
     assert_eq!(access.identity().await.unwrap(), "kubeconfig-user");
-    assert_eq!(access.rollout(&target()).await.unwrap().phase, RolloutPhase::Unobserved);
+    assert_eq!(access.look(&look).await.rollout.unwrap().phase, RolloutPhase::Unobserved);
 }

@@ -189,7 +189,14 @@ impl Connection {
             NamespaceScope::One(name) if resource != Resource::Nodes => Some(&**name),
             _ => None,
         };
-        let asked = Asked { namespace, verb, group: resource.group(), resource: resource.plural(), name: None };
+        let asked = Asked {
+            namespace,
+            verb,
+            group: resource.group(),
+            resource: resource.plural(),
+            subresource: None,
+            name: None,
+        };
         let access = ClusterAccess::new(self.transport.clone(), self.user.clone());
         access.may(&asked).await.map_err(|error| match error {
             ClusterError::Fault(fault) => fault,

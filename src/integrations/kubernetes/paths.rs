@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::domain::cluster::{NamespaceScope, Resource};
-use crate::domain::target::WorkloadKind;
+use crate::domain::mutation::Subresource;
+use crate::domain::object::{Api, ObjectKind, ObjectRef};
+use crate::domain::target::WorkloadRef;
 
 /// `/api/v1` or `/apis/apps/v1`, with the namespace when the scope is one and the resource has any.
 pub fn collection(resource: Resource, scope: &NamespaceScope) -> String {
@@ -20,21 +22,31 @@ pub fn collection(resource: Resource, scope: &NamespaceScope) -> String {
     }
 }
 
-/// API group, version and plural of a workload kind.
-pub const fn kind(kind: WorkloadKind) -> (&'static str, &'static str, &'static str) {
-    match kind {
-        WorkloadKind::Deployment => ("apps", "v1", "deployments"),
-        WorkloadKind::StatefulSet => ("apps", "v1", "statefulsets"),
-        WorkloadKind::DaemonSet => ("apps", "v1", "daemonsets"),
-        WorkloadKind::ReplicaSet => ("apps", "v1", "replicasets"),
-        WorkloadKind::Job => ("batch", "v1", "jobs"),
+/// Path of the collection that an object belongs to; `None` for what is not in the cluster.
+pub fn collection_of(kind: ObjectKind, namespace: Option<&str>) -> Option<String> {
+    let Api { group, version, plural } = kind.api()?;
+    let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+    Some(match namespace {
+        Some(namespace) => format!("{root}/namespaces/{}/{plural}", escape(namespace)),
+        None => format!("{root}/{plural}"),
+    })
+}
+
+/// Path of one object, or of a part of it; `None` for what is not in the cluster.
+pub fn object(target: &ObjectRef, subresource: Option<Subresource>) -> Option<String> {
+    let mut path = collection_of(target.kind, target.namespace.as_deref())?;
+    path.push('/');
+    path.push_str(&escape(&target.name));
+    if let Some(subresource) = subresource {
+        path.push('/');
+        path.push_str(subresource.word());
     }
+    Some(path)
 }
 
 /// Path of one workload.
-pub fn workload(target: &crate::domain::target::WorkloadRef) -> String {
-    let (group, version, plural) = kind(target.kind);
-    format!("/apis/{group}/{version}/namespaces/{}/{plural}/{}", escape(&target.namespace), escape(&target.name))
+pub fn workload(target: &WorkloadRef) -> String {
+    object(&target.into(), None).unwrap_or_default()
 }
 
 /// Path of one pod.

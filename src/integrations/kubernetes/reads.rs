@@ -1,23 +1,41 @@
 //! Fresh reads for plans: facts, permissions, the rollout as it is now, and who we are.
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::{Asked, ClusterAccess};
 use super::lean::List;
-use super::paths::{escape, kind, with_query, workload};
+use super::lean::daemon_set::LeanDaemonSet;
+use super::lean::deployment::LeanDeployment;
+use super::lean::replica_set::LeanReplicaSet;
+use super::lean::stateful_set::LeanStatefulSet;
+use super::mutate::verb;
+use super::paths::{collection_of, escape, object, with_query};
 use super::rows::rollout;
 use super::transport::Failure;
-use crate::domain::mutation::Mutation;
+use crate::domain::mutation::{Change, Mutation, Subresource};
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::rollout::RolloutStatus;
-use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::domain::text::clean;
 use crate::ports::Future;
-use crate::ports::cluster::{Cluster, ClusterError, DryRun, Permission, RollbackFacts};
+use crate::ports::cluster::{Cluster, ClusterError, DryRun, Facts, Look, Needs, Part, Permission, Seen};
+
+/// Owners are looked up no higher than this; two levels are the most that the built-in controllers make.
+const DEEPEST: usize = 4;
+/// The kinds that own others.
+const OWNERS: [ObjectKind; 7] = [
+    ObjectKind::ReplicaSet,
+    ObjectKind::Deployment,
+    ObjectKind::StatefulSet,
+    ObjectKind::DaemonSet,
+    ObjectKind::Job,
+    ObjectKind::CronJob,
+    ObjectKind::ArgoRollout,
+];
 
 impl Cluster for ClusterAccess {
-    fn rollback_facts<'a>(&'a self, target: &'a WorkloadRef) -> Future<'a, Result<RollbackFacts, ClusterError>> {
-        Box::pin(self.facts(target))
+    fn facts<'a>(&'a self, needs: &'a Needs) -> Future<'a, Result<Facts, ClusterError>> {
+        Box::pin(self.gather(needs))
     }
 
     fn permission<'a>(&'a self, mutation: &'a Mutation) -> Future<'a, Result<Permission, ClusterError>> {
@@ -26,14 +44,22 @@ impl Cluster for ClusterAccess {
 
     fn dry_run<'a>(&'a self, mutation: &'a Mutation) -> Future<'a, Result<DryRun, ClusterError>> {
         Box::pin(async move {
-            let answer = self.patch(mutation, true).await?;
+            let answer = self.send(mutation, true).await?;
             let object = answer.json().map_err(|failure| self.error(&failure, "read the dry run's answer"))?;
             Ok(DryRun { object, warnings: answer.warnings })
         })
     }
 
-    fn rollout<'a>(&'a self, target: &'a WorkloadRef) -> Future<'a, Result<RolloutStatus, ClusterError>> {
-        Box::pin(self.rollout_now(target))
+    fn look<'a>(&'a self, look: &'a Look) -> Future<'a, Seen> {
+        Box::pin(async move {
+            let object = self.object(&look.object).await;
+            let rollout = object.as_ref().ok().and_then(|object| rollout_of(look.object.kind, object));
+            let pods = match &object {
+                Ok(object) if look.pods => Some(self.pods(&look.object, object).await),
+                _ => None,
+            };
+            Seen { object, rollout, pods, signals: None }
+        })
     }
 
     fn identity(&self) -> Future<'_, Result<String, ClusterError>> {
@@ -41,21 +67,39 @@ impl Cluster for ClusterAccess {
     }
 }
 
+/// The rollout that an object tells of.
+fn rollout_of(kind: ObjectKind, object: &Value) -> Option<RolloutStatus> {
+    match kind {
+        ObjectKind::Deployment => Some(rollout::deployment(&LeanDeployment::deserialize(object).ok()?)),
+        ObjectKind::StatefulSet => Some(rollout::stateful_set(&LeanStatefulSet::deserialize(object).ok()?)),
+        ObjectKind::DaemonSet => Some(rollout::daemon_set(&LeanDaemonSet::deserialize(object).ok()?)),
+        ObjectKind::ReplicaSet => Some(rollout::replica_set(&LeanReplicaSet::deserialize(object).ok()?)),
+        _ => None,
+    }
+}
+
 /// What a list of whole objects needs to be walked.
 type Objects = List<Value>;
 
 impl ClusterAccess {
-    async fn read<T: DeserializeOwned>(&self, target: &WorkloadRef) -> Result<T, ClusterError> {
-        let what = format!("{target} in namespace {}", target.namespace);
-        self.transport.get_json(&workload(target)).await.map_err(|failure| self.error(&failure, &what))
+    /// One object, whole.
+    async fn object(&self, target: &ObjectRef) -> Result<Value, ClusterError> {
+        let what = format!("{target}{}", target.place());
+        let path = object(target, None).ok_or_else(|| ClusterError::NotFound(what.clone()))?;
+        self.transport.get_json(&path).await.map_err(|failure| self.error(&failure, &what))
     }
 
     async fn list(&self, path: &str, selector: Option<&str>) -> Result<Vec<Value>, Failure> {
+        let query: Vec<_> = selector.map(|selector| ("labelSelector", selector)).into_iter().collect();
+        self.listed(path, &query).await
+    }
+
+    async fn listed(&self, path: &str, narrowed: &[(&str, &str)]) -> Result<Vec<Value>, Failure> {
         let mut items = Vec::new();
         let mut token = String::new();
         loop {
             let mut query = vec![("limit", "500")];
-            query.extend(selector.map(|selector| ("labelSelector", selector)));
+            query.extend(narrowed);
             if !token.is_empty() {
                 query.push(("continue", &token));
             }
@@ -68,58 +112,140 @@ impl ClusterAccess {
         }
     }
 
-    async fn facts(&self, target: &WorkloadRef) -> Result<RollbackFacts, ClusterError> {
-        let revisions = match target.kind {
-            WorkloadKind::Deployment => "replicasets",
-            WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => "controllerrevisions",
-            WorkloadKind::ReplicaSet | WorkloadKind::Job => {
-                return Err(ClusterError::Rejected(format!("a {} has no revisions", target.kind.kind())));
+    async fn gather(&self, needs: &Needs) -> Result<Facts, ClusterError> {
+        let target = &needs.target;
+        // What an action creates has no name yet.
+        let object = if target.name.is_empty() { Value::Null } else { self.object(target).await? };
+        let mut facts = Facts::default();
+        for part in &needs.parts {
+            match part {
+                Part::Revisions => facts.revisions = Some(self.revisions(target, &object).await?),
+                Part::Pods => facts.pods = may_be_hidden(self.pods(target, &object).await)?,
+                Part::Autoscalers => {
+                    let namespace = target.namespace.as_deref();
+                    facts.autoscalers = self.collection(ObjectKind::HorizontalPodAutoscaler, namespace).await?;
+                }
+                Part::Budgets => {
+                    facts.budgets = self.named_collection("/apis/policy/v1", "poddisruptionbudgets", target).await?;
+                }
+                Part::Quotas => facts.quotas = self.named_collection("/api/v1", "resourcequotas", target).await?,
+                Part::Owners => facts.owners = may_be_hidden(self.owners(target, &object).await)?,
             }
+        }
+        facts.object = object;
+        Ok(facts)
+    }
+
+    async fn revisions(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+        let revisions = match target.kind {
+            ObjectKind::Deployment | ObjectKind::ArgoRollout => "replicasets",
+            ObjectKind::StatefulSet | ObjectKind::DaemonSet => "controllerrevisions",
+            kind => return Err(ClusterError::Rejected(format!("a {} has no revisions", kind.kind()))),
         };
-        let object: Value = self.read(target).await?;
-        let namespace = escape(&target.namespace);
-        let path = format!("/apis/apps/v1/namespaces/{namespace}/{revisions}");
-        let what = format!("list {revisions} in namespace {}", target.namespace);
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        let path = format!("/apis/apps/v1/namespaces/{}/{revisions}", escape(namespace));
+        let what = format!("list {revisions} in namespace {namespace}");
         let selector = selector(&object["spec"]["selector"]);
         let mut revisions = self.list(&path, Some(&selector)).await.map_err(|failure| self.error(&failure, &what))?;
-        let uid = object["metadata"]["uid"].clone();
-        revisions.retain(|revision| {
-            revision["metadata"]["ownerReferences"]
-                .as_array()
-                .is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true && owner["uid"] == uid))
-        });
-        let path = format!("/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers");
-        let autoscalers = match self.list(&path, None).await {
-            Ok(items) => Some(items),
-            Err(Failure::Status(status)) if matches!(status.code, 403 | 404) => None,
-            Err(failure) => return Err(self.error(&failure, "list horizontalpodautoscalers")),
+        revisions.retain(|revision| is_controlled_by(revision, &object["metadata"]["uid"]));
+        Ok(revisions)
+    }
+
+    /// The pods of a workload by its selector, of a node, or those that share a pod's controller (the pod included).
+    async fn pods(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+        let path = collection_of(ObjectKind::Pod, target.namespace.as_deref()).unwrap_or_default();
+        let failed = |failure| self.error(&failure, &format!("list pods{}", target.place()));
+        match target.kind {
+            ObjectKind::Node => {
+                let on_node = format!("spec.nodeName={}", target.name);
+                self.listed(&path, &[("fieldSelector", &on_node)]).await.map_err(failed)
+            }
+            ObjectKind::Pod => {
+                let controller = controller(object).map(|owner| owner["uid"].clone());
+                let Some(uid) = controller else { return Ok(vec![object.clone()]) };
+                let mut pods = self.list(&path, None).await.map_err(failed)?;
+                pods.retain(|pod| is_controlled_by(pod, &uid));
+                Ok(pods)
+            }
+            _ => {
+                let selector = selector(&object["spec"]["selector"]);
+                // No selector is no pods, not all of them.
+                if selector.is_empty() {
+                    return Ok(Vec::new());
+                }
+                self.list(&path, Some(&selector)).await.map_err(failed)
+            }
+        }
+    }
+
+    /// The controllers above an object, nearest first, as far as their kinds are known.
+    async fn owners(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+        let mut owners: Vec<Value> = Vec::new();
+        while owners.len() < DEEPEST {
+            let below = owners.last().unwrap_or(object);
+            let Some(reference) = controller(below) else { break };
+            let kind = reference["kind"].as_str().unwrap_or_default();
+            let Some(kind) = OWNERS
+                .into_iter()
+                .find(|known| known.kind() == kind && reference["apiVersion"].as_str() == Some(&known.api_version()))
+            else {
+                break;
+            };
+            let name = reference["name"].as_str().unwrap_or_default();
+            let owner = ObjectRef { kind, namespace: target.namespace.clone(), name: name.into() };
+            match self.object(&owner).await {
+                Ok(owner) => owners.push(owner),
+                Err(ClusterError::NotFound(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(owners)
+    }
+
+    async fn collection(&self, kind: ObjectKind, namespace: Option<&str>) -> Result<Option<Vec<Value>>, ClusterError> {
+        let path = collection_of(kind, namespace).unwrap_or_default();
+        self.unless_hidden(&path, kind.word()).await
+    }
+
+    /// A collection of a kind that no action acts on.
+    async fn named_collection(
+        &self,
+        root: &str,
+        plural: &str,
+        target: &ObjectRef,
+    ) -> Result<Option<Vec<Value>>, ClusterError> {
+        let path = match &target.namespace {
+            Some(namespace) => format!("{root}/namespaces/{}/{plural}", escape(namespace)),
+            None => format!("{root}/{plural}"),
         };
-        Ok(RollbackFacts { workload: object, revisions, autoscalers })
+        self.unless_hidden(&path, plural).await
+    }
+
+    async fn unless_hidden(&self, path: &str, what: &str) -> Result<Option<Vec<Value>>, ClusterError> {
+        may_be_hidden(self.list(path, None).await.map_err(|failure| self.error(&failure, &format!("list {what}"))))
     }
 
     async fn review(&self, mutation: &Mutation) -> Result<Permission, ClusterError> {
         let target = &mutation.target;
-        let (group, _, plural) = kind(target.kind);
-        let what = format!("patch {plural}.{group} in namespace {}", target.namespace);
-        let asked = Asked {
-            namespace: Some(&target.namespace),
-            verb: "patch",
-            group,
-            resource: plural,
-            name: Some(&target.name),
+        let Some(api) = target.kind.api() else {
+            return Err(ClusterError::Rejected(format!("{target} is nothing of the cluster")));
         };
-        let permission = self.may(&asked).await?;
-        Ok(Permission { what, ..permission })
-    }
-
-    async fn rollout_now(&self, target: &WorkloadRef) -> Result<RolloutStatus, ClusterError> {
-        match target.kind {
-            WorkloadKind::Deployment => Ok(rollout::deployment(&self.read(target).await?)),
-            WorkloadKind::StatefulSet => Ok(rollout::stateful_set(&self.read(target).await?)),
-            WorkloadKind::DaemonSet => Ok(rollout::daemon_set(&self.read(target).await?)),
-            WorkloadKind::ReplicaSet => Ok(rollout::replica_set(&self.read(target).await?)),
-            WorkloadKind::Job => Err(ClusterError::Rejected("a Job has no rollout".to_owned())),
-        }
+        let subresource = match mutation.change {
+            Change::Evict { .. } => Some(Subresource::Eviction),
+            _ => mutation.subresource,
+        };
+        let verb = verb(&mutation.change);
+        // A creation is asked for without a name: RBAC cannot know it.
+        let name = (verb != "create" || subresource.is_some()).then_some(&*target.name);
+        let asked = Asked {
+            namespace: target.namespace.as_deref(),
+            verb,
+            group: api.group,
+            resource: api.plural,
+            subresource: subresource.map(Subresource::word),
+            name,
+        };
+        self.may(&asked).await
     }
 
     async fn who(&self) -> Result<String, ClusterError> {
@@ -136,6 +262,24 @@ impl ClusterAccess {
             Err(failure) => Err(self.error(&failure, "ask who we are")),
         }
     }
+}
+
+/// What may not be read, or is not served, is not there to plan with; any other failure is one.
+fn may_be_hidden(read: Result<Vec<Value>, ClusterError>) -> Result<Option<Vec<Value>>, ClusterError> {
+    match read {
+        Ok(items) => Ok(Some(items)),
+        Err(ClusterError::Forbidden(_) | ClusterError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The owner that controls an object.
+fn controller(object: &Value) -> Option<&Value> {
+    object["metadata"]["ownerReferences"].as_array()?.iter().find(|owner| owner["controller"] == true)
+}
+
+fn is_controlled_by(object: &Value, uid: &Value) -> bool {
+    controller(object).is_some_and(|owner| owner["uid"] == *uid)
 }
 
 /// A `LabelSelector` as the query parameter writes it.
