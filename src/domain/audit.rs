@@ -76,6 +76,21 @@ pub fn entries(records: impl IntoIterator<Item = Value>) -> Vec<Entry> {
     entries
 }
 
+/// The intents (as written, oldest first) that no later record ends. An intent to only try something leaves nothing open.
+pub fn open_intents(records: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let mut open: Vec<(String, Value)> = Vec::new();
+    for record in records {
+        let Some(id) = text(&record, "id") else { continue };
+        let is_real = record.get("dry_run").is_none_or(|dry_run| *dry_run != Value::Bool(true));
+        if record.get("end").is_some() {
+            open.retain(|(known, _)| *known != id);
+        } else if record.get("kind").is_some_and(|kind| kind == "intent") && is_real {
+            open.push((id, record));
+        }
+    }
+    open.into_iter().map(|(_, intent)| intent).collect()
+}
+
 fn text(record: &Value, key: &str) -> Option<String> {
     record.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -20,6 +20,10 @@ pub trait Journal: Send + Sync {
 
 /// A journal that can be looked at, too. Reading takes as long as the disk likes: never from where a key would wait.
 pub trait AuditLog: Journal {
+    /// Intents without an outcome, written by processes that do not run any more: a crash lies between. What this
+    /// process, or another console, has under way is none of them.
+    fn open_intents(&self) -> Result<Vec<Value>, JournalError>;
+
     /// The last `most` records, and whether the whole chain (older records too) is unbroken. A log that was never
     /// written to reads as empty.
     fn read_last(&self, most: usize) -> Result<Reading, JournalError>;

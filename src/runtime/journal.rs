@@ -6,6 +6,7 @@
 //! | `audit-0001.jsonl`… | older ones, moved aside when the file had reached its size |
 //! | `audit.head` | number and hash of the last record, so that a cut end is noticed |
 //! | `audit.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
+//! | `audit.writer-…` | empty; locked by a process that wrote an intent, as long as it runs |
 //!
 //! Each line is `{"seq":N,"prev":"<sha256 of the record's line before>",…the record…}`. Numbers and hashes go on across
 //! files. The chain shows that a record was altered, removed or put in, and `audit.head` that the end was cut off; neither
@@ -21,6 +22,7 @@ mod chain;
 mod files;
 mod head;
 mod tail;
+mod writer;
 
 #[cfg(test)]
 mod crashes;
@@ -39,6 +41,7 @@ use serde_json::{Map, Value};
 pub use chain::{Broken, Summary, Torn, verify, verify_against};
 use files::Files;
 use head::Head;
+use writer::Writer;
 
 use crate::actions::record::sha256_hex;
 use crate::ports::journal::{AuditLog, Chain, Journal, JournalError, Reading};
@@ -55,13 +58,13 @@ pub struct FileJournal {
     files: Files,
     rotate_at: u64,
     /// File locks are held by an open file; this orders the threads of one process too, on every system.
-    turn: Mutex<()>,
+    turn: Mutex<Option<Writer>>,
 }
 
 impl FileJournal {
     /// A journal at `path`. Nothing is opened or created before the first record.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { files: Files::new(path.into()), rotate_at: ROTATE_AT, turn: Mutex::new(()) }
+        Self { files: Files::new(path.into()), rotate_at: ROTATE_AT, turn: Mutex::new(None) }
     }
 
     /// Moves the file aside once it has this many bytes.
@@ -76,7 +79,7 @@ impl FileJournal {
         self.files.active()
     }
 
-    fn append_record(&self, record: Value) -> io::Result<()> {
+    fn append_record(&self, record: Value, writer: &mut Option<Writer>) -> io::Result<()> {
         let Value::Object(record) = record else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a record is a JSON object"));
         };
@@ -102,8 +105,15 @@ impl FileJournal {
         if tail.seq > 0 && !matches!(head, Head::At { .. }) {
             line.insert("head_missing".into(), true.into());
         }
-        // Number and chain are the journal's: a record cannot bring its own.
-        let own = ["seq", "prev", "after_torn", "head_missing"];
+        if record.get("kind").is_some_and(|kind| kind == "intent") {
+            let writer = match writer {
+                Some(writer) => writer,
+                None => writer.insert(Writer::new(&self.files)?),
+            };
+            line.insert("writer".into(), writer.id().into());
+        }
+        // These are the journal's: a record cannot bring its own.
+        let own = ["seq", "prev", "after_torn", "head_missing", "writer"];
         line.extend(record.into_iter().filter(|(key, _)| !own.contains(&key.as_str())));
         self.write(seq, &serde_json::to_vec(&line)?)
     }
@@ -140,12 +150,16 @@ impl FileJournal {
 
 impl Journal for FileJournal {
     fn append(&self, record: Value) -> Result<(), JournalError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.append_record(record).map_err(|error| self.error(&error))
+        let mut writer = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.append_record(record, &mut writer).map_err(|error| self.error(&error))
     }
 }
 
 impl AuditLog for FileJournal {
+    fn open_intents(&self) -> Result<Vec<Value>, JournalError> {
+        self.find_open().map_err(|error| self.error(&error))
+    }
+
     fn read_last(&self, most: usize) -> Result<Reading, JournalError> {
         let mut records = VecDeque::new();
         let mut total = 0;
@@ -172,6 +186,24 @@ impl AuditLog for FileJournal {
             records: records.into(),
             chain,
         })
+    }
+}
+
+impl FileJournal {
+    /// Intents without an outcome that nobody who runs has written; files of dead processes are removed on the way.
+    fn find_open(&self) -> io::Result<Vec<Value>> {
+        let intents = match read(self.path()) {
+            Ok(records) => crate::domain::audit::open_intents(records),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let runs = |intent: &Value| {
+            intent.get("writer").and_then(Value::as_str).is_some_and(|id| writer::runs(&self.files, id))
+        };
+        let left: Vec<Value> = intents.into_iter().filter(|intent| !runs(intent)).collect();
+        let _lock = self.files.lock_to_write()?;
+        writer::sweep(&self.files)?;
+        Ok(left)
     }
 }
 

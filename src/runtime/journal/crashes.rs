@@ -46,7 +46,7 @@ fn writer() {
                     let name = format!("{}/{writer}/{n}", order["process"]);
                     // From a few bytes to many pages: the system may be stopped between two pages of one write.
                     let pad = "x".repeat((n * 7_919 % number("pad").max(1)) as usize);
-                    let written = journal.append(json!({"name": name, "pad": pad}));
+                    let written = journal.append(json!({"kind": order["kind"], "id": name, "name": name, "pad": pad}));
                     // One write for the line: threads share the pipe.
                     let line = match written {
                         Ok(()) => format!("\nwrote {name}\n"),
@@ -127,6 +127,26 @@ fn killed_writers_leave_a_whole_chain_and_lose_nothing_that_they_had_been_told_i
     for name in &told {
         assert!(names.contains(name), "{name} was written and is gone");
     }
+}
+
+#[test]
+fn an_intent_of_a_killed_process_is_open_and_one_of_a_running_process_is_not() {
+    let (_keep, journal) = with(0);
+    let order = json!({
+        "path": journal.path(), "process": 1, "writers": 1, "records": 100_000, "rotate_at": u64::MAX, "kind": "intent",
+        "pad": 10,
+    });
+    let mut child = start(&order, None);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("wrote "))).unwrap().unwrap();
+    assert_eq!(journal.open_intents().unwrap(), Vec::<Value>::new());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let open = journal.open_intents().unwrap();
+    assert_eq!(open.len() as u64, verify(journal.path()).unwrap().records);
+    assert!(!open.is_empty());
+    let left = fs::read_dir(journal.path().parent().unwrap()).unwrap();
+    assert_eq!(left.filter(|entry| entry.as_ref().unwrap().path().to_string_lossy().contains("writer-")).count(), 0);
 }
 
 /// A crash after each byte of an append, and between its steps: the log stays whole, and the next record goes in.

@@ -28,6 +28,11 @@ impl Files {
         self.active.with_extension("lock")
     }
 
+    /// `audit.writer-`.
+    pub(super) fn writer_prefix(&self) -> String {
+        self.active.with_extension("writer-").file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// `audit-` and `.jsonl`.
     fn affixes(&self) -> (String, String) {
         let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
@@ -80,7 +85,7 @@ impl Files {
         self.sync_directory()
     }
 
-    fn directory(&self) -> &Path {
+    pub(super) fn directory(&self) -> &Path {
         match self.active.parent() {
             Some(directory) if !directory.as_os_str().is_empty() => directory,
             _ => Path::new("."),
@@ -116,19 +121,26 @@ impl Files {
     /// Creates a file that only its owner may read; in a directory that a group shares, the group may too.
     pub(super) fn create(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-            let of_directory = fs::metadata(self.directory())?.permissions().mode();
-            let shared = of_directory & 0o020 != 0;
-            let file = options.mode(0o600).open(path)?;
-            if shared {
-                // The umask would take the group's right to write away; several people keep one log here.
-                file.set_permissions(fs::Permissions::from_mode(0o660))?;
-            }
-            Ok(file)
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+        let file = options.open(path)?;
+        self.share(&file)?;
+        Ok(file)
+    }
+
+    /// Lets the group in where it shares the directory: several people keep one log there. The umask would take the
+    /// group's right to write away.
+    #[cfg(unix)]
+    pub(super) fn share(&self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(self.directory())?.permissions().mode() & 0o020 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o660))?;
         }
-        #[cfg(not(unix))]
-        options.open(path)
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn share(&self, _: &File) -> io::Result<()> {
+        Ok(())
     }
 
     /// Waits until nobody else appends or reads. Dropping the file gives the lock back, and so does a crash.

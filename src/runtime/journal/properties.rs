@@ -10,11 +10,11 @@ use serde_json::json;
 use super::tests::rotated;
 use super::*;
 
-/// Every file of the log but the lock, which is empty.
+/// Every file of the log but those that are empty.
 fn files(journal: &FileJournal) -> Vec<PathBuf> {
     let directory = journal.path().parent().unwrap();
     let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension != "lock"));
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl" || extension == "head"));
     paths.sort();
     paths
 }

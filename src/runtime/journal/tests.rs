@@ -41,6 +41,8 @@ fn names(journal: &FileJournal) -> Vec<String> {
     let directory = journal.path().parent().unwrap();
     let mut names: Vec<_> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    // Their names end as chance will have it.
+    names.iter_mut().for_each(|name| name.truncate(name.find("writer-").map_or(name.len(), |at| at + 6)));
     names.sort();
     names
 }
@@ -51,7 +53,10 @@ fn a_whole_chain_verifies_and_reads_back() {
     let summary = verify(journal.path()).unwrap();
     assert_eq!((summary.records, summary.torn.len(), summary.remarks.len()), (3, 0, 0));
     assert_eq!(numbers(journal.path()), [(1, 0), (2, 1), (3, 2)]);
-    assert_eq!(names(&journal), ["audit.head", "audit.jsonl", "audit.lock"]);
+    assert_eq!(names(&journal), ["audit.head", "audit.jsonl", "audit.lock", "audit.writer"]);
+    let directory = journal.path().parent().unwrap().to_owned();
+    drop(journal);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 3, "what says that it runs goes with it");
 }
 
 #[test]
@@ -227,6 +232,26 @@ fn only_its_owner_may_read_it_unless_a_group_shares_the_directory() {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o770)).unwrap();
     journal.append(json!({})).unwrap();
     assert_eq!(of(&journal), [0o660; 3]);
+}
+
+#[test]
+fn what_runs_leaves_nothing_open_and_what_ended_does() {
+    let (_keep, journal) = with(0);
+    let intent = |id: &str| json!({"kind": "intent", "id": id});
+    assert_eq!(journal.open_intents().unwrap(), Vec::<Value>::new());
+    let other = FileJournal::new(journal.path());
+    other.append(intent("ended")).unwrap();
+    other.append(json!({"kind": "outcome", "id": "ended", "end": "done"})).unwrap();
+    other.append(intent("under way")).unwrap();
+    other.append(json!({"kind": "intent", "id": "tried", "dry_run": true})).unwrap();
+    journal.append(intent("own")).unwrap();
+    assert_eq!(journal.open_intents().unwrap(), Vec::<Value>::new(), "both run");
+    drop(other);
+    let open = journal.open_intents().unwrap();
+    assert_eq!(open.iter().map(|intent| intent["id"].clone()).collect::<Vec<_>>(), ["under way"]);
+    journal.append(json!({"kind": "outcome", "id": "under way", "end": "unverified"})).unwrap();
+    assert_eq!(journal.open_intents().unwrap(), Vec::<Value>::new());
+    assert!(!writer::runs(&journal.files, "../../etc/passwd"));
 }
 
 #[test]
