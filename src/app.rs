@@ -2,6 +2,7 @@
 //! owns the loop around it.
 
 mod actions;
+mod audit;
 mod commands;
 mod draw;
 mod help;
@@ -149,6 +150,10 @@ impl App {
             Message::Switched(context, guard) => self.switched(context, guard),
             Message::Unreachable { fault, .. } => {
                 self.unreachable(&fault);
+                Vec::new()
+            }
+            Message::Audit(reading) => {
+                self.audit_read(reading);
                 Vec::new()
             }
             Message::Notice(text) => {

@@ -54,6 +54,7 @@ const COMMANDS: [CommandId; 44] = [
     "faults-only",
     "details",
     "refresh",
+    "audit",
     "theme",
     "confirm",
     "cancel",
@@ -273,6 +274,100 @@ fn contexts_match_the_most_specific_last() {
     ] {
         assert_eq!(config.context(name).production, production, "{name}");
     }
+}
+
+#[test]
+fn of_all_guardrails_that_match_the_strictest_holds() {
+    let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+    let noon = at("2026-03-04T12:00:00Z");
+    let (_dir, options) = with_text(
+        r#"
+        [contexts."prod-us"]
+        confirm = "name"
+        [contexts."archive"]
+        read-only = true
+        [[guardrail]]
+        name = "prod"
+        contexts = ["prod-*"]
+        confirm = "yes"
+        max-objects = 5
+        require-reason = true
+        why = "changes are seen by customers"
+        [[guardrail]]
+        contexts = ["prod-eu", "prod-us"]
+        namespaces = ["shop", "shop-*"]
+        actions = ["scale", "drain"]
+        deny = true
+        max-objects = 3
+        max-percent = 30
+        [[guardrail]]
+        name = "rush hours"
+        contexts = ["prod-eu"]
+        max-objects = 4
+        freeze = [
+            { days = ["wed"], hours = "11:00-13:00", why = "lunch orders" },
+            { from = "2026-03-04T12:00:00Z", to = "2026-03-05T00:00:00Z", why = "a launch" },
+        ]
+        [[guardrail]]
+        contexts = ["sandbox"]
+        confirm = "none"
+        require-incident = true
+        "#,
+    );
+    let config = load(&options).unwrap().config;
+    let rules = |context: &str, namespace: Option<&str>, action: &str, now| {
+        config.guardrails_for(context, namespace, action, now)
+    };
+
+    let eu = rules("prod-eu", Some("shop-a"), "scale", noon);
+    let place = eu.deny.as_ref().unwrap().to_string();
+    assert!(place.ends_with("config.toml line 13"), "a rule without a name is called by its place: {place}");
+    let limits = (eu.max_objects.as_ref().map(|limit| limit.value), eu.max_percent.as_ref().map(|limit| limit.value));
+    assert_eq!(limits, (Some(3), Some(30)));
+    assert_eq!(eu.confirm, Confirm::Yes, "what is said replaces production's default");
+    let reason = eu.require_reason.clone().unwrap().to_string();
+    assert!(reason.starts_with("prod (") && reason.ends_with("): changes are seen by customers"), "{reason}");
+    let frozen = eu.frozen.clone().unwrap();
+    assert_eq!((frozen.why.as_str(), frozen.until), ("a launch", Some(at("2026-03-05T00:00:00Z"))), "the longer one");
+    assert_eq!(rules("prod-eu", None, "drain", at("2026-03-05T12:00:00Z")).frozen, None);
+
+    let node = rules("prod-eu", None, "drain", noon);
+    assert!(node.deny.is_none() && node.max_percent.is_none(), "a rule over namespaces says nothing of nodes");
+    assert_eq!(node.max_objects.as_ref().map(|limit| limit.value), Some(4));
+    assert!(rules("prod-eu", Some("shop"), "rollback", noon).deny.is_none());
+    assert!(rules("prod-eu", Some("workshop"), "scale", noon).deny.is_none());
+
+    assert_eq!(rules("prod-us", Some("x"), "scale", noon).confirm, Confirm::Name, "[contexts] said so");
+    assert_eq!(rules("prod-ap", Some("x"), "scale", noon).confirm, Confirm::Yes);
+    let sandbox = rules("sandbox", Some("x"), "scale", noon);
+    assert_eq!((sandbox.confirm, sandbox.require_incident.is_some()), (Confirm::None, true));
+    assert_eq!(rules("elsewhere", Some("x"), "scale", noon).confirm, Confirm::Yes);
+    let archive = rules("archive", None, "cordon", noon).read_only.unwrap().to_string();
+    assert_eq!(archive, "[contexts] of archive");
+
+    // An action on several objects keeps to what holds for any of them.
+    let both = node.and(eu);
+    assert!(both.deny.is_some() && both.max_objects.is_some_and(|limit| limit.value == 3));
+}
+
+#[test]
+fn guardrails_of_all_layers_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("etc", "[[guardrail]]\ndeny = true\nname = \"machine\"\n"),
+        ("home", "\n[[guardrail]]\nmax-objects = 1\nname = \"user\"\n"),
+    ] {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        std::fs::write(dir.path().join(name).join("config.toml"), text).unwrap();
+    }
+    let dirs = Dirs { system: Some(dir.path().join("etc")), config: Some(dir.path().join("home")), state: None };
+    let loaded = load(&LoadOptions { dirs, ..LoadOptions::default() }).unwrap();
+    let rules = loaded.config.guardrails_for("any", None, "cordon", chrono::DateTime::default());
+    assert_eq!(rules.deny.map(|rule| rule.name).as_deref(), Some("machine"), "a user's file takes nothing away");
+    assert!(rules.max_objects.unwrap().rule.place.ends_with("home/config.toml line 2"));
+    let said: Vec<_> = loaded.said.iter().filter(|said| said.key.starts_with("guardrail")).collect();
+    assert_eq!(said.len(), 2);
+    assert!(matches!(&said[1].origin, Origin::File(path) if path.ends_with("home/config.toml")));
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub mod plan;
 pub mod present;
 pub mod record;
 pub mod rollback;
+pub mod settle;
 pub mod step;
 pub mod verification;
 pub mod workload;

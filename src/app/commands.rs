@@ -88,6 +88,7 @@ const GLOBAL: &[CommandInfo] = &[
     CommandInfo::new("namespace", "namespace", Scope::Global, "Look at another namespace"),
     CommandInfo::new("all-namespaces", "all namespaces", Scope::Global, "Look at all namespaces"),
     CommandInfo::new("copy", "copy", Scope::Global, "Copy the selected row").in_footer(13),
+    CommandInfo::new("audit", "audit log", Scope::Global, "What was done before, by whom, and how it ended"),
     CommandInfo::new("refresh", "refresh", Scope::Global, "Ask all sources again now"),
     CommandInfo::new("theme", "theme", Scope::Global, "Next theme"),
 ];
@@ -209,6 +210,7 @@ impl App {
                 self.notice("asking all sources again");
                 return vec![Effect::Refresh];
             }
+            "audit" => return self.open_audit(),
             "theme" => self.next_theme(),
             _ => {}
         }

@@ -11,7 +11,7 @@ use crate::panes;
 use crate::state::session::Overlay;
 use crate::ui::footer::Hint;
 use crate::ui::layout::{Layout, SMALLEST, arrange};
-use crate::ui::{Look, footer, frame, header, overlay, picker, plan, text};
+use crate::ui::{Look, audit, footer, frame, header, overlay, picker, plan, text};
 
 impl App {
     pub(super) fn layout(&self) -> Option<Layout> {
@@ -97,6 +97,7 @@ impl App {
                 let inner = overlay::open(look, body, (width, height), &title, "esc closes", buffer);
                 overlay::scrolled(look, &lines, *scroll, shrunk(inner), buffer);
             }
+            Overlay::Audit(view) => audit::render(look, view, body, buffer),
             Overlay::Door(door) => {
                 if let Some(action) = &self.door {
                     plan::render(look, &action.view(), door, body, buffer);
@@ -118,11 +119,19 @@ impl App {
             Some(Overlay::Door(_)) => {
                 self.door.as_ref().map_or(0, |door| plan::length(&self.eyes(&|_| None), &door.view(), layout.body))
             }
+            Some(Overlay::Audit(view)) => {
+                let width = usize::from(layout.body.width).saturating_sub(4);
+                view.chosen().map_or(0, |entry| audit::whole(&self.eyes(&|_| None), entry, width).len())
+            }
             _ => return,
         };
         let (most, scroll) = match self.session.overlays.last_mut() {
             Some(Overlay::Help { scroll } | Overlay::Details { scroll, .. }) => (lines.saturating_sub(height), scroll),
             Some(Overlay::Door(door)) => (lines.saturating_sub(height.saturating_sub(3)), &mut door.scroll),
+            Some(Overlay::Audit(view)) => match &mut view.open {
+                Some(scroll) => (lines.saturating_sub(height), scroll),
+                None => return,
+            },
             _ => return,
         };
         *scroll = (*scroll).min(most);
@@ -141,6 +150,13 @@ impl App {
                 area,
                 buffer,
             );
+        }
+        if let Some(Overlay::Audit(view)) = self.session.overlays.last()
+            && view.typing.is_some()
+        {
+            let all = view.log.as_ref().and_then(|log| log.as_ref().ok()).map_or(0, |log| log.entries.len());
+            let right = format!("{} of {all}  enter keeps  esc back", view.shown().len());
+            return footer::input(look, "/", &view.filter, &right, area, buffer);
         }
         if let Some((notice, _)) = &self.session.notice {
             return footer::notice(look, notice, area, buffer);
@@ -187,6 +203,22 @@ impl App {
             return hints
                 .into_iter()
                 .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: label.to_owned() }))
+                .collect();
+        }
+        if let Some(Overlay::Audit(view)) = self.session.overlays.last() {
+            let hints = match view.open {
+                Some(_) => [("cancel", "back to the list"), ("copy", "copy"), ("help", "help")].as_slice(),
+                None => &[
+                    ("focus", "whole"),
+                    ("filter", "filter"),
+                    ("re-plan", "read again"),
+                    ("copy", "copy"),
+                    ("cancel", "close"),
+                ],
+            };
+            return hints
+                .iter()
+                .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
                 .collect();
         }
         if let Some(Overlay::Door(_)) = self.session.overlays.last() {

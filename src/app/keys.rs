@@ -14,7 +14,8 @@ impl App {
             None => vec![panes::pane(self.session.active).scope, Scope::Global],
             Some(Overlay::Filter { .. }) => vec![Scope::Input],
             Some(Overlay::Picker(_)) => vec![Scope::Picker, Scope::Input],
-            Some(Overlay::Details { .. }) => vec![Scope::Dialog, Scope::Global],
+            Some(Overlay::Audit(view)) if view.typing.is_some() => vec![Scope::Input],
+            Some(Overlay::Details { .. } | Overlay::Audit(_)) => vec![Scope::Dialog, Scope::Global],
             Some(Overlay::Door(door)) if door.chooser.is_some() => vec![Scope::Picker, Scope::Dialog],
             Some(Overlay::Door(_)) if self.types_name() => vec![Scope::Input, Scope::Dialog],
             Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
@@ -70,6 +71,13 @@ impl App {
             Some(Overlay::Picker(picker)) => {
                 picker.input.key(key);
             }
+            Some(Overlay::Audit(view)) if view.typing.is_some() => {
+                // As in the filter line of a pane.
+                if view.filter.text().is_empty() && key.code == KeyCode::Backspace {
+                    return false;
+                }
+                view.filter.key(key);
+            }
             Some(Overlay::Door(door)) => {
                 door.input.key(key);
             }
@@ -80,7 +88,11 @@ impl App {
 
     /// What follows from the text in the line.
     fn text_changed(&mut self) -> Vec<Effect> {
-        match self.session.overlays.last() {
+        match self.session.overlays.last_mut() {
+            Some(Overlay::Audit(view)) => {
+                view.narrowed();
+                Vec::new()
+            }
             Some(Overlay::Filter { input, .. }) => {
                 let text = input.text().to_owned();
                 let pane = self.session.active;
@@ -107,6 +119,7 @@ impl App {
         match self.session.overlays.last_mut() {
             Some(Overlay::Filter { input, .. }) => input.paste(&clean),
             Some(Overlay::Picker(picker)) => picker.input.paste(&clean),
+            Some(Overlay::Audit(view)) if view.typing.is_some() => view.filter.paste(&clean),
             // A name that is typed to confirm is typed, not pasted: the point is to read it.
             _ => return Vec::new(),
         }
@@ -162,6 +175,7 @@ impl App {
                 self.clamp_scroll();
                 Vec::new()
             }
+            Some(Overlay::Audit(_)) => self.audit_command(id),
             Some(Overlay::Door(_)) => self.door_command(id),
         }
     }

@@ -99,7 +99,7 @@ pub async fn start(global: &Global) -> Result<Start, Failure> {
             (Place::Lab(Box::new(demo)), clock)
         }
     };
-    let journal = FileJournal::new(audit_path(&config, &dirs));
+    let journal = FileJournal::new(audit_path(&config, &dirs)).rotate_at(config.settings.audit.rotate_at);
     let namespace = if global.all_namespaces {
         Some(NamespaceScope::All)
     } else {

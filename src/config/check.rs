@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Schema;
 
+mod guardrails;
+
 use super::context::is_pattern;
 use super::diagnostic::{Diagnostic, Place, did_you_mean};
 use super::document::{Node, Table, Value, join};
@@ -16,6 +18,7 @@ pub(super) fn check(table: &Table) -> Vec<Diagnostic> {
     checker.contexts(table);
     checker.severities(table);
     checker.objectives(table);
+    guardrails::check(table, &mut checker.diagnostics);
     checker.diagnostics
 }
 
@@ -113,8 +116,7 @@ impl Checker {
             }
             ("string", Value::Text(text)) => self.text(schema, check, node, key, text),
             ("string", _) => {
-                self.wrong_kind(node, key, "text").hint = (check == "duration")
-                    .then(|| "write a duration with its unit: \"10s\", \"5m\", \"30d\"".to_owned());
+                self.wrong_kind(node, key, "text").hint = texts::form(check).map(str::to_owned);
             }
             ("integer", Value::Integer(number)) => self.range(schema, node, key, *number),
             ("integer", _) => {
@@ -167,6 +169,11 @@ impl Checker {
             "colour" => texts::colour(text),
             "path" => texts::path(text),
             "query" => texts::query(text),
+            "size" => super::values::parse_size(text).err().map(|message| (message, Some(texts::SIZE))),
+            "instant" => texts::instant(text),
+            "hours" => super::freeze::parse_hours(text).err().map(|message| (message, Some(texts::HOURS))),
+            "pattern" => texts::pattern(text),
+            "time-zone" => return self.time_zone(node, key, text),
             _ => None,
         };
         if let Some((message, hint)) = found {
@@ -176,6 +183,16 @@ impl Checker {
                 diagnostic = diagnostic.masked();
             }
             self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn time_zone(&mut self, node: &Node, key: &str, text: &str) {
+        if text.parse::<chrono_tz::Tz>().is_err() {
+            let names: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+            let diagnostic = self.report(&node.place, key, format!("there is no time zone `{text}`"));
+            diagnostic.suggestion = did_you_mean(text, &names).map(str::to_owned);
+            diagnostic.hint =
+                Some("a name of the IANA time zone database: Europe/Berlin, America/New_York, UTC".to_owned());
         }
     }
 

@@ -38,8 +38,10 @@ pub struct ContextSettings {
     pub colour: Option<String>,
     /// Namespace to start with, when the configuration says one (the context's own entry, else `[defaults]`).
     pub namespace: Option<String>,
-    /// How an action is confirmed.
+    /// How an action is confirmed, where no guardrail speaks of it.
     pub confirm: Confirm,
+    /// Was that said, not taken by default? Then guardrails can only make it stricter.
+    pub confirm_is_said: bool,
     /// Prometheus.
     pub prometheus: Prometheus,
     /// Alertmanager.
@@ -113,6 +115,7 @@ pub(super) fn resolve(settings: &Settings, guesses: &BTreeSet<String>, name: &st
         read_only: merged.read_only.unwrap_or(false),
         colour: merged.colour,
         namespace: merged.namespace,
+        confirm_is_said: merged.confirm.is_some(),
         confirm: merged.confirm.unwrap_or(if production { Confirm::Name } else { Confirm::Yes }),
         prometheus: prometheus(merged.prometheus),
         alertmanager: alertmanager(merged.alertmanager),

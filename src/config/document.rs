@@ -103,6 +103,9 @@ fn convert(source: &Arc<Source>, value: &Spanned<DeValue<'_>>) -> Node {
     Node { value, place }
 }
 
+/// The one list whose layers add up.
+pub(super) const GUARDRAIL: &str = "guardrail";
+
 /// Lays `over` on `base`: tables key by key, anything else as a whole. A secret's place is a whole too, and one way of
 /// authentication replaces the other.
 pub(super) fn merge(base: &mut Table, over: Table) {
@@ -117,6 +120,12 @@ pub(super) fn merge(base: &mut Table, over: Table) {
                 if !names_secret(&above) && !names_secret(below) =>
             {
                 merge(below, above);
+            }
+            // Guardrails add up: a user's file must not take those of the machine away.
+            (Some((_, Node { value: Value::Array(below), .. })), Node { value: Value::Array(above), .. })
+                if key == GUARDRAIL =>
+            {
+                below.extend(above);
             }
             (_, node) => {
                 base.insert(key, (place, node));
@@ -142,6 +151,10 @@ pub(super) fn leaves<'a>(table: &'a Table, path: &str, found: &mut Vec<(String, 
         let key = join(path, key);
         match &node.value {
             Value::Table(inner) if !names_secret(inner) => leaves(inner, &key, found),
+            // Each may come from another layer.
+            Value::Array(items) if key == GUARDRAIL => {
+                found.extend(items.iter().enumerate().map(|(at, item)| (format!("{key}[{at}]"), item)));
+            }
             _ => found.push((key, node)),
         }
     }

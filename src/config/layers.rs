@@ -213,6 +213,12 @@ fn guesses(merged: &Table) -> BTreeSet<String> {
     contexts.iter().filter(|(_, (_, node))| built_in(node)).map(|(pattern, _)| pattern.clone()).collect()
 }
 
+/// Where each guardrail stands, in the order of the settings.
+fn guardrail_places(merged: &Table) -> Vec<String> {
+    let Some((_, Node { value: Value::Array(items), .. })) = merged.get(document::GUARDRAIL) else { return Vec::new() };
+    items.iter().map(|item| format!("{} line {}", item.place.source.origin, item.place.position().0)).collect()
+}
+
 fn build(merged: &Table, guesses: BTreeSet<String>) -> Result<Config, ConfigError> {
     // The checks leave nothing for serde to find; what it finds all the same is said, not hidden.
     let settings: Settings = document::plain(merged)
@@ -233,5 +239,6 @@ fn build(merged: &Table, guesses: BTreeSet<String>) -> Result<Config, ConfigErro
             })
         })
         .collect();
-    Ok(Config { severity: SeverityMap::new(&settings.severity), objectives, settings, guesses })
+    let severity = SeverityMap::new(&settings.severity);
+    Ok(Config { severity, objectives, guardrail_places: guardrail_places(merged), settings, guesses })
 }

@@ -14,6 +14,8 @@ pub mod diagnostic;
 pub mod dirs;
 mod document;
 pub mod environment;
+mod freeze;
+pub mod guardrail;
 pub mod keymap;
 mod layers;
 mod reference;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 pub use context::{Alertmanager, Confirm, ContextSettings, Http, Prometheus};
 pub use diagnostic::{ConfigError, Diagnostic, Origin};
 pub use dirs::Dirs;
+pub use guardrail::{ActionName, Rules};
 pub use layers::{LoadOptions, Loaded, Override, Said, load};
 pub use reference::reference;
 pub use secret::SecretSource;
@@ -39,6 +42,7 @@ pub use settings::Settings;
 pub use severity::SeverityMap;
 
 use crate::domain::slo::Objective;
+use crate::domain::time::Instant;
 
 /// A configuration file with every setting, explained and commented out: what `config init` writes.
 pub const SAMPLE: &str = include_str!("sample.toml");
@@ -66,6 +70,8 @@ pub struct Config {
     pub objectives: Vec<Arc<Objective>>,
     /// Patterns of `[contexts]` that only the built-in defaults speak of: guesses, which yield to anything said.
     guesses: BTreeSet<String>,
+    /// Where each `[[guardrail]]` was said.
+    guardrail_places: Vec<String>,
 }
 
 impl Config {
@@ -73,6 +79,14 @@ impl Config {
     /// top-level `[prometheus]` and `[alertmanager]`. The built-in guesses (`*prod*` is production) lie below them all.
     pub fn context(&self, name: &str) -> ContextSettings {
         context::resolve(&self.settings, &self.guesses, name)
+    }
+
+    /// What the guardrails say of an action (by its word, `rollback`) on an object of this namespace (`None`: the object
+    /// is in none, as nodes are) at this instant: `[contexts]` and every `[[guardrail]]` that matches, the strictest.
+    pub fn guardrails_for(&self, context: &str, namespace: Option<&str>, action: &str, now: Instant) -> Rules {
+        let settings = self.context(context);
+        let rules = self.settings.guardrail.iter().zip(&self.guardrail_places);
+        guardrail::resolve(&settings, rules, namespace, action, now)
     }
 
     /// Where the audit log is kept: `[audit] directory`, else `audit` in the state directory; `None` without either.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::context::Confirm;
+use super::guardrail::Guardrail;
 use super::secret::{Basic, HeaderValue, SecretSource};
 use super::theme::ColourChoice;
 use super::values;
@@ -25,6 +26,11 @@ pub struct Settings {
     /// all that match apply, the most specific last.
     #[serde(default)]
     pub contexts: BTreeMap<String, Context>,
+    /// Rules over actions, one `[[guardrail]]` each. All that match apply, and of what they say the strictest holds,
+    /// wherever it stands; a file adds rules to those of the layers below it and takes none away. What is refused is
+    /// refused before anything is sent.
+    #[serde(default)]
+    pub guardrail: Vec<Guardrail>,
     /// Prometheus: SLO burn, and alerts that are pending.
     pub prometheus: PrometheusSection,
     /// Alertmanager: alerts with their silences.
@@ -37,7 +43,6 @@ pub struct Settings {
     /// The check after an action.
     pub verification: Verification,
     /// The record of every action.
-    #[serde(default)]
     pub audit: Audit,
 }
 
@@ -207,10 +212,15 @@ pub struct Verification {
 }
 
 /// The record of every action.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", default)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct Audit {
     /// Directory of the audit log. Default: `audit` in the state directory (`~/.local/state/opsdeck`).
     #[schemars(extend("x-check" = "path"))]
     pub directory: Option<PathBuf>,
+    /// A file of the log that has reached this size is moved aside (`audit-0001.jsonl`…) and a new one begun (`10MB`,
+    /// `512KiB`). Nothing is ever deleted.
+    #[serde(deserialize_with = "values::size")]
+    #[schemars(with = "values::SizeText")]
+    pub rotate_at: u64,
 }

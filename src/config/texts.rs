@@ -6,6 +6,39 @@ type Finding = Option<(String, Option<&'static str>)>;
 /// How durations are written.
 pub(super) const DURATION: &str = "a number with its unit, or several: \"10s\", \"5m\", \"1h 30m\", \"30d\"";
 
+/// How sizes are written.
+pub(super) const SIZE: &str = "a number and its unit: \"500kB\", \"10MB\", \"64MiB\"";
+
+/// How hours of a day are written.
+pub(super) const HOURS: &str = "from and to on a clock of 24 hours: \"09:00-17:30\", over midnight \"22:00-06:00\", to the end of the day \"16:00-24:00\"";
+
+/// How instants are written.
+const INSTANT: &str = "an instant with its zone, in quotes: \"2026-12-20T00:00:00Z\", \"2026-12-20T00:00:00+01:00\"";
+
+/// How a text of this form is written, for who wrote no text at all.
+pub(super) fn form(check: &str) -> Option<&'static str> {
+    Some(match check {
+        "duration" => "write a duration with its unit: \"10s\", \"5m\", \"30d\"",
+        "size" => SIZE,
+        "instant" => INSTANT,
+        "hours" => HOURS,
+        _ => return None,
+    })
+}
+
+/// An instant.
+pub(super) fn instant(text: &str) -> Finding {
+    let error = chrono::DateTime::parse_from_rfc3339(text).err()?;
+    Some((format!("not an instant: {error}"), Some(INSTANT)))
+}
+
+/// A name or a glob.
+pub(super) fn pattern(text: &str) -> Finding {
+    text.trim()
+        .is_empty()
+        .then(|| ("an empty name matches nothing".to_owned(), Some("leave the setting out to mean all")))
+}
+
 /// An absolute address without user, query and fragment.
 pub(super) fn url(text: &str, schemes: &[&str]) -> Finding {
     if has_user_info(text) {

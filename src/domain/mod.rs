@@ -4,6 +4,7 @@
 //! namespace, node or image stands in thousands of rows.
 
 pub mod alert;
+pub mod audit;
 pub mod cluster;
 pub mod log;
 pub mod mutation;

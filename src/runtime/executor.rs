@@ -134,6 +134,13 @@ impl Executor {
             Effect::Refresh => self.connect(self.context.clone(), self.namespace.clone()),
             Effect::FollowLogs(target) => self.follow(target),
             Effect::ListContexts => self.list_contexts(),
+            Effect::ReadAudit { most } => {
+                let (log, messages) = (self.launch.journal.clone(), self.messages.clone());
+                // Among the writes, because no context switch may leave the view without an answer.
+                self.writes.spawn(async move {
+                    let _ = messages.send(super::audit::read(log, most).await).await;
+                });
+            }
             Effect::Door(effect) => self.work(effect),
         }
         None

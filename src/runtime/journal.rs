@@ -1,381 +1,231 @@
-//! The audit log as a file: JSON lines, appended under a lock, on disk when `append` returns, chained by sha256.
+//! The audit log as files: JSON lines, appended under a lock, on disk when `append` returns, chained by sha256.
 //!
-//! Each line is `{"seq":N,"prev":"<sha256 of the line before>",…the record…}`. The chain shows that a line was altered,
-//! removed or put in; it does not stop someone who may write the file from making the whole chain anew. Cutting lines
-//! off the *end* leaves a shorter chain that is whole, so [`Summary`] gives number and hash of the last line, to be kept
-//! elsewhere and compared ([`verify_against`]).
+//! | file | what it is |
+//! |---|---|
+//! | `audit.jsonl` | the newest records |
+//! | `audit-0001.jsonl`… | older ones, moved aside when the file had reached its size |
+//! | `audit.head` | number and hash of the last record, so that a cut end is noticed |
+//! | `audit.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
+//! | `audit.writer-…` | empty; locked by a process that wrote an intent, as long as it runs |
 //!
-//! A crash may leave a last line without its end. The next append notices it, ends it, and continues the chain from
-//! its bytes; readers then see one line that is no JSON, which [`verify`] reports as torn and not as tampered with,
-//! because the next line's `prev` vouches for it and its `after_torn` says so.
+//! Each line is `{"seq":N,"prev":"<sha256 of the record's line before>",…the record…}`. Numbers and hashes go on across
+//! files. The chain shows that a record was altered, removed or put in, and `audit.head` that the end was cut off; neither
+//! stops someone who may write all of these files from making them anew. For that, keep the hash that [`verify`] gives
+//! elsewhere and compare ([`verify_against`]).
+//!
+//! A crash may leave a line without its end. The next append ends it and names its hash in `after_torn`, so the fragment
+//! stays as it is, and the chain goes from record to record past it. A full disk leaves nothing behind: what was begun is
+//! taken back, and the caller is told. When the files hold less than `audit.head` says, a new record continues from
+//! the head and not from what is left, so that the gap stays visible for good.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+mod chain;
+mod files;
+mod head;
+mod tail;
+mod writer;
+
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-use crate::actions::record::sha256_hex;
-use crate::ports::journal::{Journal, JournalError};
+pub use chain::{Broken, Summary, Torn, verify, verify_against};
+use files::Files;
+use head::Head;
+use writer::Writer;
 
-/// `prev` of the first line.
+use crate::actions::record::sha256_hex;
+use crate::ports::journal::{AuditLog, Chain, Journal, JournalError, Reading};
+
+/// `prev` of the first record.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// An append-only file.
+/// A file that has reached this size is moved aside, where nothing else is said: 10 MB.
+pub const ROTATE_AT: u64 = 10_000_000;
+
+/// An append-only log.
 #[derive(Debug)]
 pub struct FileJournal {
-    path: PathBuf,
+    files: Files,
+    rotate_at: u64,
     /// File locks are held by an open file; this orders the threads of one process too, on every system.
-    turn: Mutex<()>,
+    turn: Mutex<Option<Writer>>,
 }
 
 impl FileJournal {
     /// A journal at `path`. Nothing is opened or created before the first record.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), turn: Mutex::new(()) }
+        Self { files: Files::new(path.into()), rotate_at: ROTATE_AT, turn: Mutex::new(None) }
     }
 
-    /// Where it is.
+    /// Moves the file aside once it has this many bytes.
+    #[must_use]
+    pub const fn rotate_at(mut self, bytes: u64) -> Self {
+        self.rotate_at = bytes;
+        self
+    }
+
+    /// Where the newest records are.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.active()
     }
 
-    fn append_record(&self, record: Value) -> io::Result<()> {
+    fn append_record(&self, record: Value, writer: &mut Option<Writer>) -> io::Result<()> {
         let Value::Object(record) = record else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a record is a JSON object"));
         };
-        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        if let Some(directory) = directory {
-            create_directory(directory)?;
+        self.files.create_directory()?;
+        let _lock = self.files.lock_to_write()?;
+        let tail = tail::read(&self.files)?;
+        if tail.is_ended && tail.active_length >= self.rotate_at {
+            self.files.rotate()?;
         }
-        let mut file = open(&self.path)?;
-        file.lock()?;
-        let tail = tail(&mut file)?;
+        let head = head::read(&self.files)?;
         let mut line = Map::new();
-        line.insert("seq".into(), tail.seq.saturating_add(1).into());
-        line.insert("prev".into(), tail.hash.into());
-        if tail.torn {
-            line.insert("after_torn".into(), true.into());
+        let (seq, prev) = match &head {
+            // Records are gone, or the last one was altered: what is left must not become the end.
+            Head::At { seq, hash } if *seq > tail.seq || (*seq == tail.seq && *hash != tail.hash) => (*seq, hash),
+            _ => (tail.seq, &tail.hash),
+        };
+        let seq = seq.saturating_add(1);
+        line.insert("seq".into(), seq.into());
+        line.insert("prev".into(), prev.as_str().into());
+        if !tail.torn.is_empty() {
+            line.insert("after_torn".into(), tail.torn.into());
         }
-        // Sequence and chain are the journal's: a record cannot bring its own.
-        let own = ["seq", "prev", "after_torn"];
+        if tail.seq > 0 && !matches!(head, Head::At { .. }) {
+            line.insert("head_missing".into(), true.into());
+        }
+        if record.get("kind").is_some_and(|kind| kind == "intent") {
+            let writer = match writer {
+                Some(writer) => writer,
+                None => writer.insert(Writer::new(&self.files)?),
+            };
+            line.insert("writer".into(), writer.id().into());
+        }
+        // These are the journal's: a record cannot bring its own.
+        let own = ["seq", "prev", "after_torn", "head_missing", "writer"];
         line.extend(record.into_iter().filter(|(key, _)| !own.contains(&key.as_str())));
-        let mut bytes = Vec::new();
-        if tail.unended {
+        self.write(seq, &serde_json::to_vec(&line)?)
+    }
+
+    /// Writes one line and the head, or, when one of them fails, neither.
+    fn write(&self, seq: u64, line: &[u8]) -> io::Result<()> {
+        let (mut file, is_new) = self.files.open_active()?;
+        let length = file.metadata()?.len();
+        let mut bytes = Vec::with_capacity(line.len() + 2);
+        if !is_new && !tail::ends(&mut file, length)? {
             bytes.push(b'\n');
         }
-        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.extend_from_slice(line);
         bytes.push(b'\n');
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        if tail.is_new
-            && let Some(directory) = directory
-        {
-            // The name of a new file is on disk only when its directory is.
-            File::open(directory)?.sync_all()?;
+        let written = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| {
+            if is_new {
+                // The name of a new file is on disk only when its directory is.
+                self.files.sync_directory()?;
+            }
+            head::write(&self.files, seq, &sha256_hex(line))
+        });
+        if written.is_err() {
+            // The caller is told that nothing was recorded: then nothing may be found later. If this fails too, the next
+            // append finds a torn line, or an intent that was never carried out.
+            let _ = file.set_len(length).and_then(|()| file.sync_all());
         }
-        file.unlock()
+        written
+    }
+
+    fn error(&self, error: &io::Error) -> JournalError {
+        JournalError { path: self.path().display().to_string(), why: why(error) }
     }
 }
 
 impl Journal for FileJournal {
     fn append(&self, record: Value) -> Result<(), JournalError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.append_record(record)
-            .map_err(|error| JournalError { path: self.path.display().to_string(), why: error.to_string() })
+        let mut writer = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.append_record(record, &mut writer).map_err(|error| self.error(&error))
     }
 }
 
-#[cfg(unix)]
-fn create_directory(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
-#[cfg(not(unix))]
-fn create_directory(directory: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(directory)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// What the next line continues.
-struct Tail {
-    seq: u64,
-    hash: String,
-    /// The last line is no JSON.
-    torn: bool,
-    /// The last line has no end.
-    unended: bool,
-    is_new: bool,
-}
-
-/// Reads the last line, and lines before it only where the last is torn.
-fn tail(file: &mut File) -> io::Result<Tail> {
-    let length = file.seek(SeekFrom::End(0))?;
-    if length == 0 {
-        return Ok(Tail { seq: 0, hash: GENESIS.into(), torn: false, unended: false, is_new: true });
+impl AuditLog for FileJournal {
+    fn open_intents(&self) -> Result<Vec<Value>, JournalError> {
+        self.find_open().map_err(|error| self.error(&error))
     }
-    let mut window = 8 * 1024;
-    loop {
-        let start = length.saturating_sub(window);
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        Read::by_ref(file).take(length - start).read_to_end(&mut bytes)?;
-        let unended = bytes.last() != Some(&b'\n');
-        let text = if unended { &bytes[..] } else { &bytes[..bytes.len() - 1] };
-        let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-        if start > 0 {
-            // The first piece of the window may be the end of a longer line.
-            lines.remove(0);
-        }
-        let newest_seq = lines.iter().rev().find_map(|line| sequence(line));
-        match (lines.last(), newest_seq) {
-            (Some(last), Some(seq)) => {
-                let torn = sequence(last).is_none();
-                return Ok(Tail { seq, hash: sha256_hex(last), torn, unended, is_new: false });
+
+    fn read_last(&self, most: usize) -> Result<Reading, JournalError> {
+        let mut records = VecDeque::new();
+        let mut total = 0;
+        let walked = chain::walk(&self.files, None, |record| {
+            total += 1;
+            if records.len() == most {
+                records.pop_front();
             }
-            (Some(last), None) if start == 0 => {
-                return Ok(Tail { seq: 0, hash: sha256_hex(last), torn: true, unended, is_new: false });
+            records.push_back(record);
+        });
+        let chain = match walked {
+            Ok(Ok(summary)) => {
+                Chain::Whole { records: summary.records, torn: summary.torn.len() as u64, remarks: summary.remarks }
             }
-            _ => window *= 4,
-        }
-    }
-}
-
-fn sequence(line: &[u8]) -> Option<u64> {
-    serde_json::from_slice::<Value>(line).ok()?.get("seq")?.as_u64()
-}
-
-/// A journal whose chain is whole.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
-    /// Records.
-    pub records: u64,
-    /// Lines that a crash left unfinished, by line number from 1.
-    pub torn: Vec<u64>,
-    /// sha256 of the last line: keep it elsewhere to notice when the end is cut off.
-    pub head: String,
-}
-
-/// Where and how a chain is broken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {why}")]
-pub struct Broken {
-    /// Line number from 1; 0 when the file as a whole cannot be read.
-    pub line: u64,
-    /// Why.
-    pub why: String,
-}
-
-/// Checks the whole chain.
-pub fn verify(path: &Path) -> Result<Summary, Broken> {
-    verify_against(path, None)
-}
-
-/// Checks the whole chain, and that the line with hash `head` (a [`Summary::head`] kept from before) is in it.
-pub fn verify_against(path: &Path, head: Option<&str>) -> Result<Summary, Broken> {
-    let lines = lines(path).map_err(|error| Broken { line: 0, why: error.to_string() })?;
-    let mut summary = Summary { records: 0, torn: Vec::new(), head: GENESIS.into() };
-    let mut seen = head.is_none_or(|head| head == GENESIS);
-    let mut pending_torn = false;
-    let mut number = 0;
-    for line in lines {
-        number += 1;
-        let broken = |why: String| Broken { line: number, why };
-        let line = line.map_err(|error| broken(error.to_string()))?;
-        match serde_json::from_slice::<Value>(&line) {
-            Ok(record) => {
-                let (prev, seq) =
-                    (record.get("prev").and_then(Value::as_str), record.get("seq").and_then(Value::as_u64));
-                if prev != Some(&*summary.head) {
-                    return Err(broken(
-                        "it does not continue the line before: one of both was altered, removed or put in".into(),
-                    ));
-                }
-                if seq != Some(summary.records + 1) {
-                    let found = seq.map_or_else(|| "none".into(), |seq| seq.to_string());
-                    return Err(broken(format!("sequence number {found}, expected {}", summary.records + 1)));
-                }
-                if pending_torn && record.get("after_torn") != Some(&Value::Bool(true)) {
-                    return Err(Broken { line: number - 1, why: "it is no JSON".into() });
-                }
-                pending_torn = false;
-                summary.records += 1;
+            Ok(Err(broken)) => Chain::Broken(broken.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Chain::Whole { records: 0, torn: 0, remarks: Vec::new() }
             }
-            // A second one in a row cannot come from a crash: the append in between would have vouched for the first.
-            Err(_) if pending_torn => return Err(broken("it is no JSON".into())),
-            Err(_) => {
-                pending_torn = true;
-                summary.torn.push(number);
-            }
-        }
-        summary.head = sha256_hex(&line);
-        seen = seen || head == Some(&*summary.head);
-    }
-    if seen {
-        Ok(summary)
-    } else {
-        Err(Broken {
-            line: number + 1,
-            why: "the line that was last when it was checked before is gone: the end was cut off".into(),
+            Err(error) => return Err(self.error(&error)),
+        };
+        Ok(Reading {
+            path: self.path().display().to_string(),
+            older: total - records.len(),
+            records: records.into(),
+            chain,
         })
     }
 }
 
-/// All records, oldest first; torn lines are left out.
+impl FileJournal {
+    /// Intents without an outcome that nobody who runs has written; files of dead processes are removed on the way.
+    fn find_open(&self) -> io::Result<Vec<Value>> {
+        let intents = match read(self.path()) {
+            Ok(records) => crate::domain::audit::open_intents(records),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let runs = |intent: &Value| {
+            intent.get("writer").and_then(Value::as_str).is_some_and(|id| writer::runs(&self.files, id))
+        };
+        let left: Vec<Value> = intents.into_iter().filter(|intent| !runs(intent)).collect();
+        let _lock = self.files.lock_to_write()?;
+        writer::sweep(&self.files)?;
+        Ok(left)
+    }
+}
+
+/// All records, oldest first; torn lines are left out, and the chain is not looked at.
 pub fn read(path: &Path) -> io::Result<Vec<Value>> {
     let mut records = Vec::new();
-    for line in lines(path)? {
-        records.extend(serde_json::from_slice::<Value>(&line?).ok());
-    }
+    // Where the chain breaks, the records are read on all the same.
+    let _ = chain::walk(&Files::new(path.to_owned()), None, |record| records.push(record))?;
     Ok(records)
 }
 
-/// The lines of a journal, with writers kept out until they are read.
-fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Vec<u8>>>> {
-    let file = File::open(path)?;
-    file.lock_shared()?;
-    Ok(BufReader::new(file).split(b'\n'))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-    use serde_json::json;
-
-    fn with(records: u64) -> (tempfile::TempDir, FileJournal) {
-        let directory = tempfile::tempdir().unwrap();
-        let journal = FileJournal::new(directory.path().join("new/audit.jsonl"));
-        for n in 0..records {
-            journal.append(json!({"kind": "intent", "n": n, "seq": 999})).unwrap();
+/// The system's words, and what to do where that is known.
+fn why(error: &io::Error) -> String {
+    let next = match error.kind() {
+        io::ErrorKind::StorageFull => "free some space there, or set [audit] directory to another file system",
+        io::ErrorKind::QuotaExceeded => "free some of your quota, or set [audit] directory to another file system",
+        io::ErrorKind::FileTooLarge => "the limit of this process on file sizes (ulimit -f) is too low",
+        io::ErrorKind::ReadOnlyFilesystem => "set [audit] directory to a place that can be written",
+        io::ErrorKind::PermissionDenied => {
+            "make the directory and its files writable for you, or set [audit] directory to a place of your own"
         }
-        (directory, journal)
-    }
-
-    fn rewrite(journal: &FileJournal, change: impl FnOnce(&mut Vec<String>)) {
-        let mut lines: Vec<String> = std::fs::read_to_string(journal.path()).unwrap().lines().map(Into::into).collect();
-        change(&mut lines);
-        std::fs::write(journal.path(), lines.join("\n") + "\n").unwrap();
-    }
-
-    #[test]
-    fn a_whole_chain_verifies_and_reads_back() {
-        let (_keep, journal) = with(3);
-        let summary = verify(journal.path()).unwrap();
-        assert_eq!((summary.records, summary.torn.len()), (3, 0));
-        let numbers: Vec<_> =
-            read(journal.path()).unwrap().iter().map(|r| (r["seq"].clone(), r["n"].clone())).collect();
-        assert_eq!(numbers, [(json!(1), json!(0)), (json!(2), json!(1)), (json!(3), json!(2))]);
-    }
-
-    #[test]
-    fn every_kind_of_tampering_names_its_line() {
-        type Tampering = fn(&mut Vec<String>);
-        let cases: [(&str, Tampering, u64); 6] = [
-            ("altered", |lines| lines[1] = lines[1].replace("\"n\":1", "\"n\":7"), 3),
-            ("removed", |lines| drop(lines.remove(1)), 2),
-            ("first removed", |lines| drop(lines.remove(0)), 1),
-            ("swapped", |lines| lines.swap(1, 2), 2),
-            ("doubled", |lines| lines.insert(2, lines[1].clone()), 3),
-            ("cut inside", |lines| lines[1].truncate(10), 3),
-        ];
-        for (name, tamper, line) in cases {
-            let (_keep, journal) = with(4);
-            rewrite(&journal, tamper);
-            assert_eq!(verify(journal.path()).map_err(|broken| broken.line), Err(line), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_cut_end_is_noticed_with_the_head_from_before() {
-        let (_keep, journal) = with(4);
-        let head = verify(journal.path()).unwrap().head;
-        rewrite(&journal, |lines| drop(lines.pop()));
-        assert_eq!(verify(journal.path()).unwrap().records, 3);
-        assert_eq!(verify_against(journal.path(), Some(&head)).unwrap_err().line, 4);
-        assert_eq!(verify_against(journal.path(), Some(GENESIS)).unwrap().records, 3);
-    }
-
-    #[test]
-    fn a_line_torn_by_a_crash_is_ended_vouched_for_and_reported() {
-        for torn in ["{\"seq\":3,\"pre", "{\"seq\":3"] {
-            let (_keep, journal) = with(2);
-            OpenOptions::new().append(true).open(journal.path()).unwrap().write_all(torn.as_bytes()).unwrap();
-            assert_eq!(verify(journal.path()).unwrap().torn, [3], "noticed before anything is appended");
-            journal.append(json!({"n": "next"})).unwrap();
-            journal.append(json!({"n": "and next"})).unwrap();
-            let summary = verify(journal.path()).unwrap();
-            assert_eq!((summary.records, summary.torn), (4, vec![3]));
-            let last = read(journal.path()).unwrap().pop().unwrap();
-            assert_eq!((last["seq"].clone(), last["n"].clone()), (json!(4), json!("and next")));
-        }
-        // A whole record that lacks only its end is no loss.
-        let (_keep, journal) = with(2);
-        let text = std::fs::read_to_string(journal.path()).unwrap();
-        std::fs::write(journal.path(), text.trim_end()).unwrap();
-        journal.append(json!({})).unwrap();
-        assert_eq!(verify(journal.path()).unwrap(), Summary { torn: vec![], ..verify(journal.path()).unwrap() });
-        assert_eq!(verify(journal.path()).unwrap().records, 3);
-    }
-
-    #[test]
-    fn a_torn_first_line_and_lines_longer_than_the_window_are_found() {
-        let (_keep, journal) = with(0);
-        std::fs::create_dir_all(journal.path().parent().unwrap()).unwrap();
-        std::fs::write(journal.path(), "{\"se").unwrap();
-        for _ in 0..2 {
-            journal.append(json!({"long": "x".repeat(50_000)})).unwrap();
-        }
-        let summary = verify(journal.path()).unwrap();
-        assert_eq!((summary.records, summary.torn), (2, vec![1]));
-    }
-
-    #[test]
-    fn two_writers_never_interleave() {
-        let (_keep, journal) = with(0);
-        let path = journal.path().to_owned();
-        std::thread::scope(|scope| {
-            for writer in 0..4 {
-                let path = &path;
-                scope.spawn(move || {
-                    // A journal of its own: only the file's lock is between them.
-                    let journal = FileJournal::new(path);
-                    for n in 0..10 {
-                        journal.append(json!({"writer": writer, "n": n, "pad": "y".repeat(9_000)})).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(verify(&path).unwrap().records, 40);
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_an_error_that_names_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let blocker = directory.path().join("file");
-        std::fs::write(&blocker, "").unwrap();
-        // A file where a directory is needed: fails for root too.
-        let error = FileJournal::new(blocker.join("audit.jsonl")).append(json!({})).unwrap_err();
-        assert!(error.path.ends_with("file/audit.jsonl"), "{error}");
-        assert!(!error.why.is_empty());
-        assert!(FileJournal::new(directory.path().join("a")).append(json!([1])).is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_its_owner_may_read_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_keep, journal) = with(1);
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(journal.path()), mode(journal.path().parent().unwrap())), (0o600, 0o700));
-    }
+        _ => return error.to_string(),
+    };
+    format!("{error}; {next}")
 }

@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: nothing outside this module spawns a task, reads the clock, or touches the terminal.
 
+pub mod audit;
 pub mod clock;
 pub mod console;
 pub mod demo;

@@ -21,7 +21,7 @@ use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
 use crate::ports::cluster::{Cluster, SignalSource};
 use crate::ports::feed::{Fault, Feed, LogSource};
-use crate::ports::journal::Journal;
+use crate::ports::journal::AuditLog;
 use crate::state::context::{ContextEntry, ContextInfo};
 
 /// What a start of opsdeck was given, the same for every context that it then looks at.
@@ -35,7 +35,7 @@ pub struct Launch {
     /// The clock.
     pub clock: Clock,
     /// The audit log.
-    pub journal: Arc<dyn Journal>,
+    pub journal: Arc<dyn AuditLog>,
     /// Operating system user.
     pub user: String,
     /// Address of the ssh client, when there is one.

@@ -22,6 +22,11 @@ pub enum Effect {
     Copy(String),
     /// Read the contexts of the kubeconfig; answered by [`super::message::Message::Contexts`].
     ListContexts,
+    /// Read the last records of the audit log; answered by [`super::message::Message::Audit`].
+    ReadAudit {
+        /// How many.
+        most: usize,
+    },
     /// Ask all sources again now, waiting ones too.
     Refresh,
 }

@@ -3,6 +3,7 @@
 use crate::actions::exchange::DoorInput;
 use crate::config::keymap::Key;
 use crate::ports::feed::{Fault, SourceId, Update};
+use crate::ports::journal::{JournalError, Reading};
 
 use super::context::{ContextEntry, ContextInfo};
 
@@ -48,6 +49,8 @@ pub enum Message {
         /// Why, and what to do.
         fault: Fault,
     },
+    /// Answer to [`super::effect::Effect::ReadAudit`].
+    Audit(Result<Reading, JournalError>),
     /// Something to tell the person, once (a switch that failed, text copied).
     Notice(String),
 }

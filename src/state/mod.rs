@@ -1,6 +1,7 @@
 //! What the console knows (`World`), what the person in front of it is doing (`Session`), what comes in (`Message`)
 //! and what must happen outside (`Effect`). Nothing here draws, waits or reads a clock: `now` always comes in.
 
+pub mod audit;
 pub mod command;
 pub mod context;
 pub mod effect;

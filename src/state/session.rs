@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::AuditView;
 use super::context::ContextEntry;
 use super::input::Input;
 use super::logs::LogPlace;
@@ -79,6 +80,8 @@ pub enum Overlay {
         /// First line shown.
         scroll: usize,
     },
+    /// What was done before, over the whole body.
+    Audit(Box<AuditView>),
     /// The plan of an action, its progress, its proof. The state is the door's own.
     Door(DoorBox),
 }

@@ -1,6 +1,7 @@
 //! What stands on the screen around and inside the panes: layout, header, footer, boxes, text that fits. Draws what it
 //! is given and decides nothing.
 
+pub mod audit;
 pub mod columns;
 pub mod footer;
 pub mod frame;

@@ -1,6 +1,7 @@
 //! Keys to effects, and screens as snapshots, over one made-up incident.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audit;
 mod door;
 mod fixture;
 mod keys;

@@ -1,0 +1,186 @@
+//! The files of a log: their names, their lock, who may read them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the files of one log are.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    active: PathBuf,
+}
+
+impl Files {
+    pub(super) const fn new(active: PathBuf) -> Self {
+        Self { active }
+    }
+
+    /// The file that is appended to.
+    pub(super) fn active(&self) -> &Path {
+        &self.active
+    }
+
+    pub(super) fn head(&self) -> PathBuf {
+        self.active.with_extension("head")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.active.with_extension("lock")
+    }
+
+    /// `audit.writer-`.
+    pub(super) fn writer_prefix(&self) -> String {
+        self.active.with_extension("writer-").file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// `audit-` and `.jsonl`.
+    fn affixes(&self) -> (String, String) {
+        let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+        let stem = part(self.active.file_stem()).unwrap_or_default();
+        let extension = part(self.active.extension()).map(|extension| format!(".{extension}")).unwrap_or_default();
+        (format!("{stem}-"), extension)
+    }
+
+    /// The name of the older file with this number, from 1.
+    pub(super) fn rotated(&self, number: u64) -> PathBuf {
+        let (prefix, suffix) = self.affixes();
+        self.active.with_file_name(format!("{prefix}{number:04}{suffix}"))
+    }
+
+    /// The older files there are, oldest first, with their numbers.
+    pub(super) fn all_rotated(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        let (prefix, suffix) = self.affixes();
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.directory())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(&suffix));
+            // Exactly as this program writes it: `audit-1.jsonl` or `audit-old.jsonl` is somebody's own copy.
+            if let Some(number) = number.and_then(|text| text.parse().ok())
+                && self.rotated(number) == self.active.with_file_name(&name)
+            {
+                found.push((number, entry.path()));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// All files that hold records, oldest first. A log that was never written to is an error (`NotFound`).
+    pub(super) fn all(&self) -> io::Result<Vec<PathBuf>> {
+        let mut paths: Vec<PathBuf> = self.all_rotated()?.into_iter().map(|(_, path)| path).collect();
+        if self.active.try_exists()? {
+            paths.push(self.active.clone());
+        }
+        if paths.is_empty() && !self.head().try_exists()? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(paths)
+    }
+
+    /// Moves the active file aside under the next number.
+    pub(super) fn rotate(&self) -> io::Result<()> {
+        let last = self.all_rotated()?.last().map_or(0, |(number, _)| *number);
+        fs::rename(&self.active, self.rotated(last + 1))?;
+        self.sync_directory()
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        match self.active.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Only its owner may look into a directory that is made here.
+    pub(super) fn create_directory(&self) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(self.directory())
+    }
+
+    pub(super) fn sync_directory(&self) -> io::Result<()> {
+        File::open(self.directory())?.sync_all()
+    }
+
+    /// The active file, to append to; was it made just now?
+    pub(super) fn open_active(&self) -> io::Result<(File, bool)> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true);
+        match options.open(&self.active) {
+            Ok(file) => Ok((file, false)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok((self.create(&self.active, options.create(true))?, true))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a file that only its owner may read; in a directory that a group shares, the group may too.
+    pub(super) fn create(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+        let file = options.open(path)?;
+        self.share(&file)?;
+        Ok(file)
+    }
+
+    /// Lets the group in where it shares the directory: several people keep one log there. The umask would take the
+    /// group's right to write away.
+    #[cfg(unix)]
+    pub(super) fn share(&self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(self.directory())?.permissions().mode() & 0o020 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o660))?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn share(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Waits until nobody else appends or reads. Dropping the file gives the lock back, and so does a crash.
+    pub(super) fn lock_to_write(&self) -> io::Result<File> {
+        let path = self.lock();
+        loop {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true);
+            let file = match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.create(&path, options.create(true).truncate(false))?
+                }
+                opened => opened?,
+            };
+            file.lock()?;
+            // Somebody may have removed the file while we waited, and another made it anew: then this is no lock.
+            if is_still(&file, &path) {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Keeps writers out. A log whose lock cannot be opened is read without it: nobody here may write it.
+    pub(super) fn lock_to_read(&self) -> io::Result<Option<File>> {
+        match File::open(self.lock()) {
+            Ok(file) => file.lock_shared().map(|()| Some(file)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata().map(id), fs::metadata(path).map(id)), (Ok(held), Ok(there)) if held == there)
+}
+
+#[cfg(not(unix))]
+fn is_still(_: &File, _: &Path) -> bool {
+    true
+}
