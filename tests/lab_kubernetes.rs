@@ -70,6 +70,10 @@ impl Cluster {
             logs: Arc::new(Logs(now)),
             usage: Arc::new(Load),
             identity,
+            others: vec![
+                ("look".to_owned(), Identity::viewer("viewer")),
+                ("edit".to_owned(), Identity::editor("editor", "shop")),
+            ],
             backends: Vec::new(),
         };
         let server = tokio::spawn(kubernetes::serve(listener, state));

@@ -1,7 +1,34 @@
 //! The files by which others find the lab: a kubeconfig, and a configuration of opsdeck.
 
+/// One of those who may do less.
+pub(super) struct Guest {
+    /// The name of the context, and of the user in the kubeconfig.
+    context: &'static str,
+    /// The name that the server knows.
+    pub user: &'static str,
+    /// The token by which it knows it.
+    pub token: &'static str,
+}
+
+/// May look at everything but secrets.
+pub(super) const VIEWER: Guest = Guest { context: "lab-viewer", user: "viewer", token: "lab-viewer-only" };
+/// May do everything in the namespace `shop`.
+pub(super) const EDITOR: Guest =
+    Guest { context: "lab-shop-editor", user: "shop-editor", token: "lab-shop-editor-only" };
+
 /// A kubeconfig whose current context `lab` leads to `url`.
 pub(super) fn kubeconfig(url: &str, user: &str) -> String {
+    let guests = [VIEWER, EDITOR];
+    let contexts: String = guests
+        .iter()
+        .map(|Guest { context, .. }| {
+            format!("- name: {context}\n  context:\n    cluster: eu-west-1\n    namespace: shop\n    user: {context}\n")
+        })
+        .collect();
+    let users: String = guests
+        .iter()
+        .map(|Guest { context, token, .. }| format!("- name: {context}\n  user:\n    token: {token}\n"))
+        .collect();
     format!(
         "\
 apiVersion: v1
@@ -16,13 +43,13 @@ contexts:
     cluster: eu-west-1
     namespace: shop
     user: {user}
-current-context: lab
+{contexts}current-context: lab
 preferences: {{}}
 users:
 - name: {user}
   user:
     token: lab-only
-"
+{users}"
     )
 }
 

@@ -30,7 +30,7 @@ use self::clock::LabClock;
 use self::kubernetes::{ApiState, Backend, Identity};
 use self::prometheus::PrometheusState;
 use self::prometheus::rules::RuleEngine;
-use self::prometheus::rules::file::{LAB_RULES, ROLLOUT_RULES, RuleError};
+use self::prometheus::rules::file::RuleError;
 pub use self::scenario::ScenarioName;
 use self::store::Store;
 use self::telemetry::Telemetry;
@@ -42,7 +42,7 @@ use self::world::usage::Meter;
 const SEED: u64 = 0x0b5d_ec4b;
 /// How far back the rules are evaluated at the start, so that alerts are as old as their causes.
 const REPLAY: TimeDelta = TimeDelta::minutes(10);
-/// The one user of the lab.
+/// The user of the lab who may do everything.
 const USER: &str = "oncall";
 
 /// The ports to listen on; 0 lets the system choose.
@@ -125,7 +125,8 @@ impl Lab {
         self.scenario
     }
 
-    /// A kubeconfig (YAML) whose context `lab` leads here.
+    /// A kubeconfig (YAML) whose contexts lead here: `lab`, the current one, as somebody who may do
+    /// everything; `lab-viewer`, who may only look; `lab-shop-editor`, who may do everything in `shop`.
     pub fn kubeconfig(&self) -> String {
         files::kubeconfig(&self.kubernetes_url, USER)
     }
@@ -177,6 +178,10 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
         logs: Arc::new(Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles)),
         usage: Arc::new(Meter::new(store.clone(), world.time().clone(), world.traffic().demand().clone())),
         identity: Identity::admin(USER),
+        others: vec![
+            (files::VIEWER.token.to_owned(), Identity::viewer(files::VIEWER.user)),
+            (files::EDITOR.token.to_owned(), Identity::editor(files::EDITOR.user, "shop")),
+        ],
         backends: [("prometheus", &prometheus_url), ("alertmanager", &alertmanager_url)]
             .map(|(service, url)| Backend {
                 namespace: "platform".to_owned(),
@@ -186,7 +191,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
             .to_vec(),
     };
     let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG)?;
-    let rules = RuleEngine::new(telemetry.clone(), scenario_rules(scenario), Some(alerts.clone()), &prometheus_url)?;
+    let rules = RuleEngine::new(telemetry.clone(), scenario.rules(), Some(alerts.clone()), &prometheus_url)?;
     rules.replay(REPLAY);
     let metrics = PrometheusState {
         telemetry,
@@ -203,11 +208,6 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
     Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, scenario, store, tasks })
-}
-
-/// The alerting rules of a scenario.
-fn scenario_rules(scenario: ScenarioName) -> &'static [&'static str] {
-    if scenario.scenario().rollouts.is_empty() { LAB_RULES } else { ROLLOUT_RULES }
 }
 
 async fn listen(server: &'static str, port: u16) -> Result<(TcpListener, String), LabError> {

@@ -116,6 +116,15 @@ impl Identity {
         }
     }
 
+    /// A user who may do everything in one namespace, and nothing outside it.
+    pub fn editor(user: &str, namespace: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            groups: vec!["system:authenticated".to_owned()],
+            rules: vec![Rule::new(&["*"], &["*"], &["*"], Some(namespace))],
+        }
+    }
+
     /// Whether a rule allows this.
     pub fn may(&self, verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> bool {
         self.rules.iter().any(|rule| rule.allows(verb, group, resource, namespace))
@@ -167,6 +176,17 @@ pub struct Backend {
     pub url: String,
 }
 
+impl ApiState {
+    /// The state for a request with this `Authorization` header.
+    #[must_use]
+    pub fn for_bearer(&self, authorization: &str) -> Self {
+        let token = authorization.strip_prefix("Bearer ").unwrap_or_default().trim();
+        let known = self.others.iter().find(|(known, _)| known == token);
+        let identity = known.map_or(&self.identity, |(_, identity)| identity).clone();
+        Self { identity, ..self.clone() }
+    }
+}
+
 /// What the API server stands on.
 #[derive(Clone)]
 pub struct ApiState {
@@ -176,8 +196,10 @@ pub struct ApiState {
     pub logs: Arc<dyn PodLogs>,
     /// What pods and nodes use.
     pub usage: Arc<dyn Usage>,
-    /// Who is asking.
+    /// Who is asking; in the state that a server starts with, whoever brings no token of [`Self::others`].
     pub identity: Identity,
+    /// Who asks with which bearer token.
+    pub others: Vec<(String, Identity)>,
     /// Services that can be reached through the API server.
     pub backends: Vec<Backend>,
 }

@@ -230,16 +230,16 @@ mod tests {
     fn a_review_is_read_and_rubbish_is_not() {
         let attributes = [field(1, b"shop"), field(2, b"patch"), field(5, b"deployments")].concat();
         let review = [field(1, &[]), field(2, &field(1, &attributes))].concat();
-        let body = body("authorization.k8s.io/v1", "SelfSubjectAccessReview", &review);
-        let read = object(&body).unwrap();
+        let review = body("authorization.k8s.io/v1", "SelfSubjectAccessReview", &review);
+        let read = object(&review).unwrap();
         assert_eq!(
             read["spec"]["resourceAttributes"],
             json!({"namespace": "shop", "verb": "patch", "resource": "deployments"})
         );
         assert_eq!(read["apiVersion"], "authorization.k8s.io/v1");
-        assert!(object(&body[..body.len() - 1]).is_none(), "cut short");
+        assert!(object(&review[..review.len() - 1]).is_none(), "cut short");
         assert!(object(b"{}").is_none());
-        assert!(object(&tests::body("v1", "Unheard", &[])).is_none());
+        assert!(object(&body("v1", "Unheard", &[])).is_none());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, Target};
+use super::resources::NAMESPACES;
 use super::status::{ApiError, json_response};
 use super::{ApiState, discovery, openapi, proxy, read, subresources, watching, write};
 
@@ -62,6 +63,8 @@ async fn handle(
         _ => return no_page(),
     };
     let Some(target) = Target::parse(group, version, rest) else { return no_page() };
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let server = Server { state: server.state.for_bearer(bearer), ..server };
     let request = Request { method, target, query, headers, body };
     dispatch(&server, &request, uri.query()).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -131,7 +134,9 @@ fn authorize(state: &ApiState, target: &Target, verb: &'static str) -> Result<()
         return Ok(());
     }
     let full = if sub.is_empty() { resource.plural.to_owned() } else { format!("{}/{sub}", resource.plural) };
-    let namespace = target.namespace.as_deref();
+    // A namespace counts as being in itself.
+    let itself = target.name.as_deref().filter(|_| resource.kind == NAMESPACES.kind);
+    let namespace = target.namespace.as_deref().or(itself);
     if state.identity.may(verb, resource.group, &full, namespace) {
         return Ok(());
     }

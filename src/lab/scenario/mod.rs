@@ -19,6 +19,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::prometheus::rules::file::{LAB_RULES, ROLLOUT_RULES};
 use super::world::World;
 
 /// How much of the time before the start is lived through tick by tick, with measurements.
@@ -115,6 +116,11 @@ impl ScenarioName {
     /// Everything about it.
     pub fn scenario(self) -> &'static Scenario {
         SCENARIOS.iter().find(|scenario| scenario.name == self).unwrap_or(&SCENARIOS[0])
+    }
+
+    /// The alerting rules of its Prometheus: rule files.
+    pub fn rules(self) -> &'static [&'static str] {
+        if self.scenario().rollouts.is_empty() { LAB_RULES } else { ROLLOUT_RULES }
     }
 
     /// How it is called on the command line.

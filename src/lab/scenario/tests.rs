@@ -11,6 +11,7 @@ use crate::lab::clock::LabClock;
 use crate::lab::kubernetes::resources::{
     ALL, DAEMONSETS, DEPLOYMENTS, ENDPOINTS, EVENTS, HORIZONTALPODAUTOSCALERS, NODES, PODS, REPLICASETS, STATEFULSETS,
 };
+use crate::lab::prometheus::rules::{AlertState, RuleEngine};
 use crate::lab::telemetry::Telemetry;
 use crate::lab::world::object::{condition, int, is_true, items, label, name, revision, text};
 use crate::lab::world::pods::{is_ready, restarts};
@@ -22,15 +23,23 @@ fn origin() -> DateTime<Utc> {
 /// A world and a hand on its time.
 struct Stage {
     world: World,
+    rules: RuleEngine,
     now: DateTime<Utc>,
+    /// When the rules were last evaluated.
+    evaluated: DateTime<Utc>,
 }
 
 impl Stage {
     fn new(scenario: ScenarioName) -> Self {
-        let clock = LabClock::frozen(origin());
-        let mut world = World::new(7, clock.clone(), Telemetry::new(clock));
-        set_up(&mut world, scenario, origin());
-        Self { world, now: origin() }
+        Self::by(scenario, origin(), LabClock::frozen(origin()))
+    }
+
+    fn by(scenario: ScenarioName, origin: DateTime<Utc>, clock: LabClock) -> Self {
+        let telemetry = Telemetry::new(clock.clone());
+        let mut world = World::new(7, clock, telemetry.clone());
+        set_up(&mut world, scenario, origin);
+        let rules = RuleEngine::new(telemetry, scenario.rules(), None, "http://prometheus.example.com").unwrap();
+        Self { world, rules, now: origin, evaluated: origin - TimeDelta::seconds(150) }
     }
 
     fn pass(&mut self, seconds: i64) {
@@ -38,6 +47,30 @@ impl Stage {
         self.world.live_through(self.now, until);
         self.now = until;
         self.world.time().pin(Some(until));
+    }
+
+    /// The firing alerts, each with what it is about. The clock must have reached the present.
+    fn firing(&mut self) -> Vec<String> {
+        while self.evaluated < self.now {
+            self.evaluated = (self.evaluated + TimeDelta::seconds(10)).min(self.now);
+            self.rules.evaluate(self.evaluated.timestamp_millis());
+        }
+        let mut firing: Vec<String> = Vec::new();
+        self.rules.visit(|_, statuses| {
+            for alert in statuses.iter().flat_map(|status| status.alerts.values()) {
+                let subject = ["deployment", "rollout", "statefulset", "node", "container", "service"]
+                    .iter()
+                    .map(|label| alert.labels.get(label))
+                    .find(|value| !value.is_empty());
+                if alert.state == AlertState::Firing {
+                    let name = alert.labels.get("alertname");
+                    firing.push(subject.map_or(name.to_owned(), |subject| format!("{name} {subject}")));
+                }
+            }
+        });
+        firing.sort();
+        firing.dedup();
+        firing
     }
 
     fn pods(&self, app: &str) -> Vec<Arc<Value>> {
@@ -63,6 +96,9 @@ impl Stage {
         self.world.traffic().troubles().at("payment", self.now)
     }
 }
+
+mod batch;
+mod healing;
 
 /// Everything in the store, as one text.
 fn picture(world: &World) -> String {

@@ -295,18 +295,18 @@ mod tests {
 
     #[test]
     fn unknown_tags_and_too_little_memory_fail_as_they_would() {
-        let of_container = |container: &Value| of_container(&json!({}), container);
+        let behaves = |container: &Value| of_container(&json!({}), container);
         let unknown = json!({"image": "registry.example.com/shop/payment:9.9.9"});
-        assert!(of_container(&unknown).unwrap_err().0.ends_with("payment:9.9.9: not found"));
-        assert!(of_container(&json!({"image": "nginx:1.27-alpine"})).is_ok());
-        assert!(of_container(&json!({"image": "nginx:nope"})).is_err());
+        assert!(behaves(&unknown).unwrap_err().0.ends_with("payment:9.9.9: not found"));
+        assert!(behaves(&json!({"image": "nginx:1.27-alpine"})).is_ok());
+        assert!(behaves(&json!({"image": "nginx:nope"})).is_err());
         let told = |command: &str| {
             let shell = json!({"image": "busybox", "command": ["sh", "-c", command]});
-            of_container(&shell).unwrap().ending.map(|ending| (ending.after.as_secs(), ending.code))
+            behaves(&shell).unwrap().ending.map(|ending| (ending.after.as_secs(), ending.code))
         };
         assert_eq!(told("sleep 5; exit 3"), Some((5, 3)));
         assert_eq!((told("echo done"), told("sleep infinity")), (Some((1, 0)), None));
         let small = json!({"image": "nginx", "resources": {"limits": {"memory": "8Mi"}}});
-        assert_eq!(of_container(&small).unwrap().ending.unwrap().reason, "OOMKilled");
+        assert_eq!(behaves(&small).unwrap().ending.unwrap().reason, "OOMKilled");
     }
 }

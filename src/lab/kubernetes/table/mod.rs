@@ -54,6 +54,7 @@ fn layout(resource: &Resource) -> Layout {
         "Lease" => cluster::LEASES,
         "PersistentVolumeClaim" => cluster::CLAIMS,
         "StorageClass" => cluster::CLASSES,
+        "ResourceQuota" => workloads::QUOTAS,
         "LimitRange" => Layout {
             columns: &[NAME, ("Created At", "date", 0)],
             cells: |o, _| vec![name(o), o["metadata"]["creationTimestamp"].clone()],

@@ -285,6 +285,21 @@ fn targets(autoscaler: &Value) -> String {
     }
 }
 
+pub const QUOTAS: Layout = Layout {
+    columns: &[NAME, ("Request", "string", 0), ("Limit", "string", 0), AGE],
+    cells: |o, now| {
+        let pairs = |limits: bool| {
+            let hard = o["status"]["hard"].as_object().into_iter().flatten();
+            let pairs: Vec<String> = hard
+                .filter(|(resource, _)| resource.starts_with("limits.") == limits)
+                .map(|(resource, hard)| format!("{resource}: {}/{}", text(&o["status"]["used"][resource]), text(hard)))
+                .collect();
+            json!(pairs.join(", "))
+        };
+        vec![name(o), pairs(false), pairs(true), age(o, now)]
+    },
+};
+
 pub const BUDGETS: Layout = Layout {
     columns: &[
         NAME,

@@ -85,7 +85,8 @@ pub(super) fn disk(writer: &Writer, second: i64, dice: &mut Dice, lines: &mut Ve
     let left = until.timestamp() - second;
     let mut say = |milli: u32, text: &str| {
         if let Some(at) = DateTime::from_timestamp(second, milli * 1_000_000) {
-            lines.push((milli, dress(writer.voice, at, text)));
+            let level = if text.starts_with("WARN") { "\"warn\"" } else { "\"error\"" };
+            lines.push((milli, dress(writer.voice, at, text).replace("\"info\"", level)));
         }
     };
     if (1..20).contains(&left) && dice.share() < 0.4 {
