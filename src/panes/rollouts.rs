@@ -108,7 +108,8 @@ pub fn words(look: &Look<'_>, row: &RolloutRow) -> String {
                 Some(until) if until > look.now => format!(", goes on in {}", span((until - look.now).num_seconds())),
                 _ => format!(", {}", pause.why),
             });
-            format!("paused at {}{until}", progressive.place())
+            let at = if matches!(progressive.strategy, Strategy::Canary { .. }) { " at" } else { ":" };
+            format!("paused{at} {}{until}", progressive.place())
         }
         (Some(progressive), RolloutPhase::Progressing { .. }) if !progressive.is_promoted() => {
             let step = match &progressive.strategy {

@@ -3,6 +3,7 @@
 use super::Sheet;
 use crate::config::theme::Role;
 use crate::domain::Text;
+use crate::domain::cluster::NamespaceScope;
 use crate::domain::time::age;
 use crate::panes::{nodes, pods};
 use crate::state::table::Row as _;
@@ -21,10 +22,16 @@ pub(super) fn node(sheet: &mut Sheet<'_, '_>, name: &Text) -> String {
         sheet.row("problem", problem, Role::Warning);
     }
     let pods_there = text::count(row.pods.all as usize, "pod", "pods");
-    let most = if row.node.max_pods > 0 { format!(" of at most {}", row.node.max_pods) } else { String::new() };
+    // Counted are the pods that this console watches.
+    let whose = match &look.context.namespace {
+        NamespaceScope::All => String::new(),
+        NamespaceScope::One(namespace) => format!(" of {namespace}"),
+    };
+    let most =
+        if row.node.max_pods > 0 { format!("; it takes at most {} of all", row.node.max_pods) } else { String::new() };
     let unhealthy = if row.pods.unhealthy > 0 { format!(", {} unhealthy", row.pods.unhealthy) } else { String::new() };
     let role = if row.fails_its_pods() { Role::Warning } else { Role::Text };
-    sheet.row("pods", &format!("{pods_there}{most}{unhealthy}"), role);
+    sheet.row("pods", &format!("{pods_there}{whose}{unhealthy}{most}"), role);
     match nodes::amounts(row) {
         Some((cpu, memory)) => {
             sheet.row("cpu", &cpu, Role::Text);

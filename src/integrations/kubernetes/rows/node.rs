@@ -37,8 +37,15 @@ impl Table for Nodes {
             Some(ready) if !is_ready && !ready.message.is_empty() => problems.insert(0, &ready.message),
             _ => {}
         }
-        // Kubernetes repeats conditions and the cordon as taints; those are said already.
-        let taints = node.spec.taints.iter().filter(|taint| !taint.key.starts_with("node.kubernetes.io/"));
+        // Kubernetes repeats conditions and the cordon as taints; what is said already is not said again. One that is left
+        // over (not-ready on a node that is) keeps pods away and is all the more worth saying.
+        let said = |key: &str| match key.strip_prefix("node.kubernetes.io/") {
+            Some("unschedulable") => node.spec.unschedulable,
+            Some("not-ready" | "unreachable") => !is_ready,
+            Some(pressure) => pressure.ends_with("-pressure") && !problems.is_empty(),
+            None => false,
+        };
+        let taints = node.spec.taints.iter().filter(|taint| !said(&taint.key));
         let taints = taints.map(|taint| {
             let value = if taint.value.is_empty() { String::new() } else { format!("={}", taint.value) };
             self.pool.text(&format!("{}{value}:{}", taint.key, taint.effect))
@@ -64,5 +71,41 @@ impl Table for Nodes {
 
     fn update(delta: Delta<NodeRow, Text>) -> Update {
         Update::Nodes(delta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn node(spec: &Value, ready: &str) -> NodeRow {
+        let object = json!({
+            "metadata": {"name": "node-a", "labels": {"kubernetes.io/hostname": "node-a",
+                "node-role.kubernetes.io/control-plane": ""}},
+            "spec": spec,
+            "status": {"allocatable": {"cpu": "3920m", "memory": "15988Ki", "pods": "110", "ephemeral-storage": "1Gi"},
+                "conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": ready}],
+                "nodeInfo": {"kubeletVersion": "v1.36.3"}}});
+        Nodes::default().row(serde_json::from_value(object).unwrap(), "2026-01-01T00:00:00Z".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_node_says_what_it_has_and_what_keeps_pods_away() {
+        let taints = json!({"unschedulable": true, "taints": [
+            {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"},
+            {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"},
+            {"key": "dedicated", "value": "batch", "effect": "NoExecute"}]});
+        let lost = node(&taints, "Unknown");
+        assert_eq!(
+            (lost.ready, lost.cordoned, lost.problem.as_deref()),
+            (false, true, Some("kubelet does not answer"))
+        );
+        assert_eq!(lost.taints.join(" "), "dedicated=batch:NoExecute");
+        let left_over = node(&taints, "True");
+        assert_eq!(left_over.taints.join(" "), "node.kubernetes.io/not-ready:NoSchedule dedicated=batch:NoExecute");
+        assert_eq!((left_over.cpu, left_over.memory, left_over.max_pods), (3920, 16_371_712, 110));
+        assert_eq!(&*left_over.roles, "control-plane");
     }
 }
