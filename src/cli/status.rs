@@ -14,7 +14,7 @@ use crate::domain::rollout::RolloutPhase;
 use crate::domain::slo::{BurnAlarm, SloReading, WINDOWS};
 use crate::domain::time::{Instant, age, span_fine};
 use crate::domain::workload::WorkloadRow;
-use crate::ports::feed::{SourceGroup, SourceId};
+use crate::ports::feed::{FaultKind, SourceGroup, SourceId};
 use crate::runtime::headless::Headless;
 use crate::state::rows::Suspect;
 use crate::state::source::Status as Health;
@@ -151,6 +151,10 @@ fn sources(world: &World, now: Instant) -> Vec<Source> {
                 Health::Idle => ("idle", None),
                 // It had all the time that was given to it.
                 Health::Connecting => ("failed", None),
+                // A namespace that is not there is not calm, it is mistyped.
+                Health::Live { .. } if source.limited().is_some_and(|fault| fault.kind == FaultKind::NotServed) => {
+                    ("failed", source.limited())
+                }
                 Health::Live { .. } => ("live", source.limited()),
                 Health::Stale { fault, .. } => ("stale", fault),
                 // What one may not read beside what one may (nodes, for the editor of a namespace) is no failure.
