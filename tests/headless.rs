@@ -33,6 +33,14 @@ fn status_lists_what_is_broken() {
 }
 
 #[test]
+fn what_was_not_asked_is_not_calm() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo=calm", "status", "--wait", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(&output), stderr(&output));
+    assert!(!stdout(&output).contains("calm:"), "{}", stdout(&output));
+}
+
+#[test]
 fn calm_is_calm() {
     let home = home();
     let output = opsdeck(home.path()).args(["--demo=calm", "status", "--json"]).output().unwrap();

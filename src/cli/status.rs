@@ -91,7 +91,16 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode, Failure> {
         headless.settle(Duration::from_secs(args.wait)).await;
         let (world, context) = (headless.app.world(), headless.app.context());
         let now = start.launch.clock.now();
-        let sources = sources(world, now);
+        let mut sources = sources(world, now);
+        if sources.is_empty() {
+            // Nothing was asked, so nothing is known: that is not calm.
+            sources.push(Source {
+                name: "kubernetes".to_owned(),
+                health: "failed",
+                why: Some(format!("no connection was made within {} s", args.wait)),
+                hint: Some("try again with a longer --wait; `opsdeck doctor` says what is slow".to_owned()),
+            });
+        }
         let failed = sources.iter().any(|source| source.health == "failed");
         let alerts: Vec<&Alert> = world
             .alerts
