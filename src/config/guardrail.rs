@@ -198,15 +198,19 @@ fn longer(a: Option<Frozen>, b: Option<Frozen>) -> Option<Frozen> {
     }
 }
 
+fn any(patterns: Option<&Vec<String>>, name: Option<&str>) -> bool {
+    patterns.is_none_or(|patterns| name.is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name))))
+}
+
 impl Guardrail {
+    /// Does it hold in this context, for some namespace or action?
+    pub(super) fn is_in(&self, context: &str) -> bool {
+        any(self.contexts.as_ref(), Some(context))
+    }
+
     fn speaks_of(&self, context: &str, namespace: Option<&str>, action: &str) -> bool {
-        let any = |patterns: &Option<Vec<String>>, name: Option<&str>| {
-            patterns
-                .as_ref()
-                .is_none_or(|patterns| name.is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name))))
-        };
-        any(&self.contexts, Some(context))
-            && any(&self.namespaces, namespace)
+        self.is_in(context)
+            && any(self.namespaces.as_ref(), namespace)
             && self.actions.as_ref().is_none_or(|actions| actions.iter().any(|name| name.word() == action))
     }
 }
@@ -214,7 +218,7 @@ impl Guardrail {
 /// What holds for an action, of the context's settings and of all rules (each with its place).
 pub(super) fn resolve<'a>(
     context: &ContextSettings,
-    rules: impl Iterator<Item = (&'a Guardrail, &'a String)>,
+    rules: impl Iterator<Item = (&'a Guardrail, &'a str)>,
     namespace: Option<&str>,
     action: &str,
     now: Instant,
@@ -237,8 +241,8 @@ pub(super) fn resolve<'a>(
     let mut confirm: Option<(Confirm, Option<Rule>)> = context.confirm_is_said.then_some((context.confirm, None));
     for (guardrail, place) in rules.filter(|(rule, _)| rule.speaks_of(&context.name, namespace, action)) {
         let rule = Rule {
-            name: guardrail.name.clone().unwrap_or_else(|| place.clone()),
-            place: place.clone(),
+            name: guardrail.name.clone().unwrap_or_else(|| place.to_owned()),
+            place: place.to_owned(),
             why: guardrail.why.clone(),
         };
         let says = |flag: Option<bool>| (flag == Some(true)).then(|| rule.clone());
