@@ -158,6 +158,29 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What they say, a sentence each, refusals first.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        said.extend(self.read_only.as_ref().map(|rule| format!("refused, read-only: {rule}")));
+        said.extend(self.deny.as_ref().map(|rule| format!("refused: {rule}")));
+        said.extend(self.frozen.as_ref().map(|Frozen { until, why, rule }| {
+            let until = until.map(|until| format!(" until {}", until.format("%Y-%m-%d %H:%MZ"))).unwrap_or_default();
+            format!("refused, frozen{until} for {why}: {rule}")
+        }));
+        let by = self.confirm_rule.as_ref().map(|rule| format!(": {rule}")).unwrap_or_default();
+        said.push(match self.confirm {
+            Confirm::None => format!("not confirmed, where the plan warns of nothing{by}"),
+            Confirm::Yes => format!("confirmed with one key{by}"),
+            Confirm::Name => format!("confirmed by typing the name{by}"),
+        });
+        let limit = |limit: &Limit<u32>, of: &str| format!("at most {}{of}: {}", limit.value, limit.rule);
+        said.extend(self.max_objects.as_ref().map(|most| limit(most, " objects")));
+        said.extend(self.max_percent.as_ref().map(|most| limit(most, " % of the replicas")));
+        said.extend(self.require_reason.as_ref().map(|rule| format!("a reason is required: {rule}")));
+        said.extend(self.require_incident.as_ref().map(|rule| format!("an open incident is required: {rule}")));
+        said
+    }
+
     /// The stricter of both in everything: for an action on several objects.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
