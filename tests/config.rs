@@ -15,7 +15,7 @@ use opsdeck::config::{
 };
 
 /// Commands as the console registers them.
-const COMMANDS: [CommandId; 44] = [
+const COMMANDS: [CommandId; 45] = [
     "quit",
     "back",
     "help",
@@ -342,6 +342,21 @@ fn of_all_guardrails_that_match_the_strictest_holds() {
     let sandbox = rules("sandbox", Some("x"), "scale", noon);
     assert_eq!((sandbox.confirm, sandbox.require_incident.is_some()), (Confirm::None, true));
     assert_eq!(rules("elsewhere", Some("x"), "scale", noon).confirm, Confirm::Yes);
+    assert_eq!(
+        rules("prod-eu", Some("shop"), "scale", noon)
+            .sentences()
+            .iter()
+            .map(|sentence| sentence.split_once(": ").map_or(sentence.as_str(), |(what, _)| what))
+            .collect::<Vec<_>>(),
+        [
+            "refused",
+            "refused, frozen until 2026-03-05 00:00Z for a launch",
+            "confirmed with one key",
+            "at most 3 objects",
+            "at most 30 % of the replicas",
+            "a reason is required",
+        ]
+    );
     let archive = rules("archive", None, "cordon", noon).read_only.unwrap().to_string();
     assert_eq!(archive, "[contexts] of archive");
 

@@ -92,10 +92,10 @@ pub fn settle(intent: &Value, seen: &[Sight]) -> Settlement {
 
 /// One verdict of several.
 fn together(mut each: Vec<(String, Settlement)>) -> Settlement {
-    if each.len() == 1 {
-        if let Some((object, Settlement { verdict, why })) = each.pop() {
-            return Settlement::new(verdict, format!("{} {why}", clean(&object)));
-        }
+    if each.len() == 1
+        && let Some((object, Settlement { verdict, why })) = each.pop()
+    {
+        return Settlement::new(verdict, format!("{} {why}", clean(&object)));
     }
     let of = |wanted| each.iter().filter(|(_, settlement)| settlement.verdict == wanted).count();
     let (done, not) = (of(Verdict::Happened), of(Verdict::DidNotHappen));
@@ -321,9 +321,9 @@ mod tests {
 
     #[test]
     fn the_object_tells_what_became_of_a_change_of_fields() {
+        type Writers<'a> = &'a [(&'a str, &'a str, &'a str)];
         use Verdict::{CannotTell, DidNotHappen, Happened};
         let (early, late, later) = ("2026-03-04T14:29:59Z", "2026-03-04T14:30:00Z", "2026-03-04T14:31:00Z");
-        type Writers<'a> = &'a [(&'a str, &'a str, &'a str)];
         let cases: [(&str, u32, Writers<'_>, Verdict, &str); 7] = [
             ("there", 6, &[("kubectl", early, "")], Happened, "says what was wanted: 6 replicas"),
             (

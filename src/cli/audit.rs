@@ -211,7 +211,7 @@ fn table(entries: &[&Entry]) -> Vec<String> {
         entries.iter().map(|entry| text(entry).chars().count()).max().unwrap_or_default().min(48)
     };
     let (end, action) = (widest(&|entry| entry.end_word().to_owned()), widest(&|entry| entry.action.clone()));
-    let (target, place) = (widest(&|entry| entry.target.clone()), widest(&Entry::place));
+    let (target, place) = (widest(&Entry::targets), widest(&Entry::place));
     let mut lines = Vec::new();
     for entry in entries {
         let at = entry.at.map_or_else(|| "?".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string());
@@ -221,7 +221,7 @@ fn table(entries: &[&Entry]) -> Vec<String> {
         let head = format!(
             "{at:20}  {word:end$}  {:action$}  {:target$}  {:place$}  {took:>7}  {}",
             entry.action,
-            entry.target,
+            entry.targets(),
             entry.place(),
             entry.who()
         );

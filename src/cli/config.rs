@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::output::{Failure, line, print};
 use super::{Global, start};
 use crate::config;
+use crate::runtime::clock::Clock;
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,13 @@ pub enum ConfigCommand {
     Check,
     /// Print all settings, each with where it was said
     Show,
+    /// Say what the guardrails hold of actions in --context, and in --namespace (without it: on nodes and other
+    /// objects that are in none), now
+    Guardrails {
+        /// The action (rollback) [default: all]
+        #[arg(value_name = "ACTION", value_parser = actions())]
+        action: Option<String>,
+    },
     /// Print the JSON Schema
     Schema,
     /// Print the reference as Markdown
@@ -36,10 +44,31 @@ pub fn run(global: &Global, command: &ConfigCommand) -> Result<ExitCode, Failure
             line("configuration, keymap and theme are valid");
         }
         ConfigCommand::Show => print(&start::load_config(global)?.show()),
+        ConfigCommand::Guardrails { action } => guardrails(global, action.as_deref())?,
         ConfigCommand::Schema => super::output::json(config::schema::schema())?,
         ConfigCommand::Reference => print(&config::reference()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn actions() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(config::ActionName::ALL.iter().map(|action| action.word()))
+}
+
+fn guardrails(global: &Global, action: Option<&str>) -> Result<(), Failure> {
+    let Some(context) = &global.context else {
+        return Err(Failure::usage("in which context?").hint("name it: --context NAME"));
+    };
+    let config = start::load_config(global)?.config;
+    let now = global.demo_at.unwrap_or_else(|| Clock::System.now());
+    let words = config::ActionName::ALL.iter().map(|action| action.word());
+    for word in words.filter(|word| action.is_none_or(|wanted| wanted == *word)) {
+        let rules = config.guardrails_for(context, global.namespace.as_deref(), word, now);
+        for (at, sentence) in rules.sentences().iter().enumerate() {
+            line(&format!("{:12} {sentence}", if at == 0 { word } else { "" }));
+        }
+    }
+    Ok(())
 }
 
 fn init(global: &Global) -> Result<(), Failure> {

@@ -131,6 +131,32 @@ impl Freeze {
         self.to
     }
 
+    /// Its periods between two instants, in order; what lies outside of these is cut off.
+    pub fn periods(&self, from: Instant, to: Instant) -> Vec<(Instant, Instant)> {
+        let zone = self.time_zone.unwrap_or(Tz::UTC);
+        let opens = self.hours.map_or(0, |hours| hours.from);
+        let mut starts: Vec<Instant> = [Some(from), self.from].into_iter().flatten().collect();
+        if self.days.is_some() || self.hours.is_some() {
+            let first = from.with_timezone(&zone).date_naive();
+            let days = (to - from).num_days().max(0) as usize + 2;
+            let open = |day: chrono::NaiveDate| {
+                let local = day.and_time(NaiveTime::MIN) + chrono::TimeDelta::minutes(i64::from(opens));
+                Some(zone.from_local_datetime(&local).earliest()?.to_utc())
+            };
+            starts.extend(first.iter_days().take(days).filter_map(open));
+        }
+        starts.retain(|start| (from..to).contains(start) && self.holds(*start));
+        starts.sort_unstable();
+        let mut periods: Vec<(Instant, Instant)> = Vec::new();
+        for start in starts {
+            // What goes over into the next is one period.
+            if periods.last().is_none_or(|(_, end)| start >= *end) {
+                periods.push((start, self.until(start).unwrap_or(to).min(to)));
+            }
+        }
+        periods
+    }
+
     /// What days and hours say of an instant.
     fn week(&self, at: Instant) -> Week {
         if self.days.is_none() && self.hours.is_none() {
@@ -217,6 +243,31 @@ mod tests {
         assert_eq!(freeze("from = \"2026-12-20T00:00:00Z\"").until(at("2027-12-24T00:00:00Z")), None);
         let always = freeze("days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]");
         assert_eq!(always.until(at("2027-12-24T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn periods_are_told_in_advance() {
+        let of = |text: &str, from: &str, to: &str| -> Vec<(String, String)> {
+            let text_of = |at: Instant| at.format("%m-%d %H:%M").to_string();
+            let periods = freeze(text).periods(at(from), at(to));
+            periods.into_iter().map(|(from, to)| (text_of(from), text_of(to))).collect()
+        };
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+        };
+        assert_eq!(
+            of("days = [\"fri\"]\nhours = \"22:00-06:00\"", "2026-03-07T01:00:00Z", "2026-03-20T23:00:00Z"),
+            pairs(&[("03-07 01:00", "03-07 06:00"), ("03-13 22:00", "03-14 06:00"), ("03-20 22:00", "03-20 23:00")])
+        );
+        assert_eq!(
+            of("days = [\"sat\", \"sun\"]", "2026-03-02T00:00:00Z", "2026-03-10T00:00:00Z"),
+            pairs(&[("03-07 00:00", "03-09 00:00")])
+        );
+        assert_eq!(
+            of("from = \"2026-03-05T10:00:00Z\"", "2026-03-02T00:00:00Z", "2026-03-10T00:00:00Z"),
+            pairs(&[("03-05 10:00", "03-10 00:00")])
+        );
+        assert_eq!(of("to = \"2026-03-01T00:00:00Z\"", "2026-03-02T00:00:00Z", "2026-03-10T00:00:00Z"), []);
     }
 
     #[test]

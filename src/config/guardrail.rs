@@ -158,6 +158,29 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What they say, a sentence each, refusals first.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        said.extend(self.read_only.as_ref().map(|rule| format!("refused, read-only: {rule}")));
+        said.extend(self.deny.as_ref().map(|rule| format!("refused: {rule}")));
+        said.extend(self.frozen.as_ref().map(|Frozen { until, why, rule }| {
+            let until = until.map(|until| format!(" until {}", until.format("%Y-%m-%d %H:%MZ"))).unwrap_or_default();
+            format!("refused, frozen{until} for {why}: {rule}")
+        }));
+        let by = self.confirm_rule.as_ref().map(|rule| format!(": {rule}")).unwrap_or_default();
+        said.push(match self.confirm {
+            Confirm::None => format!("not confirmed, where the plan warns of nothing{by}"),
+            Confirm::Yes => format!("confirmed with one key{by}"),
+            Confirm::Name => format!("confirmed by typing the name{by}"),
+        });
+        let limit = |limit: &Limit<u32>, of: &str| format!("at most {}{of}: {}", limit.value, limit.rule);
+        said.extend(self.max_objects.as_ref().map(|most| limit(most, " objects")));
+        said.extend(self.max_percent.as_ref().map(|most| limit(most, " % of the replicas")));
+        said.extend(self.require_reason.as_ref().map(|rule| format!("a reason is required: {rule}")));
+        said.extend(self.require_incident.as_ref().map(|rule| format!("an open incident is required: {rule}")));
+        said
+    }
+
     /// The stricter of both in everything: for an action on several objects.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -198,15 +221,19 @@ fn longer(a: Option<Frozen>, b: Option<Frozen>) -> Option<Frozen> {
     }
 }
 
+fn any(patterns: Option<&Vec<String>>, name: Option<&str>) -> bool {
+    patterns.is_none_or(|patterns| name.is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name))))
+}
+
 impl Guardrail {
+    /// Does it hold in this context, for some namespace or action?
+    pub(super) fn is_in(&self, context: &str) -> bool {
+        any(self.contexts.as_ref(), Some(context))
+    }
+
     fn speaks_of(&self, context: &str, namespace: Option<&str>, action: &str) -> bool {
-        let any = |patterns: &Option<Vec<String>>, name: Option<&str>| {
-            patterns
-                .as_ref()
-                .is_none_or(|patterns| name.is_some_and(|name| patterns.iter().any(|pattern| matches(pattern, name))))
-        };
-        any(&self.contexts, Some(context))
-            && any(&self.namespaces, namespace)
+        self.is_in(context)
+            && any(self.namespaces.as_ref(), namespace)
             && self.actions.as_ref().is_none_or(|actions| actions.iter().any(|name| name.word() == action))
     }
 }
@@ -214,7 +241,7 @@ impl Guardrail {
 /// What holds for an action, of the context's settings and of all rules (each with its place).
 pub(super) fn resolve<'a>(
     context: &ContextSettings,
-    rules: impl Iterator<Item = (&'a Guardrail, &'a String)>,
+    rules: impl Iterator<Item = (&'a Guardrail, &'a str)>,
     namespace: Option<&str>,
     action: &str,
     now: Instant,
@@ -237,8 +264,8 @@ pub(super) fn resolve<'a>(
     let mut confirm: Option<(Confirm, Option<Rule>)> = context.confirm_is_said.then_some((context.confirm, None));
     for (guardrail, place) in rules.filter(|(rule, _)| rule.speaks_of(&context.name, namespace, action)) {
         let rule = Rule {
-            name: guardrail.name.clone().unwrap_or_else(|| place.clone()),
-            place: place.clone(),
+            name: guardrail.name.clone().unwrap_or_else(|| place.to_owned()),
+            place: place.to_owned(),
             why: guardrail.why.clone(),
         };
         let says = |flag: Option<bool>| (flag == Some(true)).then(|| rule.clone());

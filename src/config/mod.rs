@@ -84,9 +84,13 @@ impl Config {
     /// What the guardrails say of an action (by its word, `rollback`) on an object of this namespace (`None`: the object
     /// is in none, as nodes are) at this instant: `[contexts]` and every `[[guardrail]]` that matches, the strictest.
     pub fn guardrails_for(&self, context: &str, namespace: Option<&str>, action: &str, now: Instant) -> Rules {
-        let settings = self.context(context);
-        let rules = self.settings.guardrail.iter().zip(&self.guardrail_places);
-        guardrail::resolve(&settings, rules, namespace, action, now)
+        guardrail::resolve(&self.context(context), self.guardrails_in(context), namespace, action, now)
+    }
+
+    /// The guardrails of a context, each with its place, in the order of layers and lines.
+    pub fn guardrails_in(&self, context: &str) -> impl Iterator<Item = (&guardrail::Guardrail, &str)> {
+        let all = self.settings.guardrail.iter().zip(&self.guardrail_places);
+        all.filter(move |(guardrail, _)| guardrail.is_in(context)).map(|(guardrail, place)| (guardrail, &**place))
     }
 
     /// Where the audit log is kept: `[audit] directory`, else `audit` in the state directory; `None` without either.

@@ -31,8 +31,10 @@ pub struct Entry {
     pub namespace: String,
     /// What was done (`rollback`).
     pub action: String,
-    /// To what (`deployment/payment`).
+    /// To what (`deployment/payment`), the first of several.
     pub target: String,
+    /// To what else, when it was one action on several.
+    pub more: Vec<String>,
     /// Why, in the person's words.
     pub reason: Option<String>,
     /// The incident that it belongs to.
@@ -127,6 +129,11 @@ impl Entry {
             namespace: or_empty("namespace"),
             action: or_empty("action"),
             target: or_empty("target"),
+            more: record
+                .get("targets")
+                .and_then(Value::as_array)
+                .map(|targets| targets.iter().skip(1).filter_map(Value::as_str).map(str::to_owned).collect())
+                .unwrap_or_default(),
             reason: None,
             incident: None,
             end: None,
@@ -193,6 +200,11 @@ impl Entry {
         }
     }
 
+    /// `deployment/payment`, `deployment/payment +2`.
+    pub fn targets(&self) -> String {
+        if self.more.is_empty() { self.target.clone() } else { format!("{} +{}", self.target, self.more.len()) }
+    }
+
     /// `prod-eu/shop`, or the context alone.
     pub fn place(&self) -> String {
         if self.namespace.is_empty() { self.context.clone() } else { format!("{}/{}", self.context, self.namespace) }
@@ -240,7 +252,7 @@ impl Query {
         self.since.is_none_or(|since| entry.at.is_none_or(|at| at >= since))
             && self.until.is_none_or(|until| entry.at.is_none_or(|at| at < until))
             && same(&self.action, &entry.action)
-            && within(&self.target, &[&entry.target])
+            && within(&self.target, &entry.more.iter().chain([&entry.target]).map(String::as_str).collect::<Vec<_>>())
             && same(&self.end, entry.end_word())
             && within(&self.user, &[&entry.user, entry.identity.as_deref().unwrap_or_default()])
             && same(&self.context, &entry.context)
@@ -268,7 +280,8 @@ mod tests {
             intent(2, "b", "2026-03-04T15:00:00Z", "bob"),
             json!({"seq": 3, "kind": "outcome", "id": "a", "end": "done", "detail": "ok", "duration_ms": 52_000, "identity": "oncall@example.com"}),
             json!({"seq": 4, "kind": "note"}),
-            json!({"seq": 5, "kind": "outcome", "id": "c", "end": "refused", "namespace": "", "incident": "INC-12"}),
+            json!({"seq": 5, "kind": "refusal", "id": "c", "end": "refused", "namespace": "", "incident": "INC-12",
+                "target": "pod/a", "targets": ["pod/a", "pod/b"]}),
         ])
     }
 
@@ -296,7 +309,9 @@ mod tests {
         let log = log();
         let at = |text: &str| Some(chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc());
         let text = |text: &str| Some(text.to_owned());
-        let cases: [(Query, &[u64]); 10] = [
+        assert_eq!(log[3].targets(), "pod/a +1");
+        let cases: [(Query, &[u64]); 11] = [
+            (Query { target: text("pod/b"), ..Query::default() }, &[5]),
             (Query::default(), &[1, 2, 4, 5]),
             (Query { since: at("2026-03-04T15:00:00Z"), ..Query::default() }, &[2, 4, 5]),
             (Query { until: at("2026-03-04T15:00:00Z"), ..Query::default() }, &[1, 4, 5]),

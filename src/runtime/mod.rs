@@ -8,6 +8,7 @@ pub mod console;
 pub mod demo;
 pub mod executor;
 pub mod feeds;
+pub mod guardrails;
 pub mod headless;
 pub mod input;
 pub mod journal;

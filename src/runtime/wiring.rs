@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::demo::Demo;
+use super::guardrails;
 use super::proxy::ServiceProxy;
 use crate::actions::approval::Mutator;
-use crate::actions::guardrail::{ConfirmLevel, GuardContext};
-use crate::config::{Config, Confirm, ContextSettings, Http};
+use crate::actions::guardrail::GuardContext;
+use crate::config::{Config, ContextSettings, Http};
 use crate::domain::cluster::NamespaceScope;
 use crate::domain::slo::Objective;
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
@@ -179,7 +180,8 @@ impl Launch {
                 None => connection.own_namespace().map_or(NamespaceScope::All, NamespaceScope::One),
             },
         };
-        let guard = self.guard(&settings, Some(&scope));
+        let mut guard = self.guard(&settings, Some(&scope));
+        guard.rules = guardrails::rules(config, &settings, clock.now());
         let clients = clients(&connection, &settings);
         let services = services(config, &connection, &clients);
         let feeds = feeds(config, &connection, &settings, &scope, &clients);
@@ -209,11 +211,8 @@ impl Launch {
             identity: None,
             read_only: self.read_only.clone().or(configured),
             production: settings.production,
-            confirm: match settings.confirm {
-                Confirm::None => ConfirmLevel::None,
-                Confirm::Yes => ConfirmLevel::Yes,
-                Confirm::Name => ConfirmLevel::Name,
-            },
+            confirm: guardrails::level(settings.confirm),
+            // They need the configuration of the place, which is known once it is connected.
             rules: Vec::new(),
             verification_timeout: self.config.settings.verification.timeout.as_secs() as u32,
             user: self.user.clone(),

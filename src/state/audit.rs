@@ -100,5 +100,6 @@ fn hay(entry: &Entry) -> String {
     let at = entry.at.map(|at| at.format("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default();
     let (place, who) = (entry.place(), entry.who());
     let optional = [&entry.reason, &entry.incident].map(|text| text.as_deref().unwrap_or_default());
-    [&*at, entry.end_word(), &entry.action, &entry.target, &place, &who, optional[0], optional[1]].join("  ")
+    let targets = [&entry.target].into_iter().chain(&entry.more).cloned().collect::<Vec<_>>().join("  ");
+    [&*at, entry.end_word(), &entry.action, &targets, &place, &who, optional[0], optional[1]].join("  ")
 }

@@ -191,7 +191,8 @@ fn target(entry: &Entry) -> String {
         let kind = WorkloadKind::parse(kind)?;
         Some(format!("{}/{name}", kind.short()))
     });
-    short.unwrap_or_else(|| entry.target.clone())
+    let short = short.unwrap_or_else(|| entry.target.clone());
+    if entry.more.is_empty() { short } else { format!("{short} +{}", entry.more.len()) }
 }
 
 /// Where it was: the namespace alone for what was done in the context that the console looks at.
@@ -222,7 +223,8 @@ pub fn whole(look: &Look<'_>, entry: &Entry, width: usize) -> Vec<Line<'static>>
             ]));
         }
     };
-    row("what", &format!("{} {}", entry.action, entry.target), Role::Title);
+    let targets = [&entry.target].into_iter().chain(&entry.more).cloned().collect::<Vec<_>>().join(", ");
+    row("what", &format!("{} {targets}", entry.action), Role::Title);
     row("where", &entry.place(), Role::Text);
     row("who", &entry.who(), Role::Text);
     if let Some(at) = entry.at {
@@ -243,11 +245,18 @@ pub fn whole(look: &Look<'_>, entry: &Entry, width: usize) -> Vec<Line<'static>>
             }
         }
     }
-    for (name, key) in [("checks", "checks"), ("dry run", "dry_run"), ("diff", "diff_digest"), ("careful", "warnings")]
-    {
+    for (name, key) in [
+        ("break-glass", "break_glass"),
+        ("changes", "changes"),
+        ("checks", "checks"),
+        ("dry run", "dry_run_result"),
+        ("allowed", "permission"),
+        ("diff", "diff_digest"),
+        ("careful", "warnings"),
+    ] {
         let found = entry.records.iter().filter_map(|record| record.get(key)).flat_map(words);
         for (at, what) in found.enumerate() {
-            let role = if key == "warnings" { Role::Warning } else { Role::Text };
+            let role = if matches!(key, "warnings" | "break_glass") { Role::Warning } else { Role::Text };
             row(if at == 0 { name } else { "" }, &what, role);
         }
     }
@@ -274,6 +283,10 @@ fn words(value: &Value) -> Vec<String> {
         // A check or a verdict: its own words, with its state where that is not simply well.
         Value::Object(fields) => {
             let field = |key: &str| fields.get(key).and_then(Value::as_str);
+            if let Some(path) = field("path") {
+                let side = |key: &str| field(key).unwrap_or("(absent)");
+                return vec![format!("{path}: {} became {}", side("before"), side("after"))];
+            }
             match (field("text"), field("state")) {
                 (Some(text), None | Some("passed" | "yes")) => vec![text.to_owned()],
                 (Some(text), Some(state)) => vec![format!("{text} ({})", state.replace('-', " "))],

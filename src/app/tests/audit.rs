@@ -32,6 +32,8 @@ fn records() -> Vec<Value> {
         intent["diff_digest"] = json!("5f3c9a".repeat(10));
         intent["warnings"] = json!(["a HorizontalPodAutoscaler owns the replicas"]);
         if reason.is_some() {
+            intent["dry_run_result"] = json!({"state": "yes", "text": "accepted by the server"});
+            intent["changes"] = json!([{"path": "image", "before": "payment:2.4.0", "after": null}]);
             intent["incident"] = json!("INC-12");
             intent["ssh_client"] = json!("10.0.0.7");
         }

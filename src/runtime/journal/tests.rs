@@ -42,7 +42,9 @@ fn names(journal: &FileJournal) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     // Their names end as chance will have it.
-    names.iter_mut().for_each(|name| name.truncate(name.find("writer-").map_or(name.len(), |at| at + 6)));
+    for name in &mut names {
+        name.truncate(name.find("writer-").map_or(name.len(), |at| at + 6));
+    }
     names.sort();
     names
 }
