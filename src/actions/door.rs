@@ -1,15 +1,20 @@
 //! The door: a pure state machine for one action at a time.
 //!
 //! Inputs come with the time; effects go to the runtime, each with a ticket. An answer whose ticket is not open is
-//! dropped, so nothing that comes late or twice can move an action. The pass to alter the world is issued in one place,
-//! `intent_recorded`, which is reached only with a confirmation and after the journal said that the intent is on disk.
+//! dropped, so nothing that comes late or twice can move an action. The pass for what a plan sends is issued in one place,
+//! `send_next`, which is reached only with a confirmation and after the journal said that the intent is on disk. (Word of
+//! it in the cluster, an Event, has a pass of its own after the outcome.)
 
 mod execution;
 mod preflight;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(in crate::actions) mod walk;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -256,7 +261,7 @@ impl Door {
             (Stage::Preflight, Answer::DryRun(dry_run)) => self.dry_ran(index, dry_run, now),
             (Stage::RecordingIntent, Answer::Recorded(written)) => self.intent_recorded(written, now),
             (Stage::Executing, Answer::Executed(receipt)) => self.executed(index, receipt, now),
-            (Stage::Executing, Answer::Waited) => self.send_next(now),
+            (Stage::Executing, Answer::Waited) => self.waited(now),
             (Stage::Verifying, Answer::Observed(seen)) => {
                 if let Some(verification) = &mut self.verification {
                     verification.observe(seen, now);
@@ -268,7 +273,7 @@ impl Door {
                     outcome.unrecorded = Some(error.to_string());
                 }
                 self.stage = Stage::Ended;
-                Effects::new()
+                self.announce(now)
             }
             _ => Effects::new(),
         }
@@ -335,6 +340,9 @@ impl Door {
     /// Nothing was sent, and nothing was intended. That it was tried is worth a record, except of a dry run.
     fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Effects {
         self.end(End::Refused, refusal.to_string(), refusal.hint());
+        if let Some(outcome) = &mut self.outcome {
+            outcome.offer = refusal.offer();
+        }
         let Some(outcome) = self.outcome.as_ref().filter(|_| !self.request.dry_run) else { return Effects::new() };
         let record = record::refusal(&self.request, &self.guard, outcome, now);
         self.stage = Stage::RecordingOutcome;
@@ -345,7 +353,8 @@ impl Door {
     fn end(&mut self, end: End, detail: String, hint: Option<String>) {
         self.open.clear();
         let (checks, steps) = (Vec::new(), Vec::new());
-        self.outcome = Some(Outcome { end, detail, hint, checks, steps, duration_ms: 0, unrecorded: None });
+        let offer = None;
+        self.outcome = Some(Outcome { end, detail, hint, offer, checks, steps, duration_ms: 0, unrecorded: None });
         self.stage = Stage::Ended;
     }
 
@@ -358,7 +367,7 @@ impl Door {
             plan.steps.iter().map(|step| StepEnd { step: step.title.clone(), state: step.state.clone() }).collect()
         });
         let steps = steps.unwrap_or_default();
-        let outcome = Outcome { end, detail, hint, checks, steps, duration_ms, unrecorded: None };
+        let outcome = Outcome { end, detail, hint, offer: None, checks, steps, duration_ms, unrecorded: None };
         let written = record::outcome(&id, &self.request, &self.guard, &outcome, now);
         self.outcome = Some(outcome);
         self.open.clear();
@@ -368,8 +377,14 @@ impl Door {
 
     fn replan(&mut self, now: Instant) -> Effects {
         let conflict = self.outcome.as_ref().is_some_and(|outcome| outcome.end == End::Conflict);
-        if self.stage != Stage::Ended || !conflict {
+        let offer = self.outcome.as_ref().and_then(|outcome| outcome.offer.clone());
+        if self.stage != Stage::Ended || !(conflict || offer.is_some()) {
             return Effects::new();
+        }
+        if let Some(action) = offer {
+            self.request.action = action;
+            self.request.more.clear();
+            self.plan = None;
         }
         // "The previous one" may mean another revision by now: what was chosen stays chosen.
         let chosen = self.plan.take().and_then(|plan| plan.revisions).map(|revisions| revisions.to.revision);

@@ -51,7 +51,7 @@ pub enum Expectation {
     Rollout {
         /// The workload.
         workload: WorkloadRef,
-        /// What it has to say; never empty.
+        /// What it has to say; empty only beside another expectation that is a sign.
         fields: Vec<Field>,
         /// Do alerts and burn count?
         signals: bool,

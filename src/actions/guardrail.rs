@@ -4,6 +4,9 @@
 //! Rules come from the configuration as plain values ([`Rules`]); here they are enforced, in words. Break-glass overrides
 //! every one of them except read-only: it needs a reason of its own, the name typed, and it is recorded.
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 use super::ActionRequest;

@@ -3,8 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Refusal;
+use super::pause::{Pause, Resume};
 use super::plan::Plan;
+use super::restart::Restart;
 use super::rollback::Rollback;
+use super::scale::Scale;
+use super::scale_bounds::ScaleBounds;
+use super::set_image::SetImage;
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -18,6 +23,8 @@ pub struct Ground<'a> {
     pub user: &'a str,
     /// Why, when it was said.
     pub reason: Option<&'a str>,
+    /// It takes a recorded action back: what was there is restored as it was.
+    pub undoes: bool,
 }
 
 /// One kind of action, as asked for: what its own file implements.
@@ -64,12 +71,30 @@ pub trait Action {
 pub enum ActionKind {
     /// Back to an earlier revision's pod template.
     Rollback(Rollback),
+    /// Another number of pods.
+    Scale(Scale),
+    /// Other bounds for an autoscaler.
+    ScaleBounds(ScaleBounds),
+    /// New pods of the same kind.
+    Restart(Restart),
+    /// Stop a rollout where it is.
+    Pause(Pause),
+    /// Let a paused rollout go on.
+    Resume(Resume),
+    /// Another image for one container.
+    SetImage(SetImage),
 }
 
 impl ActionKind {
     fn action(&self) -> &dyn Action {
         match self {
             Self::Rollback(action) => action,
+            Self::Scale(action) => action,
+            Self::ScaleBounds(action) => action,
+            Self::Restart(action) => action,
+            Self::Pause(action) => action,
+            Self::Resume(action) => action,
+            Self::SetImage(action) => action,
         }
     }
 

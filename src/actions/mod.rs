@@ -25,7 +25,9 @@
 //! presentation need nothing new. A new kind of *read* is a [`crate::ports::cluster::Part`], a new kind of *proof* an
 //! [`expectation::Expectation`], a new kind of *request* a [`crate::domain::mutation::Change`].
 
+pub mod announcement;
 pub mod approval;
+pub mod capacity;
 pub mod compare;
 pub mod door;
 pub mod exchange;
@@ -35,10 +37,18 @@ pub mod kind;
 pub mod manifest;
 pub mod outcome;
 pub mod ownership;
+pub mod pause;
 pub mod plan;
 pub mod present;
+pub mod quantity;
 pub mod record;
+#[cfg(test)]
+mod rehearsal;
+pub mod restart;
 pub mod rollback;
+pub mod scale;
+pub mod scale_bounds;
+pub mod set_image;
 pub mod settle;
 pub mod step;
 pub mod verification;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::ActionKind;
 use super::step::StepState;
 use super::verification::Check;
 use crate::domain::target::WorkloadKind;
@@ -91,6 +92,9 @@ pub struct Outcome {
     pub detail: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// What can be planned instead ([`super::exchange::DoorInput::Replan`] does).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<ActionKind>,
     /// The verification, where it came to one.
     pub checks: Vec<Check>,
     /// How each step ended, where there are several: what it was, and what came of it.
@@ -177,6 +181,8 @@ pub enum Refusal {
         why: String,
         /// What to do instead.
         instead: Option<String>,
+        /// The same as an action: planning again takes it.
+        offer: Option<Box<ActionKind>>,
     },
     /// No intent on disk, no action.
     #[error("the intent cannot be recorded, so nothing was sent: {0}")]
@@ -195,6 +201,19 @@ fn join(known: &[u64]) -> String {
 }
 
 impl Refusal {
+    /// It cannot be done to this object, and nothing is offered instead.
+    pub fn not_here(why: impl Into<String>) -> Self {
+        Self::NotHere { why: why.into(), instead: None, offer: None }
+    }
+
+    /// What can be planned instead.
+    pub fn offer(&self) -> Option<ActionKind> {
+        match self {
+            Self::NotHere { offer, .. } => offer.as_deref().cloned(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -205,10 +224,9 @@ impl Refusal {
             Self::Paused(target) => {
                 Some(format!("resume it first, as kubectl demands: kubectl rollout resume {target}"))
             }
-            Self::UnsupportedKind(WorkloadKind::StatefulSet | WorkloadKind::DaemonSet) => {
-                Some("kubectl rollout undo can do it; here only Deployments can be rolled back so far".into())
+            Self::UnsupportedKind(_) => {
+                Some("only Deployments, StatefulSets and DaemonSets keep revisions to go back to".into())
             }
-            Self::UnsupportedKind(_) => Some("only Deployments keep revisions that can be rolled back here".into()),
             Self::Unrecordable(_) => Some("make the audit directory writable, or set [audit] directory".into()),
             Self::SingleRevision { .. } => {
                 Some("spec.revisionHistoryLimit says how many old revisions the cluster keeps".into())

@@ -54,8 +54,8 @@ pub fn manager(workload: &Value) -> Option<Manager> {
     None
 }
 
-/// Warnings about everything else that writes the workload.
-pub fn warnings(workload: &Value, target: &WorkloadRef, autoscalers: Option<&[Value]>) -> Vec<Warning> {
+/// Warnings about everything else that writes an object, autoscalers apart.
+pub fn warnings_but_autoscalers(workload: &Value) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if let Some(manager) = manager(workload) {
         let text = format!("{} manages it and {}", manager.name, manager.consequence);
@@ -65,6 +65,20 @@ pub fn warnings(workload: &Value, target: &WorkloadRef, autoscalers: Option<&[Va
         let text = "it was last changed with kubectl apply: applying the same files again reverts this";
         warnings.push(Warning::new(WarningKind::LastApplied, text));
     }
+    warnings
+}
+
+/// The autoscalers that own the number of pods of a workload.
+pub fn autoscalers_of<'a>(
+    autoscalers: Option<&'a [Value]>,
+    target: &'a WorkloadRef,
+) -> impl Iterator<Item = &'a Value> {
+    autoscalers.unwrap_or_default().iter().filter(|hpa| scales(hpa, target))
+}
+
+/// Warnings about everything else that writes the workload.
+pub fn warnings(workload: &Value, target: &WorkloadRef, autoscalers: Option<&[Value]>) -> Vec<Warning> {
+    let mut warnings = warnings_but_autoscalers(workload);
     match autoscalers {
         None => {
             let text = "autoscalers of the namespace may not be read: one may own the number of pods";

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::compare::MOST_CHANGES;
 use super::guardrail::{GuardContext, is_recordable};
 use super::outcome::Outcome;
-use super::plan::{Plan, Revision};
+use super::plan::{FieldChange, Plan, Revision};
 use super::{ActionRequest, compare};
 use crate::domain::mutation::Mutation;
 use crate::domain::text::clean;
@@ -53,7 +53,7 @@ pub fn intent(id: &str, request: &ActionRequest, guard: &GuardContext, plan: &Pl
         record["from"] = revision(&revisions.from);
         record["to"] = revision(&revisions.to);
     }
-    record["changes"] = json!(plan.changes.iter().take(MOST_CHANGES).collect::<Vec<_>>());
+    record["changes"] = json!(plan.changes.iter().take(MOST_CHANGES).map(change).collect::<Vec<_>>());
     record["diff_digest"] = json!(plan.digest);
     record["pods"] = json!(plan.blast.pods);
     record["steps"] = json!(plan.steps.iter().map(|step| &step.title).collect::<Vec<_>>());
@@ -66,6 +66,16 @@ pub fn intent(id: &str, request: &ActionRequest, guard: &GuardContext, plan: &Pl
     record["undo"] = json!(plan.undo);
     record["expect"] = json!(plan.expect.iter().map(|(_, expectation)| expectation).collect::<Vec<_>>());
     record
+}
+
+/// A change, with its values only where they cannot be secrets: images and counts, not variables and arguments.
+fn change(change: &FieldChange) -> Value {
+    let field = change.path.rsplit(": ").next().unwrap_or_default();
+    let spoken = ["command", "args", "env", "envFrom", "annotations", "labels"];
+    if field.contains(' ') || spoken.contains(&field) {
+        return json!({"path": change.path});
+    }
+    json!(change)
 }
 
 /// What came of it.
@@ -127,4 +137,23 @@ fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now
 
 fn revision(revision: &Revision) -> Value {
     json!({"revision": revision.revision, "name": revision.name, "images": revision.images})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_may_be_secrets_stay_out_of_the_log() {
+        let of = |path: &str| {
+            change(&FieldChange { path: path.into(), before: Some("a".into()), after: Some("b".into()) })["after"]
+                .clone()
+        };
+        for path in ["image", "app: image", "replicas", "payment: app: image", "maxReplicas"] {
+            assert_eq!(of(path), "b", "{path}");
+        }
+        for path in ["env TOKEN", "app: env TOKEN", "args", "app: command", "annotations x/y", "container app"] {
+            assert_eq!(of(path), Value::Null, "{path}");
+        }
+    }
 }

@@ -1,16 +1,23 @@
-//! Rolling a Deployment back, as `kubectl rollout undo` does it, with a precondition.
+//! Rolling a workload back, as `kubectl rollout undo` does it, with a precondition.
 //!
-//! Source: kubectl `pkg/polymorphichelpers/rollback.go` (`DeploymentRollbacker`) and `pkg/util/deployment`.
+//! Source: kubectl `pkg/polymorphichelpers/rollback.go` (`DeploymentRollbacker`, `StatefulSetRollbacker`,
+//! `DaemonSetRollbacker`) and `pkg/util/deployment`.
 //!
-//! The same: revisions are the ReplicaSets' `deployment.kubernetes.io/revision`, "previous" is the second highest, a
-//! paused Deployment is an error, an equal template is nothing to do, `pod-template-hash` is stripped, annotations are
-//! the ReplicaSet's except for those of [`KEPT_ANNOTATIONS`], which stay the Deployment's; replicas and strategy stay.
+//! The same: "previous" is the second highest revision, a paused Deployment is an error, an equal template is nothing to
+//! do, replicas and strategy stay. Of a Deployment, revisions are the ReplicaSets' `deployment.kubernetes.io/revision`,
+//! `pod-template-hash` is stripped, and annotations are the ReplicaSet's except for those of [`KEPT_ANNOTATIONS`], which
+//! stay the Deployment's. Of a StatefulSet or DaemonSet, revisions are ControllerRevisions, and only the template moves.
 //!
 //! Different, on purpose:
 //! - The patch begins with `test` operations on `uid` and `generation` ([`workload::preconditions`]) and on the
-//!   annotations, which are replaced as a whole.
-//! - While the controller has not seen the newest template there is no ReplicaSet of it yet, and the second highest
+//!   annotations, where they are replaced as a whole. kubectl sends a ControllerRevision's `data` as a strategic patch;
+//!   it holds the whole template with `$patch: replace`, which is a JSON Patch's `replace`, and that can `test`.
+//! - While the controller has not seen the newest template there is no revision of it yet, and the second highest
 //!   revision would be one too far back: then "previous" is the highest.
+//! - `kubernetes.io/change-cause` says who rolled back and why, except when a rollback is itself an undo: that restores
+//!   what was there.
+//! - A StatefulSet with `OrderedReady` pods waits for a broken pod to become ready before it replaces it, for ever
+//!   (kubernetes/kubernetes#67250): the plan deletes that pod too.
 
 #[cfg(test)]
 mod tests;
@@ -21,16 +28,16 @@ use serde_json::{Map, Value, json};
 use super::expectation::{Expectation, Field};
 use super::kind::{Action, ActionKind, Ground};
 use super::manifest::{
-    CHANGE_CAUSE, LAST_APPLIED, REVISION, annotation, at, created, images, name, object, revision, same_template,
-    without_hash,
+    CHANGE_CAUSE, LAST_APPLIED, REVISION, annotation, at, count, created, images, items, label, name, object, raw,
+    revision, same_template, without_hash,
 };
 use super::outcome::Refusal;
-use super::plan::{Plan, Revision, Revisions, Undo};
+use super::plan::{Plan, Revision, Revisions, Undo, Warning, WarningKind};
 use super::step::Step;
 use super::workload::{self, is_unobserved, pods};
 use super::{compare, ownership};
-use crate::domain::mutation::{Change, Mutation};
-use crate::domain::object::ObjectRef;
+use crate::domain::mutation::{Change, Mutation, Preconditions};
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::domain::text::clean;
 use crate::ports::cluster::{Facts, Part};
@@ -71,18 +78,21 @@ impl Action for Rollback {
     }
 
     fn needs(&self) -> &'static [Part] {
-        &[Part::Revisions, Part::Autoscalers]
+        match self.target.kind {
+            WorkloadKind::StatefulSet => &[Part::Revisions, Part::Autoscalers, Part::Pods],
+            _ => &[Part::Revisions, Part::Autoscalers],
+        }
     }
 
     fn admit(&self) -> Result<(), Refusal> {
         match self.target.kind {
-            WorkloadKind::Deployment => Ok(()),
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Ok(()),
             kind => Err(Refusal::UnsupportedKind(kind)),
         }
     }
 
-    fn plan(&self, facts: &Facts, _: &Ground<'_>) -> Result<Plan, Refusal> {
-        plan(self, facts)
+    fn plan(&self, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, Refusal> {
+        plan(self, facts, ground)
     }
 
     fn with_revision(&self, revision: u64) -> Option<ActionKind> {
@@ -90,29 +100,27 @@ impl Action for Rollback {
     }
 }
 
-/// One ReplicaSet with a revision.
+/// One ReplicaSet or ControllerRevision.
 struct Candidate<'a> {
     revision: u64,
     object: &'a Value,
-    template: &'a Value,
+    template: Value,
     current: bool,
 }
 
 /// Makes the plan, or says why there is none.
-fn plan(action: &Rollback, facts: &Facts) -> Result<Plan, Refusal> {
+fn plan(action: &Rollback, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, Refusal> {
     action.admit()?;
     let target = &action.target;
     let workload = &facts.object;
-    let template = at(workload, &TEMPLATE)
-        .filter(|template| template.is_object())
-        .ok_or_else(|| Refusal::Malformed(format!("{target} has no spec.template")))?;
+    let template = workload::template(target, workload)?;
     if workload::is_paused(workload) {
         return Err(Refusal::Paused(target.to_string()));
     }
     let candidates = candidates(facts.revisions.as_deref().unwrap_or_default(), template);
     let unobserved = is_unobserved(workload) && !candidates.iter().any(|candidate| candidate.current);
     let chosen = choose(target, action.to, &candidates, unobserved)?;
-    if same_template(chosen.template, template) {
+    if same_template(&chosen.template, template) {
         return Err(Refusal::NothingToDo { target: target.to_string(), revision: chosen.revision });
     }
     let (from, to) = (current(workload, template, &candidates, unobserved), chosen.row());
@@ -120,15 +128,15 @@ fn plan(action: &Rollback, facts: &Facts) -> Result<Plan, Refusal> {
         0 => "current".to_owned(),
         number => format!("revision {number}"),
     };
-    let moves = workload::moves(workload);
-    let sent = Field::new("/spec/template", "pod template", chosen.template);
-    let mutation = Mutation::new(target.into(), Change::JsonPatch(patch(workload, chosen)?));
+    let moves = workload::moves(target.kind, workload);
+    let sent = Field::new("/spec/template", "pod template", &chosen.template);
+    let mutation = Mutation::new(target.into(), Change::JsonPatch(patch(target.kind, workload, chosen, ground)?));
     let mut plan = Plan::begin(action);
-    plan.changes = compare::changes(template, chosen.template);
-    plan.diff = compare::unified_diff(template, chosen.template, &side(&from), &side(&to));
+    plan.changes = compare::changes(template, &chosen.template);
+    plan.diff = compare::unified_diff(template, &chosen.template, &side(&from), &side(&to));
     plan.warnings = ownership::warnings(workload, target, facts.autoscalers.as_deref());
     plan.warnings.extend(workload::state_warnings(workload, unobserved, &moves));
-    plan.blast = moves.blast(target);
+    plan.blast = moves.blast(target, workload);
     plan.managed_by = ownership::manager(workload).map(|manager| manager.name);
     plan.steps = vec![Step::new(format!("patch {target}"), mutation).leaving(vec![sent.clone()])];
     plan.undo = match from.revision {
@@ -138,20 +146,29 @@ fn plan(action: &Rollback, facts: &Facts) -> Result<Plan, Refusal> {
             ActionKind::Rollback(Rollback { target: target.clone(), to: Some(number) }),
         ),
     };
-    plan.expect(Expectation::Rollout { workload: target.clone(), fields: vec![sent], signals: true });
+    workload::expect_rollout(&mut plan, target, &moves, vec![sent]);
+    if moves.held.is_none() {
+        unstick(&mut plan, target, facts);
+    }
     plan.done = format!("{target} is back on the template of revision {}", to.revision);
     plan.revisions = Some(Revisions { from, to, all: candidates.iter().map(Candidate::row).collect() });
     Ok(plan)
 }
 
-/// ReplicaSets that carry a revision and a template, newest revision first.
+/// Revisions that carry a number and a template, newest first.
 fn candidates<'a>(revisions: &'a [Value], current: &Value) -> Vec<Candidate<'a>> {
     let mut found: Vec<Candidate<'a>> = revisions
         .iter()
         .filter_map(|object| {
-            let template = at(object, &TEMPLATE).filter(|template| template.is_object())?;
-            let revision = revision(object)?;
-            Some(Candidate { revision, object, template, current: same_template(template, current) })
+            let recorded = at(object, &["data", "spec", "template"]);
+            let mut template =
+                recorded.or_else(|| at(object, &TEMPLATE)).filter(|template| template.is_object())?.clone();
+            if let Some(fields) = template.as_object_mut() {
+                fields.remove("$patch");
+            }
+            let revision = revision(object).or_else(|| count(object, &["revision"])).filter(|number| *number > 0)?;
+            let current = same_template(&template, current);
+            Some(Candidate { revision, object, template, current })
         })
         .collect();
     found.sort_by_key(|candidate| std::cmp::Reverse(candidate.revision));
@@ -185,7 +202,7 @@ impl Candidate<'_> {
         Revision {
             revision: self.revision,
             name: name(self.object),
-            images: images(self.template),
+            images: images(&self.template),
             change_cause: annotation(self.object, CHANGE_CAUSE).map(|cause| clean(cause).into_owned()),
             created: created(self.object),
             pods: pods(self.object),
@@ -209,25 +226,84 @@ fn current(workload: &Value, template: &Value, candidates: &[Candidate<'_>], uno
     )
 }
 
-fn patch(workload: &Value, chosen: &Candidate<'_>) -> Result<Value, Refusal> {
+fn patch(kind: WorkloadKind, workload: &Value, chosen: &Candidate<'_>, ground: &Ground<'_>) -> Result<Value, Refusal> {
     let mut operations = workload::preconditions(workload)?;
+    let template = json!({"op": "replace", "path": "/spec/template", "value": without_hash(&chosen.template)});
+    if kind != WorkloadKind::Deployment {
+        operations.push(template);
+        return Ok(Value::Array(operations));
+    }
     let has_annotations = at(workload, &["metadata", "annotations"]).filter(|value| value.is_object());
     if let Some(annotations) = has_annotations {
         operations.push(json!({"op": "test", "path": "/metadata/annotations", "value": annotations}));
     }
-    operations.push(json!({"op": "replace", "path": "/spec/template", "value": without_hash(chosen.template)}));
+    operations.push(template);
     // `replace` of something absent is an error; kubectl gets away with it because controllers always annotate.
     let op = if has_annotations.is_some() { "replace" } else { "add" };
-    operations.push(json!({"op": op, "path": "/metadata/annotations", "value": annotations(workload, chosen.object)}));
+    let annotations = annotations(workload, chosen.object, ground);
+    operations.push(json!({"op": op, "path": "/metadata/annotations", "value": annotations}));
     Ok(Value::Array(operations))
 }
 
-fn annotations(workload: &Value, replica_set: &Value) -> Map<String, Value> {
+fn annotations(workload: &Value, replica_set: &Value, ground: &Ground<'_>) -> Map<String, Value> {
     let of = |value| object(value, &["metadata", "annotations"]).into_iter().flatten();
     let kept = |key: &str| KEPT_ANNOTATIONS.contains(&key);
-    of(workload)
+    let mut annotations: Map<String, Value> = of(workload)
         .filter(|(key, _)| kept(key))
         .chain(of(replica_set).filter(|(key, _)| !kept(key)))
         .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+        .collect();
+    if !ground.undoes {
+        let cause = cause(annotation(replica_set, CHANGE_CAUSE), ground);
+        annotations.insert(CHANGE_CAUSE.to_owned(), json!(cause));
+    }
+    annotations
+}
+
+/// The revision's own cause, and who went back to it why; said once, however often that happens.
+fn cause(own: Option<&str>, ground: &Ground<'_>) -> String {
+    const WHO: &str = "rolled back to by ";
+    let mut words = format!("{WHO}{}", ground.user);
+    if let Some(reason) = ground.reason {
+        words.extend([": ", reason]);
+    }
+    let own = own.map(|own| own.split(&format!(" ({WHO}")).next().unwrap_or_default());
+    match own.filter(|own| !own.is_empty() && !own.starts_with(WHO)) {
+        Some(own) => format!("{own} ({words})"),
+        None => words,
+    }
+}
+
+/// Adds the deletion of the pods that an `OrderedReady` StatefulSet would wait for in vain.
+fn unstick(plan: &mut Plan, target: &WorkloadRef, facts: &Facts) {
+    let workload = &facts.object;
+    let ordered = raw(workload, &["spec", "podManagementPolicy"]) != Some("Parallel");
+    if target.kind != WorkloadKind::StatefulSet || !ordered {
+        return;
+    }
+    let own = |pod: &&Value| {
+        let owners = items(pod, &["metadata", "ownerReferences"]);
+        owners.iter().any(|owner| at(owner, &["uid"]) == at(workload, &["metadata", "uid"]))
+    };
+    let ready = |pod: &Value| {
+        let mut conditions = items(pod, &["status", "conditions"]).iter();
+        conditions.any(|c| raw(c, &["type"]) == Some("Ready") && raw(c, &["status"]) == Some("True"))
+    };
+    let current = raw(workload, &["status", "updateRevision"]);
+    // A pod that is on its way out needs no second push, and one of another revision is replaced anyhow.
+    let broken = facts.pods.iter().flatten().filter(own).filter(|pod| {
+        !ready(pod)
+            && raw(pod, &["metadata", "deletionTimestamp"]).is_none()
+            && (current.is_none() || label(pod, "controller-revision-hash") == current)
+    });
+    for pod in broken {
+        let Some(uid) = raw(pod, &["metadata", "uid"]).map(str::to_owned) else { continue };
+        let object = ObjectRef::new(ObjectKind::Pod, target.namespace.clone(), name(pod));
+        let preconditions = Preconditions { uid: Some(uid.clone()), resource_version: None };
+        let mutation = Mutation::new(object.clone(), Change::Delete { grace_seconds: None, preconditions });
+        plan.steps.push(Step::new(format!("delete {object}"), mutation));
+        let text = format!("{object} is not ready, and {target} would wait for it for ever: it is deleted too");
+        plan.warnings.push(Warning::new(WarningKind::Held, text));
+        plan.expect(Expectation::Gone { object, uid: Some(uid) });
+    }
 }

@@ -98,14 +98,16 @@ impl Proof {
         let waiting = |id, text: &str| Check { id, state: CheckState::Waiting, text: text.into() };
         let mut checks = Vec::new();
         match &expectation {
-            Expectation::Rollout { signals, .. } => {
+            Expectation::Rollout { signals, fields, .. } => {
                 checks.push(waiting(CheckId::Rollout, "rollout not seen yet"));
                 checks.push(waiting(CheckId::Ready, "pods not seen yet"));
                 if *signals {
                     checks.push(waiting(CheckId::Alerts, "alerts not read yet"));
                     checks.push(waiting(CheckId::Burn, "burn not read yet"));
                 }
-                checks.push(waiting(CheckId::Object, "not read back yet"));
+                if !fields.is_empty() {
+                    checks.push(waiting(CheckId::Object, "not read back yet"));
+                }
             }
             Expectation::Object { .. } => checks.push(waiting(CheckId::Object, "not read back yet")),
             Expectation::Gone { object, .. } => checks.push(waiting(CheckId::Gone, &format!("{object} still there"))),
@@ -230,13 +232,13 @@ impl Proof {
             }
             RolloutPhase::Paused => self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, paused")),
             RolloutPhase::Stuck { why } => {
-                self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, stuck: {why}"))
+                self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, stuck: {why}"));
             }
             RolloutPhase::Degraded { why } => {
                 self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, degraded: {why}"));
             }
             RolloutPhase::Held { why } => {
-                self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, held: {why}"))
+                self.set(CheckId::Rollout, CheckState::Waiting, format!("{count}, held: {why}"));
             }
         }
         let ready = status.ready >= status.desired && !matches!(status.phase, RolloutPhase::Unobserved);
@@ -318,7 +320,7 @@ impl Verification {
     /// Begins at `now` and gives up after `timeout` seconds.
     pub fn new(expected: impl IntoIterator<Item = Expectation>, now: Instant, timeout: u32) -> Self {
         let expected: Vec<Expectation> = expected.into_iter().collect();
-        let several = expected.len() > 1;
+        let several = expected.iter().any(|other| Some(other.object()) != expected.first().map(Expectation::object));
         let proofs = expected
             .into_iter()
             .map(|expectation| {

@@ -75,7 +75,7 @@ impl App {
         };
         let view = door.view();
         let stage = view.stage;
-        let conflict = view.outcome.is_some_and(|outcome| outcome.end == End::Conflict);
+        let conflict = view.outcome.is_some_and(|outcome| outcome.end == End::Conflict || outcome.offer.is_some());
         let known = view.plan.and_then(|plan| plan.revisions.as_ref());
         let revisions: Vec<(u64, bool)> =
             known.map(|known| known.all.iter().map(|r| (r.revision, r.current)).collect()).unwrap_or_default();

@@ -131,6 +131,9 @@ fn ask(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, buffer:
         }
         Stage::Verifying => hints.extend([hint("cancel", "hide; it goes on"), diff]),
         Stage::Ended => {
+            if view.outcome.is_some_and(|outcome| outcome.offer.is_some()) {
+                hints.push(hint("re-plan", "plan that instead"));
+            }
             if view.outcome.is_some_and(|outcome| outcome.end == End::Conflict) {
                 hints.push(hint("re-plan", "plan again from fresh data"));
             }

@@ -3,12 +3,12 @@
 use chrono::TimeDelta;
 
 use super::{Door, Effects, REPLAN};
-use crate::actions::OnFailure;
 use crate::actions::approval::{Approved, Receipt};
 use crate::actions::exchange::Work;
 use crate::actions::outcome::{End, Refusal, Stage};
 use crate::actions::step::StepState;
 use crate::actions::verification::Verification;
+use crate::actions::{OnFailure, announcement};
 use crate::domain::text::clean;
 use crate::domain::time::{Instant, span};
 use crate::ports::cluster::ClusterError;
@@ -16,6 +16,9 @@ use crate::ports::journal::JournalError;
 
 /// So long a step waits that a budget forbids for now, before it is sent again (as `kubectl drain` does).
 const AGAIN_AFTER: u32 = 5;
+
+/// A bulk leaves word on so many of its targets.
+const MOST_EVENTS: usize = 20;
 
 /// A step that was not done, as an end of the whole.
 #[derive(Clone, Debug)]
@@ -39,8 +42,20 @@ impl Door {
         self.send_next(now)
     }
 
-    /// Sends the next step that was not sent yet; then what is blocked, again; then begins to verify. This is the one
-    /// place that issues a pass for a step.
+    /// What was blocked is sent again, as long as patience lasts.
+    pub(super) fn waited(&mut self, now: Instant) -> Effects {
+        if self.patience.is_some_and(|until| now < until) {
+            for step in self.plan.iter_mut().flat_map(|plan| &mut plan.steps) {
+                if matches!(step.state, StepState::Blocked(_)) {
+                    step.state = StepState::Waiting;
+                }
+            }
+        }
+        self.send_next(now)
+    }
+
+    /// Sends the next step that was not sent yet; then waits for what is blocked; then begins to verify. This is the one
+    /// place that issues a pass for what a plan sends.
     pub(super) fn send_next(&mut self, now: Instant) -> Effects {
         let Some(plan) = &mut self.plan else { return Effects::new() };
         let waiting = plan.steps.iter().position(|step| step.state == StepState::Waiting);
@@ -49,16 +64,13 @@ impl Door {
             let approved = Approved::issue(step.mutation.clone());
             return vec![self.effect(Work::Execute(approved), index)];
         }
-        let mut blocked: Vec<_> =
+        let blocked: Vec<_> =
             plan.steps.iter_mut().filter(|step| matches!(step.state, StepState::Blocked(_))).collect();
         if blocked.is_empty() {
             return self.all_sent(now);
         }
         if self.patience.is_some_and(|until| now < until) {
-            for step in &mut blocked {
-                step.state = StepState::Waiting;
-            }
-            return self.send_next(now);
+            return vec![self.effect(Work::Wait(AGAIN_AFTER), 0)];
         }
         let waited = span(i64::from(self.guard.verification_timeout));
         for step in blocked {
@@ -88,18 +100,16 @@ impl Door {
                 // Never sent again: look whether it happened.
                 let why = clean(&why).into_owned();
                 step.state = StepState::Unknown(why.clone());
+                let title = step.title.clone();
                 self.unsure = Some(why);
-                if self.request.on_failure == OnFailure::Stop {
-                    self.skip_the_rest();
+                if self.request.on_failure == OnFailure::Stop && self.skip_the_rest() > 0 {
+                    let detail = format!("no answer came to {title}, so the rest was not sent");
+                    self.failed.get_or_insert(Failed { end: End::Failed, detail, hint: None });
                 }
             }
             // The server did not do it, and may do it later: this, and only this, is sent again.
             Err(ClusterError::Blocked(why)) => {
                 step.state = StepState::Blocked(clean(&why).into_owned());
-                let others = self.plan.iter().flat_map(|plan| &plan.steps).any(|step| step.state == StepState::Waiting);
-                if !others && self.patience.is_some_and(|until| now < until) {
-                    return vec![self.effect(Work::Wait(AGAIN_AFTER), 0)];
-                }
             }
             Err(error) => {
                 let failed = Failed::of(error);
@@ -122,12 +132,16 @@ impl Door {
         self.all_sent(now)
     }
 
-    fn skip_the_rest(&mut self) {
+    /// How many steps that leaves unsent.
+    fn skip_the_rest(&mut self) -> usize {
+        let mut skipped = 0;
         for step in self.plan.iter_mut().flat_map(|plan| &mut plan.steps) {
             if matches!(step.state, StepState::Waiting | StepState::Blocked(_)) {
                 step.state = StepState::Skipped;
+                skipped += 1;
             }
         }
+        skipped
     }
 
     /// Every step has its answer: what took effect is verified, unless a failure says that it stops here.
@@ -183,6 +197,29 @@ impl Door {
         }
         let late = self.give_up_if_late(now);
         if self.stage == Stage::Verifying { self.observe() } else { late }
+    }
+
+    /// Leaves word on every target that something was done to.
+    pub(super) fn announce(&mut self, now: Instant) -> Effects {
+        let (Some(plan), Some(outcome), Some(_)) = (&self.plan, &self.outcome, &self.intent) else {
+            return Effects::new();
+        };
+        let touched = |part: usize| plan.steps.iter().any(|step| step.part == part && step.state.took_effect());
+        let events: Vec<_> = plan
+            .targets
+            .iter()
+            .enumerate()
+            .filter(|(part, _)| touched(*part))
+            .filter_map(|(_, target)| {
+                // A target that was left out of a bulk shifts those after it.
+                let mut read = self.request.actions().zip(&self.facts);
+                let (_, facts) = read.find(|(action, _)| action.target() == *target)?;
+                let object = facts.as_ref().map(|facts| &facts.object)?;
+                announcement::event(&self.request, &self.guard, target, object, outcome, now)
+            })
+            .take(MOST_EVENTS)
+            .collect();
+        events.into_iter().map(|event| self.effect(Work::Announce(Approved::issue(event)), 0)).collect()
     }
 
     pub(super) fn give_up_if_late(&mut self, now: Instant) -> Effects {

@@ -33,7 +33,12 @@ impl Door {
 
     /// One plan over all actions, within the limits.
     pub(super) fn make_plan(&mut self, now: Instant) -> Result<Plan, Refusal> {
-        let ground = Ground { now, user: &self.guard.user, reason: self.request.reason.as_deref() };
+        let ground = Ground {
+            now,
+            user: &self.guard.user,
+            reason: self.request.reason.as_deref(),
+            undoes: self.request.undo_of.is_some(),
+        };
         let several = self.request.len() > 1;
         let (mut plans, mut left_out) = (Vec::new(), Vec::new());
         for (action, facts) in self.request.actions().zip(&self.facts) {
@@ -49,7 +54,7 @@ impl Door {
         }
         let mut plan = Plan::join(plans).ok_or_else(|| {
             let all: Vec<String> = left_out.iter().map(|warning| warning.text.clone()).collect();
-            Refusal::NotHere { why: all.join("; "), instead: None }
+            Refusal::not_here(all.join("; "))
         })?;
         plan.warnings.append(&mut left_out);
         let mut overridden = self.guard.limit(&self.request, &mut plan)?;

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::tests::*;
+use super::walk::*;
 use super::*;
 use crate::actions::Origin;
 use crate::actions::approval::Receipt;
@@ -68,7 +68,7 @@ proptest! {
         let (mut door, effects) = Door::request(request, &guard(confirm), start());
         let mut now = start();
         let mut given: Vec<(Ticket, Awaits)> = effects.iter().map(|e| (e.ticket, Awaits::of(&e.work))).collect();
-        let (mut typed, mut intent, mut written) = (String::new(), None, false);
+        let (mut typed, mut intent, mut written, mut executed) = (String::new(), None, false, false);
         for step in steps {
             let input = match step {
                 Move::Wait(seconds) => {
@@ -97,8 +97,9 @@ proptest! {
                     Work::Execute(_) => {
                         prop_assert!(written, "executed without a recorded intent");
                         // It is used up: a second execution takes a confirmation and an intent of its own.
-                        (intent, written) = (None, false);
+                        (intent, written, executed) = (None, false, true);
                     }
+                    Work::Announce(_) => prop_assert!(executed, "word of what was not done"),
                     _ => {}
                 }
                 given.push((effect.ticket, Awaits::of(&effect.work)));

@@ -1,212 +1,17 @@
 //! Every end of the door, and what leads to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unnecessary_wraps)]
 
-use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::walk::*;
 use super::*;
-use crate::actions::approval::Receipt;
 use crate::actions::exchange::Work;
 use crate::actions::outcome::End;
 use crate::actions::verification::CheckState;
 use crate::actions::{Origin, present};
-use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
-use crate::ports::cluster::{DryRun, Permission, Seen, Signals};
-use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::cluster::{Permission, Signals};
 use crate::ports::journal::JournalError;
-
-pub(super) fn start() -> Instant {
-    chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-}
-
-pub(super) fn guard(confirm: ConfirmLevel) -> GuardContext {
-    GuardContext {
-        context: "prod-eu".into(),
-        namespace: None,
-        identity: Some("oncall".into()),
-        read_only: None,
-        production: true,
-        confirm,
-        rules: vec![],
-        verification_timeout: 60,
-        user: "alice".into(),
-        ssh_client: None,
-    }
-}
-
-pub(super) fn payment() -> WorkloadRef {
-    WorkloadRef::new(WorkloadKind::Deployment, "shop", "payment")
-}
-
-pub(super) fn template(image: &str) -> Value {
-    json!({"metadata": {"labels": {"app": "payment"}}, "spec": {"containers": [{"name": "payment", "image": image}]}})
-}
-
-fn replica_set(revision: u64, image: &str) -> Value {
-    let mut template = template(image);
-    template["metadata"]["labels"]["pod-template-hash"] = json!(format!("h{revision}"));
-    json!({"metadata": {"name": format!("payment-h{revision}"), "annotations": {"deployment.kubernetes.io/revision": revision.to_string()}},
-        "spec": {"template": template}})
-}
-
-pub(super) fn facts() -> Facts {
-    let status = json!({"observedGeneration": 7, "replicas": 6, "updatedReplicas": 6, "availableReplicas": 6});
-    Facts {
-        object: json!({"metadata": {"name": "payment", "uid": "u", "generation": 7, "resourceVersion": "100",
-                "annotations": {"deployment.kubernetes.io/revision": "42"}},
-            "spec": {"replicas": 6, "template": template("payment:2.4.0")}, "status": status}),
-        revisions: Some(vec![
-            replica_set(40, "payment:2.3.6"),
-            replica_set(42, "payment:2.4.0"),
-            replica_set(41, "payment:2.3.7"),
-        ]),
-        autoscalers: Some(vec![]),
-        ..Facts::default()
-    }
-}
-
-pub(super) fn allowed() -> Answer {
-    Answer::Permission(Ok(Permission { allowed: true, what: "patch deployments.apps".into(), reason: None }))
-}
-
-pub(super) fn rolled_back() -> Facts {
-    let mut facts = facts();
-    facts.object["spec"]["template"] = template("payment:2.3.7");
-    facts
-}
-
-pub(super) fn accepted() -> Answer {
-    Answer::DryRun(Ok(DryRun { object: rolled_back().object, warnings: vec![] }))
-}
-
-pub(super) fn gathered(facts: Facts) -> Answer {
-    Answer::Gathered(Ok(facts))
-}
-
-pub(super) fn receipt() -> Answer {
-    Answer::Executed(Ok(Receipt { resource_version: "101".into(), generation: 8, warnings: vec![] }))
-}
-
-pub(super) fn observed(updated: u32, signals: Result<Signals, Fault>) -> Answer {
-    seen(&rolled_back(), updated, signals)
-}
-
-fn seen(facts: &Facts, updated: u32, signals: Result<Signals, Fault>) -> Answer {
-    let phase = if updated == 6 {
-        RolloutPhase::Complete
-    } else {
-        RolloutPhase::Progressing { waiting_for: "new pods".into() }
-    };
-    let rollout =
-        RolloutStatus { desired: 6, total: 6, updated, ready: updated, available: updated, phase, since: None };
-    Answer::Observed(vec![Seen {
-        object: Ok(facts.object.clone()),
-        rollout: Some(rollout),
-        pods: None,
-        signals: Some(signals),
-    }])
-}
-
-pub(super) fn healthy() -> Result<Signals, Fault> {
-    Ok(Signals { firing: Some(vec![]), burn_alerts: Some(vec![]), burn: Some(0.4) })
-}
-
-fn to(plan: Option<&Plan>) -> u64 {
-    plan.unwrap().revisions.as_ref().unwrap().to.revision
-}
-
-fn fault() -> Fault {
-    Fault::new(FaultKind::NotConfigured, "no Prometheus")
-}
-
-/// A door with its clock and its open work.
-struct Walk {
-    door: Door,
-    work: Vec<DoorEffect>,
-    now: Instant,
-    records: Vec<Value>,
-    executed: usize,
-}
-
-impl Walk {
-    fn begin(request: ActionRequest, guard: &GuardContext) -> Self {
-        let (door, work) = Door::request(request, guard, start());
-        Self { door, work, now: start(), records: vec![], executed: 0 }
-    }
-
-    fn rollback(confirm: ConfirmLevel) -> Self {
-        Self::begin(ActionRequest::rollback(payment(), None, Origin::Key), &guard(confirm))
-    }
-
-    fn input(&mut self, input: DoorInput) -> &mut Self {
-        let new = self.door.handle(input, self.now);
-        self.work.extend(new);
-        self
-    }
-
-    /// Answers the oldest open work that this answer fits.
-    fn answer(&mut self, answer: Answer) -> &mut Self {
-        let fits = |effect: &DoorEffect| Awaits::of(&effect.work).fits(&answer);
-        let at =
-            self.work.iter().position(fits).unwrap_or_else(|| panic!("nobody asked for {answer:?}: {:?}", self.work));
-        let effect = self.work.remove(at);
-        match &effect.work {
-            Work::Record(record) => self.records.push(record.clone()),
-            Work::Execute(_) => self.executed += 1,
-            _ => {}
-        }
-        self.input(DoorInput::Answer(effect.ticket, answer))
-    }
-
-    fn later(&mut self, seconds: i64) -> &mut Self {
-        self.now += TimeDelta::seconds(seconds);
-        self
-    }
-
-    fn reviewed(confirm: ConfirmLevel) -> Self {
-        let mut walk = Self::rollback(confirm);
-        walk.answer(gathered(facts())).answer(allowed()).answer(accepted());
-        walk
-    }
-
-    fn executing() -> Self {
-        let mut walk = Self::reviewed(ConfirmLevel::Yes);
-        walk.input(DoorInput::Confirm).answer(Answer::Recorded(Ok(())));
-        assert_eq!(walk.door.view().stage, Stage::Executing);
-        walk
-    }
-
-    fn verifying() -> Self {
-        let mut walk = Self::executing();
-        walk.answer(receipt());
-        walk
-    }
-
-    fn end(&self) -> (End, String) {
-        let view = self.door.view();
-        assert_eq!(view.stage, Stage::Ended, "{:?}", self.work);
-        assert!(self.work.is_empty(), "{:?}", self.work);
-        let outcome = view.outcome.unwrap();
-        (outcome.end, outcome.detail.clone())
-    }
-
-    /// Ends refused, which is recorded, and nothing else is.
-    fn refused(&mut self, words: &str) {
-        self.work.retain(|effect| matches!(effect.work, Work::Record(_)));
-        self.answer(Answer::Recorded(Ok(())));
-        self.assert_end(End::Refused, words);
-        let [record] = &self.records[..] else { panic!("{:?}", self.records) };
-        assert_eq!((&record["kind"], &record["end"]), (&json!("refusal"), &json!("refused")));
-        assert_eq!(self.executed, 0);
-    }
-
-    fn assert_end(&self, end: End, words: &str) {
-        let (found, detail) = self.end();
-        assert_eq!(found, end, "{detail}");
-        assert!(detail.contains(words), "{detail:?} lacks {words:?}");
-    }
-}
 
 #[test]
 fn done_with_proof_and_two_records() {
@@ -260,7 +65,7 @@ fn refused_before_anything_is_sent() {
     let read_only = GuardContext { read_only: Some("--read-only".into()), ..guard(ConfirmLevel::Yes) };
     let request = ActionRequest::rollback(payment(), None, Origin::Headless);
     Walk::begin(request, &read_only).refused("read-only: --read-only");
-    for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet, WorkloadKind::Job] {
+    for kind in [WorkloadKind::ReplicaSet, WorkloadKind::Job] {
         let request = ActionRequest::rollback(WorkloadRef::new(kind, "shop", "x"), None, Origin::Key);
         Walk::begin(request, &guard(ConfirmLevel::Yes)).refused("cannot be rolled back");
     }

@@ -49,8 +49,13 @@ fn planned(facts: &Facts, to: Option<u64>) -> Plan {
     try_plan(facts, to).unwrap()
 }
 
+fn ground() -> Ground<'static> {
+    let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+    Ground { now, user: "alice", reason: Some("5xx"), undoes: false }
+}
+
 fn try_plan(facts: &Facts, to: Option<u64>) -> Result<Plan, Refusal> {
-    let mut plan = plan(&Rollback { target: payment(), to }, facts)?;
+    let mut plan = plan(&Rollback { target: payment(), to }, facts, &ground())?;
     plan.seal();
     Ok(plan)
 }
@@ -76,7 +81,7 @@ fn the_patch_is_kubectls_with_a_precondition() {
     let annotations = json!({
         "deployment.kubernetes.io/revision": "10",
         "kubectl.kubernetes.io/last-applied-configuration": "new",
-        "kubernetes.io/change-cause": "cause 9",
+        "kubernetes.io/change-cause": "cause 9 (rolled back to by alice: 5xx)",
     });
     assert_eq!(
         operations(&plan),
@@ -120,6 +125,80 @@ fn previous_is_the_second_highest_unless_the_newest_has_no_revision_yet() {
     let plan = planned(&facts, None);
     assert_eq!(from_to(&plan), (0, 10));
     assert!(plan.warnings.iter().any(|warning| warning.kind == WarningKind::Unobserved));
+}
+
+#[test]
+fn a_cause_says_once_who_went_back_and_an_undo_restores_it() {
+    let said = |own: Option<&str>| cause(own, &ground());
+    assert_eq!(said(None), "rolled back to by alice: 5xx");
+    assert_eq!(said(Some(&said(None))), "rolled back to by alice: 5xx");
+    assert_eq!(said(Some("canary")), "canary (rolled back to by alice: 5xx)");
+    assert_eq!(said(Some(&said(Some("canary")))), "canary (rolled back to by alice: 5xx)");
+    let facts = facts();
+    let undo = Ground { undoes: true, ..ground() };
+    let annotations = annotations(&facts.object, &facts.revisions.as_ref().unwrap()[0], &undo);
+    assert_eq!(annotations[CHANGE_CAUSE], "cause 9");
+}
+
+/// A StatefulSet or DaemonSet at revision 3, with an older one.
+fn set(kind: WorkloadKind, extra: &Value) -> (Rollback, Facts) {
+    let recorded = |revision: u64, image: &str| {
+        let mut template = template(image, &json!([]));
+        template["$patch"] = json!("replace");
+        json!({"metadata": {"name": format!("db-{revision}")}, "revision": revision, "data": {"spec": {"template": template}}})
+    };
+    let mut spec = json!({"replicas": 3, "template": template("p:2", &json!([]))});
+    spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    let object = json!({"metadata": {"name": "db", "uid": "s1", "generation": 2}, "spec": spec,
+        "status": {"observedGeneration": 2, "updateRevision": "db-3", "desiredNumberScheduled": 5}});
+    let revisions = Some(vec![recorded(1, "p:1"), recorded(3, "p:2")]);
+    let facts = Facts { object, revisions, autoscalers: Some(vec![]), ..Facts::default() };
+    (Rollback { target: WorkloadRef::new(kind, "shop", "db"), to: None }, facts)
+}
+
+#[test]
+fn sets_go_back_by_their_controller_revisions() {
+    for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
+        let (action, facts) = set(kind, &json!({}));
+        let planned = plan(&action, &facts, &ground()).unwrap();
+        assert_eq!(from_to(&planned), (3, 1));
+        assert_eq!(
+            operations(&planned)[2..],
+            [json!({"op": "replace", "path": "/spec/template", "value": template("p:1", &json!([]))})],
+            "the template without the strategic directive, and nothing else"
+        );
+        assert!(matches!(planned.expect[..], [(0, Expectation::Rollout { .. })]));
+    }
+}
+
+#[test]
+fn a_broken_pod_that_an_ordered_set_waits_for_is_deleted_too() {
+    let pod = |name: &str, uid: &str, hash: &str, ready: &str| {
+        json!({"metadata": {"name": name, "uid": uid, "labels": {"controller-revision-hash": hash},
+                "ownerReferences": [{"uid": "s1", "controller": true}]},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    let pods = vec![
+        pod("db-0", "p0", "db-1", "True"),
+        pod("db-1", "p1", "db-1", "False"),
+        pod("db-2", "p2", "db-3", "False"),
+        json!({"metadata": {"name": "stranger", "uid": "x", "labels": {"controller-revision-hash": "db-3"}}}),
+    ];
+    for (extra, expected) in [
+        (json!({}), vec!["patch statefulset/db", "delete pod/db-2"]),
+        (json!({"podManagementPolicy": "Parallel"}), vec!["patch statefulset/db"]),
+        (json!({"updateStrategy": {"type": "OnDelete"}}), vec!["patch statefulset/db"]),
+    ] {
+        let (action, mut facts) = set(WorkloadKind::StatefulSet, &extra);
+        facts.pods = Some(pods.clone());
+        let planned = plan(&action, &facts, &ground()).unwrap();
+        let titles: Vec<_> = planned.steps.iter().map(|step| step.title.as_str()).collect();
+        assert_eq!(titles, expected, "{extra}");
+        if let Some(step) = planned.steps.get(1) {
+            let Change::Delete { grace_seconds: None, preconditions } = &step.mutation.change else { panic!() };
+            assert_eq!(preconditions.uid.as_deref(), Some("p2"), "that very pod, not its successor");
+        }
+    }
 }
 
 #[test]
@@ -184,7 +263,10 @@ fn bounds_are_rounded_as_the_controller_rounds_them() {
         (json!({"type": "Recreate"}), 4, (4, 0)),
     ];
     for (strategy, replicas, expected) in cases {
-        let moves = workload::moves(&json!({"spec": {"replicas": replicas, "strategy": strategy.clone()}}));
+        let moves = workload::moves(
+            WorkloadKind::Deployment,
+            &json!({"spec": {"replicas": replicas, "strategy": strategy.clone()}}),
+        );
         assert_eq!((moves.max_unavailable, moves.max_surge), expected, "{strategy}");
     }
 }

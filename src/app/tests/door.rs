@@ -168,6 +168,7 @@ fn progress_and_proof_stand_in_the_same_box() {
                     let (rollout, signals) = (Some(status), Some(Ok(signals)));
                     Answer::Observed(vec![Seen { object: Ok(after), rollout, pods: None, signals }])
                 }
+                Work::Announce(_) => continue,
                 other => panic!("{other:?}"),
             };
             next.extend(app.update(Message::Door(DoorInput::Answer(ticket, answer)), at));

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::access::ClusterAccess;
 use super::mock::{list, ok, refuse, server};
-use crate::domain::mutation::{Change, Mutation};
+use crate::domain::mutation::{Change, Mutation, Preconditions, Subresource};
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::ports::cluster::{Cluster, ClusterError, Look, Needs, Part};
@@ -118,4 +119,100 @@ async fn permissions_identity_and_rollouts_are_asked_for() {
     assert_eq!(permission.reason.as_deref(), Some("RBAC: no"));
     assert_eq!(access.identity().await.unwrap(), "kubeconfig-user");
     assert_eq!(access.look(&look).await.rollout.unwrap().phase, RolloutPhase::Unobserved);
+}
+
+/// Sends a change in earnest and tells what the server saw.
+async fn sent(mutation: &Mutation, dry: bool) -> super::mock::Asked {
+    let (transport, log) = server(|_, _| ok(&json!({"metadata": {}})));
+    ClusterAccess::new(transport, "u".into()).send(mutation, dry).await.unwrap();
+    log.all().remove(0)
+}
+
+#[tokio::test]
+async fn every_change_goes_where_the_api_wants_it() {
+    let pod = || ObjectRef::new(ObjectKind::Pod, "shop", "payment-1");
+    let node = || ObjectRef::global(ObjectKind::Node, "node-1");
+    let preconditions = || Preconditions { uid: Some("p1".into()), resource_version: None };
+    let deployment = || ObjectRef::from(&target());
+    let rollout = ObjectRef::new(ObjectKind::ArgoRollout, "shop", "web");
+    let cases = [
+        (
+            Mutation::of(deployment(), Subresource::Scale, Change::JsonPatch(json!([]))),
+            "PATCH /apis/apps/v1/namespaces/shop/deployments/payment/scale application/json-patch+json",
+        ),
+        (
+            Mutation::new(node(), Change::StrategicPatch(json!({}))),
+            "PATCH /api/v1/nodes/node-1 application/strategic-merge-patch+json",
+        ),
+        (
+            Mutation::of(rollout, Subresource::Status, Change::MergePatch(json!({}))),
+            "PATCH /apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/web/status application/merge-patch+json",
+        ),
+        (
+            Mutation::new(pod(), Change::Delete { grace_seconds: Some(0), preconditions: preconditions() }),
+            "DELETE /api/v1/namespaces/shop/pods/payment-1 application/json",
+        ),
+        (
+            Mutation::new(pod(), Change::Evict { grace_seconds: None, preconditions: preconditions() }),
+            "POST /api/v1/namespaces/shop/pods/payment-1/eviction application/json",
+        ),
+        (
+            Mutation::new(ObjectRef::new(ObjectKind::Job, "shop", "x"), Change::Create(json!({"kind": "Job"}))),
+            "POST /apis/batch/v1/namespaces/shop/jobs application/json",
+        ),
+    ];
+    for (mutation, expected) in cases {
+        let asked = sent(&mutation, false).await;
+        assert_eq!(format!("{} {} {}", asked.method, asked.path, asked.content_type), expected);
+        assert_eq!(asked.parameter("dryRun"), "", "{expected}");
+        let rehearsed = sent(&mutation, true).await;
+        assert_eq!(rehearsed.parameter("dryRun"), "All", "{expected}");
+        let body: Value = serde_json::from_str(&rehearsed.body).unwrap();
+        let options = if rehearsed.method == "DELETE" { &body } else { &body["deleteOptions"] };
+        if mutation.change.removes() {
+            assert_eq!((&options["dryRun"], &options["preconditions"]), (&json!(["All"]), &json!({"uid": "p1"})));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_budget_blocks_an_eviction_and_a_silence_is_nothing_of_the_cluster() {
+    let pod = ObjectRef::new(ObjectKind::Pod, "shop", "payment-1");
+    let evict = Mutation::new(pod, Change::Evict { grace_seconds: None, preconditions: Preconditions::default() });
+    let (transport, _) = server(|_, _| {
+        refuse(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
+    });
+    let access = ClusterAccess::new(transport, "u".into());
+    assert!(matches!(access.send(&evict, false).await, Err(ClusterError::Blocked(why)) if why.contains("budget")));
+    // Any other request that the server is too busy for was not done, and is not waited with.
+    assert!(matches!(access.send(&mutation(), false).await, Err(ClusterError::Fault(_))));
+    let silence = Mutation::new(ObjectRef::global(ObjectKind::Silence, "id"), Change::ExpireSilence);
+    assert!(matches!(access.send(&silence, false).await, Err(ClusterError::Rejected(_))));
+}
+
+#[tokio::test]
+async fn parts_are_read_by_what_the_object_is_and_hidden_ones_are_none() {
+    let (transport, log) = server(|_, asked| match asked.path.as_str() {
+        "/api/v1/namespaces/shop/pods/p-1" => ok(&json!({"metadata": {"name": "p-1", "uid": "p1", "ownerReferences": [
+            {"kind": "ReplicaSet", "apiVersion": "apps/v1", "name": "p", "uid": "r1", "controller": true}]}})),
+        "/api/v1/namespaces/shop/pods" => ok(&list(
+            "1",
+            "",
+            &[
+                json!({"metadata": {"name": "p-1", "ownerReferences": [{"uid": "r1", "controller": true}]}}),
+                json!({"metadata": {"name": "other"}}),
+            ],
+        )),
+        "/apis/apps/v1/namespaces/shop/replicasets/p" => ok(&json!({"metadata": {"name": "p", "ownerReferences": [
+            {"kind": "Rocket", "apiVersion": "space/v1", "name": "x", "uid": "x", "controller": true}]}})),
+        path if path.ends_with("resourcequotas") => refuse(403, "Forbidden", "no"),
+        path => panic!("{path}"),
+    });
+    let target = ObjectRef::new(ObjectKind::Pod, "shop", "p-1");
+    let needs = Needs { target, parts: vec![Part::Pods, Part::Owners, Part::Quotas] };
+    let facts = ClusterAccess::new(transport, "u".into()).facts(&needs).await.unwrap();
+    assert_eq!(facts.pods.unwrap().len(), 1);
+    assert_eq!(facts.owners.unwrap()[0]["metadata"]["name"], "p", "up to the first kind that is not known");
+    assert_eq!((facts.quotas, facts.budgets), (None, None));
+    assert_eq!(log.all().len(), 4);
 }

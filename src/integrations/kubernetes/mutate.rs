@@ -67,7 +67,7 @@ impl Sent {
         match &mutation.change {
             Change::JsonPatch(patch) => (sent.content_type, sent.body) = ("application/json-patch+json", patch.clone()),
             Change::MergePatch(patch) => {
-                (sent.content_type, sent.body) = ("application/merge-patch+json", patch.clone())
+                (sent.content_type, sent.body) = ("application/merge-patch+json", patch.clone());
             }
             Change::StrategicPatch(patch) => {
                 (sent.content_type, sent.body) = ("application/strategic-merge-patch+json", patch.clone());
