@@ -14,7 +14,7 @@ use crate::domain::rollout::RolloutPhase;
 use crate::domain::slo::{BurnAlarm, SloReading, WINDOWS};
 use crate::domain::time::{Instant, age, span_fine};
 use crate::domain::workload::WorkloadRow;
-use crate::ports::feed::SourceGroup;
+use crate::ports::feed::{SourceGroup, SourceId};
 use crate::runtime::headless::Headless;
 use crate::state::rows::Suspect;
 use crate::state::source::Status as Health;
@@ -153,6 +153,10 @@ fn sources(world: &World, now: Instant) -> Vec<Source> {
                 Health::Connecting => ("failed", None),
                 Health::Live { .. } => ("live", source.limited()),
                 Health::Stale { fault, .. } => ("stale", fault),
+                // What one may not read beside what one may (nodes, for the editor of a namespace) is no failure.
+                refused @ Health::Failed(fault) if refused.is_refused() && !group_is_refused(world, id, now) => {
+                    ("forbidden", Some(fault))
+                }
                 Health::Failed(fault) => ("failed", Some(fault)),
                 // Without a cluster there is nothing to be calm about.
                 Health::NotConfigured(fault) if id.group() == SourceGroup::Kubernetes => ("failed", Some(fault)),
@@ -166,6 +170,11 @@ fn sources(world: &World, now: Instant) -> Vec<Source> {
             }
         })
         .collect()
+}
+
+/// May nothing of the source's group be read?
+fn group_is_refused(world: &World, id: &SourceId, now: Instant) -> bool {
+    world.sources.group(id.group(), now).is_refused()
 }
 
 fn print(status: &Status<'_>, now: Instant) {

@@ -134,6 +134,7 @@ fn retry(look: &Look<'_>, sources: &[SourceId], lines: &mut Vec<(String, Role)>)
 pub fn name(id: &SourceId) -> &'static str {
     match id {
         SourceId::Kubernetes(resource) => resource.plural(),
+        SourceId::Namespaces => "namespaces",
         SourceId::Slos | SourceId::PrometheusAlerts => "prometheus",
         SourceId::Alertmanager => "alertmanager",
         SourceId::Logs => "logs",
