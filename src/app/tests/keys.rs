@@ -44,7 +44,7 @@ fn without_a_focus_the_worst_pods_are_followed() {
     // A pod that joins them moves the logs only after a while.
     let worse = pod("auth-59fd7-0mm8", "auth", PodHealth::CrashLoop, "CrashLoopBackOff", None, 9);
     let delta = Delta { reset: false, upserts: vec![worse], removes: Vec::new() };
-    let source = SourceId::Kubernetes(crate::domain::cluster::Resource::Pods);
+    let source = SourceId::Kubernetes(Resource::Pods);
     assert!(tell(&mut app, source, Update::Pods(delta)).is_empty());
     assert!(app.update(Message::Tick, now() + chrono::TimeDelta::seconds(5)).is_empty());
     let effects = app.update(Message::Tick, now() + chrono::TimeDelta::seconds(20));
@@ -61,7 +61,7 @@ fn the_selection_is_a_row_and_not_a_line() {
     let before = selected(&app);
     let worse = pod("aaa-crash", "auth", PodHealth::CrashLoop, "CrashLoopBackOff", None, 1);
     let delta = Delta { reset: false, upserts: vec![worse], removes: Vec::new() };
-    tell(&mut app, SourceId::Kubernetes(crate::domain::cluster::Resource::Pods), Update::Pods(delta));
+    tell(&mut app, SourceId::Kubernetes(Resource::Pods), Update::Pods(delta));
     assert_eq!(selected(&app), before);
     let effects = press(&mut app, "enter");
     assert_eq!(effects, [Effect::FollowLogs(Some(LogTarget::Pod(PodRef { ..before })))]);
@@ -212,7 +212,7 @@ fn ten_thousand_pods_cost_a_screen_and_not_a_list() {
     let mut app = app();
     let many = (0..10_000).map(|n| pod(&format!("web-{n:05}"), "web", PodHealth::Ready, "Running", None, 0)).collect();
     let delta = Delta { reset: true, upserts: many, removes: Vec::new() };
-    let source = SourceId::Kubernetes(crate::domain::cluster::Resource::Pods);
+    let source = SourceId::Kubernetes(Resource::Pods);
     tell(&mut app, source.clone(), Update::Pods(delta));
     press(&mut app, "4 G");
     let lines = screen(&mut app, 120, 40);

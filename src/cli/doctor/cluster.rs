@@ -27,11 +27,16 @@ pub(super) async fn checks(connected: &Connected) -> (Vec<Check>, bool) {
         checks.push(check);
         return (checks, false);
     }
+    // Under its own limit, which is that of a plugin.
+    if let Err(fault) = connection.credentials().await {
+        checks.push(Check::failed(SOURCE, "credentials", fault));
+        return (checks, false);
+    }
     let here = || Clock::System.now();
     let server = connection.server_url();
     match bounded(connection.server_version()).await {
         Err(fault) if fault.kind == FaultKind::Unauthorized => {
-            checks.push(Check::failed(SOURCE, "authenticated", credentials(fault, connection)));
+            checks.push(Check::failed(SOURCE, "authenticated", refused(&fault, connection)));
             return (checks, false);
         }
         Err(fault) => {
@@ -60,16 +65,12 @@ pub(super) async fn checks(connected: &Connected) -> (Vec<Check>, bool) {
     (checks, true)
 }
 
-fn credentials(mut fault: Fault, connection: &Connection) -> Fault {
-    // A plugin's own words name it already.
-    if !fault.message.contains("plugin") {
-        fault.message = format!("the server refuses the credentials of user {} ({})", connection.user(), fault.message);
-        fault.hint = Some(format!(
-            "401: the token or certificate of user {} in the kubeconfig is wrong or expired; log in again",
-            connection.user()
-        ));
-    }
-    fault
+fn refused(fault: &Fault, connection: &Connection) -> Fault {
+    let user = connection.user();
+    let message = format!("the server refuses the credentials of user {user} ({})", fault.message);
+    Fault::new(FaultKind::Unauthorized, message).hint(format!(
+        "401: the token or certificate of user {user} in the kubeconfig is wrong or expired; log in again"
+    ))
 }
 
 /// Proxy and name: what stands before the server.

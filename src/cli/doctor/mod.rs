@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
         match start.launch.connect(start.context.clone(), start.namespace.clone(), 1).await {
             Err(fault) => checks.push(Check::failed("Kubernetes", "kubeconfig", fault)),
             Ok(connected) => {
-                let (kubernetes, reachable) = cluster::checks(&connected).await;
+                let (kubernetes, reachable) = Box::pin(cluster::checks(&connected)).await;
                 checks.extend(kubernetes);
                 let (prometheus, alertmanager) = tokio::join!(
                     monitoring::prometheus(&start.launch, &connected, reachable),

@@ -175,6 +175,11 @@ impl Connection {
         self.transport.server()
     }
 
+    /// Are there credentials? Runs the plugin if there is one and it has not run yet; sends nothing.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        self.transport.credentials().await
+    }
+
     /// Which certificates the connection trusts, for people: a file, a field of the kubeconfig, the machine's store.
     pub fn trust(&self) -> &Text {
         &self.trust

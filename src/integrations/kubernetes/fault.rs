@@ -103,6 +103,10 @@ fn transport_fault(error: &kube::Error, what: &str, server: &str) -> Fault {
     if root.contains("lookup address") || root.contains("dns error") {
         hint = Some("the name does not resolve: check the context's server, DNS and VPN".to_owned());
     }
+    // The words of a timer inside of kube.
+    if kind == FaultKind::Timeout && root.contains("deadline has elapsed") {
+        "no answer in time".clone_into(&mut root);
+    }
     let message = match kind {
         FaultKind::Unauthorized => short(&root),
         _ => short(&format!("{what}: {server}: {root}")),

@@ -128,7 +128,8 @@ impl Link {
             Ok(Fresh { client, lasts }) => {
                 *attempt = Some((now, None));
                 // A tenth of its life before its end, but not more than a minute.
-                let ends = lasts.map(|lasts| (now + (lasts - (lasts / 10).min(Duration::from_secs(60))), now + lasts));
+                let ends = lasts
+                    .map(|lasts| (now + lasts.saturating_sub((lasts / 10).min(Duration::from_secs(60))), now + lasts));
                 let held = Held { client, generation: generation + 1, accepted: Arc::default(), ends };
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
                 tracing::debug!(generation = held.generation, "a client with fresh credentials");

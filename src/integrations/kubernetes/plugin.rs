@@ -73,7 +73,7 @@ impl Credential {
 /// Runs the plugin. Faults name it, its exit and the last line of its complaint.
 pub(super) async fn run(exec: &ExecConfig, limit: Duration) -> Result<Credential, Fault> {
     let Some(program) = exec.command.as_deref().filter(|program| !program.is_empty()) else {
-        return Err(refused("the user entry of this context names no command under `exec`".to_owned()));
+        return Err(refused("the user entry of this context names no command under `exec`"));
     };
     let name = clean(program).into_owned();
     let spec = json!({
@@ -93,27 +93,27 @@ pub(super) async fn run(exec: &ExecConfig, limit: Duration) -> Result<Credential
         command.env_remove(variable);
     }
     match tokio::time::timeout(limit, command.output()).await {
-        Err(_) => Err(refused(format!("credential plugin {name} did not finish within {} s", limit.as_secs())).hint(
+        Err(_) => Err(refused(&format!("credential plugin {name} did not finish within {} s", limit.as_secs())).hint(
             "it may wait for a login: run it by hand in another terminal (try `kubectl get ns`); opsdeck tries again",
         )),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             let hint = exec.install_hint.as_deref().map(short).filter(|hint| !hint.is_empty());
-            Err(refused(format!("credential plugin {name} is not installed: {error}")).hint(hint.unwrap_or_else(
+            Err(refused(&format!("credential plugin {name} is not installed: {error}")).hint(hint.unwrap_or_else(
                 || {
                     "install the command that the user entry of the kubeconfig names under `exec`, or correct PATH"
                         .to_owned()
                 },
             )))
         }
-        Ok(Err(error)) => Err(refused(format!("credential plugin {name} cannot be started: {error}"))
+        Ok(Err(error)) => Err(refused(&format!("credential plugin {name} cannot be started: {error}"))
             .hint("check the command that the user entry of the kubeconfig names under `exec`")),
         Ok(Ok(output)) if !output.status.success() => Err(complaint(&name, &output)),
         Ok(Ok(output)) => read(&name, exec.api_version.as_deref(), &output.stdout),
     }
 }
 
-fn refused(message: String) -> Fault {
-    Fault::new(FaultKind::Unauthorized, short(&message))
+fn refused(message: &str) -> Fault {
+    Fault::new(FaultKind::Unauthorized, short(message))
 }
 
 fn complaint(name: &str, output: &Output) -> Fault {
@@ -124,7 +124,8 @@ fn complaint(name: &str, output: &Output) -> Fault {
         // Writing into a String cannot fail.
         let _ = write!(message, ": {}", redact(line.trim()));
     }
-    refused(message).hint("log in again with the plugin's own login command (try `kubectl get ns` in another terminal)")
+    refused(&message)
+        .hint("log in again with the plugin's own login command (try `kubectl get ns` in another terminal)")
 }
 
 /// Without words that may be tokens. Paths and addresses stay.
@@ -141,7 +142,7 @@ fn redact(line: &str) -> String {
 
 fn read(name: &str, version: Option<&str>, printed: &[u8]) -> Result<Credential, Fault> {
     let garbage = |why: &str| {
-        refused(format!("credential plugin {name} printed {why}"))
+        refused(&format!("credential plugin {name} printed {why}"))
             .hint("its output must be an ExecCredential with a status; run it by hand to see what it prints")
     };
     // The reader's own words may quote what it read, which may be a token.
@@ -190,7 +191,7 @@ mod tests {
         let script = r#"printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
             "status":{"token":"%s-x","expirationTimestamp":"2026-01-01T00:00:00Z"}}' "$GREETING"
             test -n "$KUBERNETES_EXEC_INFO""#;
-        let credential = run(&plugin(script), LIMIT).await.ok().expect("a credential");
+        let credential = run(&plugin(script), LIMIT).await.unwrap_or_else(|fault| panic!("{fault}"));
         assert_eq!(credential.until.unwrap().to_rfc3339(), "2026-01-01T00:00:00+00:00");
         let mut user = AuthInfo { exec: Some(plugin(script)), ..AuthInfo::default() };
         credential.put_into(&mut user).unwrap();

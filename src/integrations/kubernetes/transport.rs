@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures::AsyncBufRead;
 use http::{Request, StatusCode};
-#[cfg(test)]
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
@@ -28,6 +27,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// A read that is not answered in full within this time is given up: a stopped server must not hold up a plan.
 const READ_DEADLINE: Duration = Duration::from_secs(30);
+
+/// An API server sends the head of an endless answer at once.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// Why a request has no useful answer.
 #[derive(Debug)]
@@ -162,19 +164,22 @@ impl Transport {
         Ok(answer)
     }
 
-    /// Sends a request that changes nothing: under a deadline, and again with fresh credentials after a 401.
+    /// Sends a request that changes nothing: under a deadline, and again with fresh credentials after a 401. Obtaining
+    /// credentials has its own limit: a plugin that is slow must not be ended again and again.
     pub async fn ask(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Answer), Failure> {
-        let asking = async {
-            let held = self.held().await?;
-            let answer = exchange(&held, request.clone()).await?;
-            if answer.0 == StatusCode::UNAUTHORIZED
-                && let Some(newer) = self.newer(&held).await?
-            {
-                return exchange(&newer, request).await;
-            }
-            Ok(answer)
-        };
-        tokio::time::timeout(READ_DEADLINE, asking).await.unwrap_or_else(|_| Err(Failure::silent(READ_DEADLINE)))
+        let held = self.held().await?;
+        let answer = within(READ_DEADLINE, exchange(&held, request.clone())).await?;
+        if answer.0 == StatusCode::UNAUTHORIZED
+            && let Some(newer) = self.newer(&held).await?
+        {
+            return within(READ_DEADLINE, exchange(&newer, request)).await;
+        }
+        Ok(answer)
+    }
+
+    /// Are there credentials? What is wrong with the plugin or file that gives them, if not. Sends nothing.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        self.link.client().await.map(|_| ())
     }
 
     async fn read(&self, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
@@ -211,19 +216,24 @@ impl Transport {
         let mut request = request("GET", path, None, Vec::new())?;
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         let held = self.held().await?;
-        match held.client.request_stream(request.clone()).await {
-            Err(kube::Error::Api(status)) if status.code == 401 => match self.newer(&held).await? {
-                Some(newer) => newer.client.request_stream(request).await.map_err(unopened),
-                None => Err(unopened(kube::Error::Api(status))),
+        let opening = |client: Client, request| async move { client.request_stream(request).await.map_err(unopened) };
+        match within(OPENING, opening(held.client.clone(), request.clone())).await {
+            Err(Failure::Status(status)) if status.code == 401 => match self.newer(&held).await? {
+                Some(newer) => within(OPENING, opening(newer.client, request)).await,
+                None => Err(Failure::Status(status)),
             },
             other => {
                 if other.is_ok() {
                     held.accept();
                 }
-                other.map_err(unopened)
+                other
             }
         }
     }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Failure::silent(limit)))
 }
 
 fn unopened(error: kube::Error) -> Failure {

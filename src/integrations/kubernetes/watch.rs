@@ -37,8 +37,6 @@ pub const WATCH_SECONDS: u32 = 25;
 const SILENCE: Duration = Duration::from_secs(30);
 /// The longest healthy silence: a watch's life and the opening of the next.
 pub const PATIENCE_SECONDS: u64 = 35;
-/// An API server sends the head of a watch at once.
-const OPENING: Duration = Duration::from_secs(10);
 /// Objects per page: what etcd and the network deliver within a blink.
 const PAGE: &str = "500";
 /// Rows whose time has come are looked for this often.
@@ -170,7 +168,7 @@ impl<T: Table> Watcher<T> {
             FaultKind::Forbidden,
             format!("only namespace {namespace}: listing {resource} in all namespaces is forbidden"),
         )
-        .hint(format!("ask for a ClusterRole with list and watch on {resource}, or choose another namespace"));
+        .hint("ask for a ClusterRole with list and watch, or choose another namespace");
         self.scope = NamespaceScope::One(namespace);
         Some(fault)
     }
@@ -297,8 +295,7 @@ impl<T: Table> Watcher<T> {
         ];
         query.extend(self.query.selector.as_ref().map(|(name, value)| (*name, value.as_str())));
         let path = with_query(&collection(self.query.resource, &self.scope), &query);
-        let opened = tokio::time::timeout(OPENING, self.transport.open(&path)).await;
-        match opened.unwrap_or_else(|_| Err(Failure::silent(OPENING))) {
+        match self.transport.open(&path).await {
             Ok(reader) => {
                 let events = lines(reader, LONGEST_EVENT, false).ready_chunks(TOGETHER);
                 let since = tokio::time::Instant::now();

@@ -23,6 +23,9 @@ const ALL: &str = "{__name__=~\"sloth_slo_info|slo:objective:ratio|slo:error_bud
 /// The ratios of the sparklines.
 const RATIOS: &str = "slo:sli_error:ratio_rate5m{sloth_id!=\"\"}";
 
+/// Where there were none, it is asked for them again after so many seconds.
+const LOOK_AGAIN: i64 = 60;
+
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
@@ -31,6 +34,8 @@ const PERIOD: f64 = 30.0;
 
 /// Reads what is recorded.
 pub(super) struct Recorded {
+    /// When the server was last found to have no such rules.
+    none: Option<Instant>,
     history: Kept<BTreeMap<Text, Vec<f64>>>,
 }
 
@@ -44,11 +49,15 @@ struct Series {
 impl Recorded {
     /// Nothing read yet.
     pub fn new() -> Self {
-        Self { history: Kept(None) }
+        Self { none: None, history: Kept(None) }
     }
 
     /// All recorded objectives at `at`, in the order of their ids; none where there are no such rules.
     pub async fn read(&mut self, server: &Server, at: Instant) -> Asked<Vec<SloReading>> {
+        if self.none.is_some_and(|none| (0..LOOK_AGAIN).contains(&(at - none).num_seconds())) {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        self.none = None;
         let answer = {
             let _permit = server.permits.acquire().await;
             server.client.query(ALL, Some(at)).await?
@@ -66,6 +75,7 @@ impl Recorded {
             }
         }
         if by_id.is_empty() {
+            self.none = Some(at);
             return Ok((Vec::new(), answer.warnings));
         }
         let mut warnings = answer.warnings;
