@@ -7,7 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod backend;
+mod between;
+mod credentials;
+mod harness;
+mod outages;
 mod rows;
+mod screen;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
@@ -49,7 +54,7 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES].into_iter().flatten().collect()
+    [rows::CASES, outages::CASES, credentials::CASES, harness::CASES].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
