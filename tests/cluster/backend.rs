@@ -95,9 +95,7 @@ impl Backend {
 
     /// A namespace of its own on it.
     pub fn place(&self, name: &str) -> Place {
-        let number = PLACES.fetch_add(1, Ordering::Relaxed);
-        let namespace = format!("opsdeck-{name}-{}-{number}", std::process::id());
-        Place::new(&self.kubeconfig, self.configuration.as_deref(), namespace)
+        Place::new(&self.kubeconfig, self.configuration.as_deref(), name)
     }
 }
 
@@ -107,19 +105,32 @@ pub struct Place {
     pub namespace: String,
     /// Home of the console: its records are there.
     pub home: TempDir,
+    /// kubectl's: an administrator's.
     kubeconfig: PathBuf,
+    /// The console's; the same unless a case is about somebody else.
+    console: PathBuf,
     configuration: Option<PathBuf>,
 }
 
 impl Place {
-    fn new(kubeconfig: &Path, configuration: Option<&Path>, namespace: String) -> Self {
+    fn new(kubeconfig: &Path, configuration: Option<&Path>, name: &str) -> Self {
+        let number = PLACES.fetch_add(1, Ordering::Relaxed);
         let place = Self {
-            namespace,
+            namespace: format!("opsdeck-{name}-{}-{number}", std::process::id()),
             home: home(),
             kubeconfig: kubeconfig.to_owned(),
+            console: kubeconfig.to_owned(),
             configuration: configuration.map(Path::to_owned),
         };
         place.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n", place.namespace));
+        place
+    }
+
+    /// A namespace on the real stack, with the console in the hands of `user`.
+    pub fn of(stack: &Stack, user: &str, name: &str) -> Self {
+        let mut place = Self::new(&stack.kubeconfig("admin"), Some(&stack.configuration()), name);
+        place.console = place.home.path().join("kubeconfig");
+        std::fs::write(&place.console, stack.control_plane.kubeconfig_of(user, &place.namespace)).unwrap();
         place
     }
 
@@ -159,7 +170,10 @@ impl Place {
 
     /// Arguments that lead the console here.
     pub fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
-        let mut arguments = vec!["--kubeconfig", self.kubeconfig.to_str().unwrap(), "-n", &self.namespace];
+        let mut arguments = vec!["--kubeconfig", self.console.to_str().unwrap()];
+        if !more.contains(&"--all-namespaces") {
+            arguments.extend(["-n", &self.namespace]);
+        }
         if let Some(configuration) = &self.configuration {
             arguments.extend(["--config", configuration.to_str().unwrap()]);
         }

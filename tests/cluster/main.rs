@@ -7,8 +7,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod backend;
+mod between;
+mod credentials;
+mod harness;
+mod outages;
+mod rights;
 mod rollback;
 mod rows;
+mod screen;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
@@ -50,7 +56,10 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES, rollback::CASES].into_iter().flatten().collect()
+    [rows::CASES, rollback::CASES, rights::CASES, outages::CASES, credentials::CASES, harness::CASES]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn main() -> ExitCode {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::stack::process::Ports;
 use crate::stack::{Parts, Stack};
@@ -24,6 +25,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let Some(parts) = std::env::var_os("OPSDECK_TEST_PARTS") else {
         return usage("the counterparts are not built; tests/cluster/up does that");
     };
+    // Before anything is there to be taken down: a signal that comes early waits until it can be done in order.
+    let signals = Signals::listen();
     let stack = match Stack::start(&PathBuf::from(parts), Parts::ALL, Ports::from(first)) {
         Ok(stack) => stack,
         Err(error) => {
@@ -45,18 +48,34 @@ pub fn run(arguments: &[String]) -> ExitCode {
         );
     }
     println!("ctrl-c takes it down");
-    wait();
+    signals.wait();
     drop(stack);
     ExitCode::SUCCESS
 }
 
-/// Until ctrl-c or a plain `kill`.
-fn wait() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
-        tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
-    });
+/// Ctrl-c and a plain `kill`.
+struct Signals {
+    runtime: Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let entered = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
+        let terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+        drop(entered);
+        Self { runtime, interrupt, terminate }
+    }
+
+    /// Until one of them.
+    fn wait(mut self) {
+        self.runtime.block_on(async {
+            tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+        });
+    }
 }
 
 fn usage(problem: &str) -> ExitCode {

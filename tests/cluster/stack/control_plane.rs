@@ -8,7 +8,8 @@ use super::{Site, answers, apply, kubeconfig, kubectl, nodes, write};
 
 const AUDIT_POLICY: &str = include_str!("audit-policy.yaml");
 const PEOPLE: &str = include_str!("rbac.yaml");
-const ISSUER: &str = "https://kubernetes.default.svc";
+/// Who signs the tokens of service accounts, and for whom.
+pub const ISSUER: &str = "https://kubernetes.default.svc";
 
 /// The cluster's own servers.
 pub struct ControlPlane {
@@ -18,6 +19,8 @@ pub struct ControlPlane {
     pub certificates: Certificates,
     /// The store.
     pub etcd: Process,
+    /// Where the store is, for tests that go behind the API server's back.
+    pub etcd_url: String,
     /// The API server.
     pub apiserver: Process,
     /// Deployments, ReplicaSets, … are its work.
@@ -42,6 +45,7 @@ impl ControlPlane {
             url,
             certificates,
             etcd,
+            etcd_url,
             apiserver,
             controllers,
             scheduler,
@@ -60,6 +64,12 @@ impl ControlPlane {
     /// A kubeconfig for `user` with credentials of the test's choice (the inside of a YAML flow mapping).
     pub fn kubeconfig_with(&self, authority: &Path, user: &str, credentials: &str) -> String {
         kubeconfig::text(&self.url, authority, user, "shop", credentials)
+    }
+
+    /// A kubeconfig for one of the people with a token, whose own namespace is `namespace`.
+    pub fn kubeconfig_of(&self, user: &str, namespace: &str) -> String {
+        let token = format!("token: {}", kubeconfig::token(user));
+        kubeconfig::text(&self.url, &self.certificates.authority, user, namespace, &token)
     }
 
     /// Waits until the API server answers, as after a restart.

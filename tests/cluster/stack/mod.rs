@@ -9,7 +9,7 @@
 
 mod argo;
 pub mod certificates;
-mod control_plane;
+pub mod control_plane;
 pub mod exporter;
 mod kubeconfig;
 mod metrics_server;
@@ -69,11 +69,20 @@ pub(self) struct Site<'a> {
 impl Stack {
     /// Brings it up. `parts` is the folder that `tests/cluster/build` printed.
     pub fn start(binaries: &Path, parts: Parts, mut ports: Ports) -> Result<Self, StartError> {
+        let tools = [("kubectl", "kubernetes-client"), ("curl", "curl"), ("openssl", "openssl"), ("kill", "procps")];
+        let monitoring = [
+            ("prometheus", "prometheus"),
+            ("promtool", "prometheus"),
+            ("prometheus-alertmanager", "prometheus-alertmanager"),
+        ];
+        // Before anything starts, not when most of it is up.
+        for (program, package) in tools.iter().chain(monitoring.iter().filter(|_| parts.monitoring)) {
+            require(program, package)?;
+        }
         let directory = tempfile::Builder::new()
             .prefix("opsdeck-cluster")
             .tempdir()
             .map_err(|error| StartError(format!("no directory for the stack: {error}")))?;
-        require("kubectl", "kubernetes-client")?;
         let mut site = Site { parts: binaries, directory: directory.path(), ports: &mut ports };
         let certificates = Certificates::make(site.directory)?;
         let control_plane = ControlPlane::start(&mut site, certificates)?;
