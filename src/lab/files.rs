@@ -21,12 +21,13 @@ pub(super) const EDITOR: Guest =
 /// A kubeconfig whose current context `lab` leads to `url`.
 pub(super) fn kubeconfig(url: &str, user: &str) -> String {
     let guests = [VIEWER, EDITOR];
-    let (mut contexts, mut users) = (String::new(), String::new());
+    let (mut clusters, mut contexts, mut users) = (String::new(), String::new(), String::new());
     for Guest { context, token, .. } in guests {
         // Writing into a string cannot fail.
+        let _ = write!(clusters, "- name: {context}\n  cluster:\n    server: {url}/as/{token}\n");
         let _ = write!(
             contexts,
-            "- name: {context}\n  context:\n    cluster: eu-west-1\n    namespace: shop\n    user: {context}\n"
+            "- name: {context}\n  context:\n    cluster: {context}\n    namespace: shop\n    user: {context}\n"
         );
         let _ = write!(users, "- name: {context}\n  user:\n    token: {token}\n");
     }
@@ -38,7 +39,7 @@ clusters:
 - name: eu-west-1
   cluster:
     server: {url}
-contexts:
+{clusters}contexts:
 - name: lab
   context:
     cluster: eu-west-1
