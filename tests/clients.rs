@@ -141,6 +141,31 @@ fn kubectl_works_as_against_a_cluster() {
 }
 
 #[test]
+fn kubectl_mitigates_as_on_a_cluster() {
+    if !has("kubectl") {
+        return;
+    }
+    let lab = Lab::serve("bad-canary");
+    assert!(lab.ok("get rollouts -n shop").contains("auth"));
+    lab.ok(r#"patch rollout auth -n shop --subresource=status --type=merge -p {"status":{"abort":true}}"#);
+    lab.ok("wait rollout/auth -n shop --for=jsonpath={.status.phase}=Degraded --timeout=60s");
+    // kubectl sends these in protobuf.
+    lab.ok("create deployment x --image=registry.k8s.io/pause:3.9 -n shop");
+    lab.ok("rollout status deployment/x -n shop --timeout=60s");
+    lab.ok("create job --from=cronjob/db-backup by-hand -n shop");
+    lab.ok("wait job/by-hand -n shop --for=condition=complete --timeout=120s");
+    lab.ok(r#"patch cronjob db-backup -n shop -p {"spec":{"suspend":true}}"#);
+    lab.ok("drain worker-b2 --ignore-daemonsets --delete-emptydir-data --timeout=120s");
+    let left = lab.ok("get pods -A --field-selector spec.nodeName=worker-b2 -o name");
+    assert_eq!(left.lines().count(), 2, "only daemons stay: {left}");
+    let refused = lab.kubectl("--context=lab-viewer scale deployment/x --replicas=3 -n shop");
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(error.contains(r#"User "viewer" cannot patch resource "deployments/scale""#), "{error}");
+    assert_eq!(lab.ok("--context=lab-shop-editor auth can-i delete pods -n shop").trim(), "yes");
+    assert_eq!(lab.kubectl("--context=lab-shop-editor auth can-i list pods -A").status.code(), Some(1));
+}
+
+#[test]
 fn kubectl_watches_and_follows() {
     if !has("kubectl") {
         return;

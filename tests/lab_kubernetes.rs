@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use futures::stream::{BoxStream, StreamExt};
-use opsdeck::lab::kubernetes::resources::{DEPLOYMENTS, NAMESPACES, NODES, PODS, REPLICASETS, SERVICES};
+use opsdeck::lab::kubernetes::resources::{
+    DEPLOYMENTS, NAMESPACES, NODES, PODDISRUPTIONBUDGETS, PODS, REPLICASETS, RESOURCEQUOTAS, ROLLOUTS, SERVICES,
+};
 use opsdeck::lab::kubernetes::{self, ApiState, Identity, LogLine, LogQuery, PodLogs, Usage, Used};
 use opsdeck::lab::store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -431,9 +433,100 @@ async fn who_may_not_is_told_why_and_may_ask_first() {
 }
 
 #[tokio::test]
+async fn a_token_decides_who_asks() {
+    let cluster = Cluster::admin().await;
+    let ask = |token: &str, method: Method, path: &str| answer(cluster.request(method, path).bearer_auth(token));
+    let (code, refused) = ask("look", Method::DELETE, &format!("{SHOP_PODS}/payment-1")).await;
+    let expected = "pods \"payment-1\" is forbidden: User \"viewer\" cannot delete resource \"pods\" in API group \"\" in the namespace \"shop\"";
+    assert_eq!((code, refused["message"].as_str().unwrap()), (403, expected));
+    assert_eq!(ask("look", Method::GET, "/api/v1/pods").await.0, 200);
+    let (code, refused) = ask("edit", Method::GET, "/api/v1/pods").await;
+    let expected =
+        "pods is forbidden: User \"editor\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
+    assert_eq!((code, refused["message"].as_str().unwrap()), (403, expected));
+    assert_eq!(ask("edit", Method::GET, "/api/v1/namespaces/shop").await.0, 200);
+    assert_eq!(ask("edit", Method::GET, "/api/v1/namespaces/platform").await.0, 403);
+    assert_eq!(ask("edit", Method::DELETE, &format!("{SHOP_PODS}/payment-1")).await.0, 200);
+}
+
+#[tokio::test]
+async fn evictions_are_paid_from_the_budget_at_once_and_hold_to_their_preconditions() {
+    let cluster = Cluster::admin().await;
+    let budget = json!({"metadata": {"name": "payment", "namespace": "shop"}, "spec": {"minAvailable": 4, "selector": {"matchLabels": {"app": "payment"}}},
+        "status": {"disruptionsAllowed": 1, "desiredHealthy": 4, "currentHealthy": 5, "observedGeneration": 1}});
+    cluster.store.create(&PODDISRUPTIONBUDGETS, budget).unwrap();
+    for n in 1..4 {
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        let name = format!("payment-{n}");
+        cluster.store.modify(&PODS, "shop", &name, |pod| pod["status"]["conditions"] = ready).unwrap();
+    }
+    let evict = |pod: &str, options: Value| {
+        let body =
+            json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}, "deleteOptions": options});
+        answer(cluster.request(Method::POST, &format!("{SHOP_PODS}/{pod}/eviction")).json(&body))
+    };
+    assert_eq!(evict("payment-1", json!({"preconditions": {"uid": "another"}})).await.0, 409);
+    assert_eq!(evict("payment-1", json!({"dryRun": ["All"]})).await.0, 201);
+    assert_eq!(evict("payment-1", json!({})).await.0, 201);
+    let (code, refused) = evict("payment-2", json!({})).await;
+    assert_eq!(
+        (code, refused["message"].as_str().unwrap()),
+        (429, "Cannot evict pod as it would violate the pod's disruption budget.")
+    );
+    // What does not serve costs nothing while enough others do; what is not known to be current is not trusted.
+    assert_eq!(evict("payment-0", json!({})).await.0, 201);
+    cluster
+        .store
+        .modify(&PODDISRUPTIONBUDGETS, "shop", "payment", |budget| {
+            budget["spec"]["minAvailable"] = json!(1);
+            budget["status"]["disruptionsAllowed"] = json!(3);
+        })
+        .unwrap();
+    assert_eq!(
+        evict("payment-2", json!({})).await.1["details"]["causes"][0]["message"],
+        "The disruption budget payment is still being processed by the server."
+    );
+}
+
+#[tokio::test]
+async fn a_full_quota_forbids_another_pod() {
+    let cluster = Cluster::admin().await;
+    let quota = json!({"metadata": {"name": "few", "namespace": "shop"}, "spec": {"hard": {"pods": "5"}}});
+    cluster.store.create(&RESOURCEQUOTAS, quota).unwrap();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one-more"}, "spec": {"containers": [{"name": "a", "image": "i:1"}]}});
+    let (code, refused) = answer(cluster.request(Method::POST, SHOP_PODS).json(&pod)).await;
+    assert_eq!(
+        (code, refused["message"].as_str().unwrap()),
+        (403, "pods \"one-more\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=5, limited: pods=5")
+    );
+}
+
+#[tokio::test]
+async fn rollouts_are_custom_resources_with_status_and_scale() {
+    let cluster = Cluster::admin().await;
+    let (_, listed) = cluster.get("/apis/argoproj.io/v1alpha1").await;
+    let found: Vec<&str> =
+        listed["resources"].as_array().unwrap().iter().map(|resource| resource["name"].as_str().unwrap()).collect();
+    assert_eq!(found, ["rollouts", "rollouts/status", "rollouts/scale"]);
+    let rollout = json!({"metadata": {"name": "auth", "namespace": "shop"},
+        "spec": {"replicas": 4, "selector": {"matchLabels": {"app": "auth"}}, "template": template("auth:1")}, "status": {"HPAReplicas": 3}});
+    cluster.store.create(&ROLLOUTS, rollout).unwrap();
+    let path = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/auth";
+    let abort = json!({"status": {"abort": true}, "spec": {"replicas": 9}});
+    let (code, aborted) = cluster.patch(&format!("{path}/status"), "merge-patch", &abort).await;
+    assert_eq!((code, &aborted["status"]["abort"], &aborted["spec"]["replicas"]), (200, &json!(true), &json!(4)));
+    assert_eq!(aborted["metadata"]["generation"], 1);
+    assert_eq!(cluster.patch(path, "strategic-merge-patch", &json!({})).await.0, 415);
+    let (_, scale) = cluster.get(&format!("{path}/scale")).await;
+    assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(4), &json!(3)));
+    let (_, scaled) = cluster.patch(&format!("{path}/scale"), "merge-patch", &json!({"spec": {"replicas": 6}})).await;
+    assert_eq!(scaled["spec"]["replicas"], 6);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_answered_as_a_real_server_does() {
     let cluster = Cluster::admin().await;
-    let response = cluster.request(Method::GET, "/apis/argoproj.io/v1alpha1/rollouts").send().await.unwrap();
+    let response = cluster.request(Method::GET, "/apis/flagger.app/v1beta1/canaries").send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (404, "404 page not found\n"));
     let (code, status) = cluster.get("/apis/apps/v1/namespaces/shop/deployments/nope").await;
     assert_eq!((code, &status["details"]), (404, &json!({"name": "nope", "group": "apps", "kind": "deployments"})));

@@ -1,5 +1,7 @@
 //! The files by which others find the lab: a kubeconfig, and a configuration of opsdeck.
 
+use std::fmt::Write as _;
+
 /// One of those who may do less.
 pub(super) struct Guest {
     /// The name of the context, and of the user in the kubeconfig.
@@ -19,16 +21,16 @@ pub(super) const EDITOR: Guest =
 /// A kubeconfig whose current context `lab` leads to `url`.
 pub(super) fn kubeconfig(url: &str, user: &str) -> String {
     let guests = [VIEWER, EDITOR];
-    let contexts: String = guests
-        .iter()
-        .map(|Guest { context, .. }| {
-            format!("- name: {context}\n  context:\n    cluster: eu-west-1\n    namespace: shop\n    user: {context}\n")
-        })
-        .collect();
-    let users: String = guests
-        .iter()
-        .map(|Guest { context, token, .. }| format!("- name: {context}\n  user:\n    token: {token}\n"))
-        .collect();
+    let (mut clusters, mut contexts, mut users) = (String::new(), String::new(), String::new());
+    for Guest { context, token, .. } in guests {
+        // Writing into a string cannot fail.
+        let _ = write!(clusters, "- name: {context}\n  cluster:\n    server: {url}/as/{token}\n");
+        let _ = write!(
+            contexts,
+            "- name: {context}\n  context:\n    cluster: {context}\n    namespace: shop\n    user: {context}\n"
+        );
+        let _ = write!(users, "- name: {context}\n  user:\n    token: {token}\n");
+    }
     format!(
         "\
 apiVersion: v1
@@ -37,7 +39,7 @@ clusters:
 - name: eu-west-1
   cluster:
     server: {url}
-contexts:
+{clusters}contexts:
 - name: lab
   context:
     cluster: eu-west-1

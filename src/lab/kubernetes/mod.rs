@@ -177,10 +177,9 @@ pub struct Backend {
 }
 
 impl ApiState {
-    /// The state for a request with this `Authorization` header.
+    /// The state for a request with this token.
     #[must_use]
-    pub fn for_bearer(&self, authorization: &str) -> Self {
-        let token = authorization.strip_prefix("Bearer ").unwrap_or_default().trim();
+    pub fn for_token(&self, token: &str) -> Self {
         let known = self.others.iter().find(|(known, _)| known == token);
         let identity = known.map_or(&self.identity, |(_, identity)| identity).clone();
         Self { identity, ..self.clone() }
@@ -198,7 +197,7 @@ pub struct ApiState {
     pub usage: Arc<dyn Usage>,
     /// Who is asking; in the state that a server starts with, whoever brings no token of [`Self::others`].
     pub identity: Identity,
-    /// Who asks with which bearer token.
+    /// Who asks with which token: a bearer token, or the path's prefix `/as/TOKEN`.
     pub others: Vec<(String, Identity)>,
     /// Services that can be reached through the API server.
     pub backends: Vec<Backend>,

@@ -81,8 +81,12 @@ fn read(bytes: &[u8], known: &'static [Field], map: &mut Map<String, Value>) -> 
         match shape {
             Shape::Inline(inner) => read(content(raw)?, inner, map)?,
             Shape::List(of) => {
-                let item =
-                    value(raw, of)?.unwrap_or_else(|| if matches!(of, Shape::Text) { json!("") } else { json!({}) });
+                // An item stands in its list even when it is empty.
+                let item = match value(raw, of)? {
+                    Value::Null if matches!(of, Shape::Text) => json!(""),
+                    Value::Null => json!({}),
+                    item => item,
+                };
                 if let Some(list) = map.entry(*name).or_insert_with(|| json!([])).as_array_mut() {
                     list.push(item);
                 }
@@ -94,7 +98,8 @@ fn read(bytes: &[u8], known: &'static [Field], map: &mut Map<String, Value>) -> 
                 }
             }
             _ => {
-                if let Some(value) = value(raw, shape)? {
+                let value = value(raw, shape)?;
+                if !value.is_null() {
                     map.insert((*name).to_owned(), value);
                 }
             }
@@ -103,33 +108,34 @@ fn read(bytes: &[u8], known: &'static [Field], map: &mut Map<String, Value>) -> 
     Some(())
 }
 
-/// The value of a field; the inner `None` is one that JSON leaves out.
-fn value(raw: Raw<'_>, shape: &Shape) -> Option<Option<Value>> {
+/// The value of a field, null when it is one that JSON leaves out.
+fn value(raw: Raw<'_>, shape: &Shape) -> Option<Value> {
     let number = || match raw {
         Raw::Number(number) => Some(number.cast_signed()),
         Raw::Bytes(_) => None,
     };
     Some(match shape {
-        Shape::Text => Some(text(raw)?).filter(|text| !text.is_empty()).map(|text| json!(text)),
-        Shape::Int => Some(number()?).filter(|number| *number != 0).map(|number| json!(number)),
-        Shape::OptionalInt => Some(json!(number()?)),
-        Shape::Bool => (number()? != 0).then_some(json!(true)),
-        Shape::OptionalBool => Some(json!(number()? != 0)),
+        Shape::Text => Some(text(raw)?).filter(|text| !text.is_empty()).map_or(Value::Null, |text| json!(text)),
+        Shape::Int => Some(number()?).filter(|number| *number != 0).map_or(Value::Null, |number| json!(number)),
+        Shape::OptionalInt => json!(number()?),
+        Shape::Bool => Some(json!(true)).filter(|_| number().is_some_and(|number| number != 0)).unwrap_or_default(),
+        Shape::OptionalBool => json!(number()? != 0),
         Shape::Time => {
             let seconds = fields(content(raw)?)?.into_iter().find_map(|field| match field {
                 (1, Raw::Number(seconds)) => Some(seconds.cast_signed()),
                 _ => None,
             });
-            seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).map(|at| json!(timestamp(at)))
+            let at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+            at.map_or(Value::Null, |at| json!(timestamp(at)))
         }
-        Shape::IntOrString => Some(int_or_string(content(raw)?)?),
-        Shape::Quantity => Some(json!(quantity(content(raw)?)?)),
+        Shape::IntOrString => int_or_string(content(raw)?)?,
+        Shape::Quantity => json!(quantity(content(raw)?)?),
         Shape::Message(inner) | Shape::Kept(inner) => {
             let mut map = Map::new();
             read(content(raw)?, inner, &mut map)?;
-            (!map.is_empty() || matches!(shape, Shape::Kept(_))).then_some(Value::Object(map))
+            if map.is_empty() && matches!(shape, Shape::Message(_)) { Value::Null } else { Value::Object(map) }
         }
-        Shape::Inline(_) | Shape::List(_) | Shape::Map | Shape::Quantities => None,
+        Shape::Inline(_) | Shape::List(_) | Shape::Map | Shape::Quantities => Value::Null,
     })
 }
 
@@ -245,8 +251,7 @@ mod tests {
     #[test]
     fn lists_maps_numbers_and_what_go_leaves_out_come_as_json_has_them() {
         let label = field(11, &[field(1, b"app"), field(2, b"x")].concat());
-        let container =
-            [field(1, b"nginx"), field(2, b"nginx:1.27"), field(5, b""), vec![16 << 3 & 0x7f | 0x80, 1, 0]].concat();
+        let container = [field(1, b"nginx"), field(2, b"nginx:1.27"), field(5, b""), vec![0x80, 1, 0]].concat();
         let template = [field(1, &label), field(2, &field(2, &container))].concat();
         // Zero replicas mean something, zero seconds do not.
         let spec = [vec![1 << 3, 0], field(3, &template), vec![5 << 3, 0]].concat();

@@ -44,6 +44,11 @@ async fn handle(
 ) -> Response {
     let segments: Vec<String> = uri.path().split('/').filter(|s| !s.is_empty()).map(decode).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    // kubectl sends tokens over TLS only; to this server it says who it is by a prefix of the path.
+    let (prefix, segments) = match segments.as_slice() {
+        ["as", token, rest @ ..] => (Some(*token), rest.to_vec()),
+        all => (None, all.to_vec()),
+    };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (group, version, rest) = match segments[..] {
         [] => return found(Some(discovery::paths())),
@@ -64,7 +69,8 @@ async fn handle(
     };
     let Some(target) = Target::parse(group, version, rest) else { return no_page() };
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let server = Server { state: server.state.for_bearer(bearer), ..server };
+    let token = prefix.unwrap_or(bearer.strip_prefix("Bearer ").unwrap_or_default().trim());
+    let server = Server { state: server.state.for_token(token), ..server };
     let request = Request { method, target, query, headers, body };
     dispatch(&server, &request, uri.query()).await.unwrap_or_else(IntoResponse::into_response)
 }

@@ -60,10 +60,10 @@ fn settle(turn: &Turn<'_>, cron: &Value, after: &mut Value, jobs: &[Arc<Value>])
         }
         false
     });
-    set_active(after, active);
+    set_active(after, &active);
 }
 
-fn set_active(cron: &mut Value, active: Vec<Value>) {
+fn set_active(cron: &mut Value, active: &[Value]) {
     if !active.is_empty() {
         cron["status"]["active"] = json!(active);
     } else if let Some(status) = cron["status"].as_object_mut() {
@@ -130,7 +130,7 @@ fn start_due(turn: &Turn<'_>, cron: &Value, after: &mut Value, jobs: &[Arc<Value
             "resourceVersion": text(&job, "/metadata/resourceVersion"),
         }));
     }
-    set_active(after, active);
+    set_active(after, &active);
     after["status"]["lastScheduleTime"] = json!(stamp(due));
 }
 

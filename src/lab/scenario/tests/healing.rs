@@ -86,9 +86,11 @@ impl Canary {
         let (rollout, pods) = (self.rollout(), self.0.pods("auth"));
         let status = |field: &str| int(&rollout, &format!("/status/{field}"));
         let current = text(&rollout, "/status/currentPodHash");
-        let updated = pods.iter().filter(|pod| label(pod, "rollouts-pod-template-hash") == current).count() as i64;
+        let updated = pods.iter().filter(|pod| label(pod, "rollouts-pod-template-hash") == current).count();
+        let count = |pods: usize| i64::try_from(pods).unwrap();
+        let (updated, all) = (count(updated), count(pods.len()));
         assert_eq!(updated, status("updatedReplicas"));
-        (text(&rollout, "/status/phase").to_owned(), status("currentStepIndex"), updated, pods.len() as i64 - updated)
+        (text(&rollout, "/status/phase").to_owned(), status("currentStepIndex"), updated, all - updated)
     }
 
     async fn patch(&mut self, patch: &Value, seconds: u32) {
