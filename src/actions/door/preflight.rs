@@ -64,7 +64,8 @@ impl Door {
         Ok(plan)
     }
 
-    /// Asks permission and a dry run of every step. Answers to earlier questions are void from here on.
+    /// Asks permission for every step, and a dry run of each that is allowed: who may not do it sends nothing that looks
+    /// like it, not even a rehearsal. Answers to earlier questions are void from here on.
     pub(super) fn ask_server(&mut self, plan: Plan, now: Instant) -> Effects {
         self.stage = Stage::Preflight;
         self.open.clear();
@@ -78,8 +79,7 @@ impl Door {
         self.plan = Some(plan);
         let mut effects = Effects::new();
         for (index, mutation) in asked {
-            effects.push(self.effect(Work::CheckPermission(mutation.clone()), index));
-            effects.push(self.effect(Work::DryRun(mutation), index));
+            effects.push(self.effect(Work::CheckPermission(mutation), index));
         }
         if effects.is_empty() { self.review_when_checked(now) } else { effects }
     }
@@ -108,7 +108,12 @@ impl Door {
                 step.permission = Verdict::Unknown(text);
             }),
         }
-        self.review_when_checked(now)
+        self.rehearse(index)
+    }
+
+    fn rehearse(&mut self, index: usize) -> Effects {
+        let mutation = self.plan.as_ref().and_then(|plan| plan.steps.get(index)).map(|step| step.mutation.clone());
+        mutation.map(|mutation| self.effect(Work::DryRun(mutation), index)).into_iter().collect()
     }
 
     pub(super) fn dry_ran(&mut self, index: usize, dry_run: Result<DryRun, ClusterError>, now: Instant) -> Effects {

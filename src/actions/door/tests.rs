@@ -132,7 +132,13 @@ fn ends_of_the_questions_to_the_server() {
     ];
     for (answer, end, words) in cases {
         let mut walk = Walk::rollback(ConfirmLevel::Yes);
-        walk.answer(gathered(facts())).answer(answer);
+        walk.answer(gathered(facts()));
+        if matches!(answer, Answer::DryRun(_)) {
+            walk.answer(allowed());
+        } else {
+            assert!(walk.work.iter().all(|effect| !matches!(effect.work, Work::DryRun(_))), "who may not, rehearses not");
+        }
+        walk.answer(answer);
         match end {
             End::Refused => walk.refused(words),
             end => {
