@@ -68,6 +68,8 @@ pub struct App {
     dirty: bool,
     following: Option<LogTarget>,
     followed_at: Instant,
+    /// The logs are told from their beginning again: what is there goes when the first of them comes.
+    logs_anew: bool,
     /// A first `quit` (or `back` at the top) asked for a second one.
     quitting: Option<Instant>,
 }
@@ -91,6 +93,7 @@ impl App {
             dirty: true,
             following: None,
             followed_at: now,
+            logs_anew: false,
             quitting: None,
         };
         app.look(PaneId::Logs);
@@ -163,6 +166,10 @@ impl App {
             FeedItem::Fault(fault, retry_in) => self.world.sources.entry(source).failed(fault, retry_in, self.now),
             FeedItem::Update(update) => {
                 let pods = matches!(update, Update::Pods(_));
+                if matches!(update, Update::Logs(_)) && std::mem::take(&mut self.logs_anew) {
+                    self.world.logs.clear();
+                    self.session.cursors.logs = None;
+                }
                 self.world.apply(source, update, self.now);
                 if pods && self.following.is_none() {
                     return self.follow_worst();
@@ -185,8 +192,19 @@ impl App {
         effects
     }
 
-    /// Another context or namespace: what was known is void; an action under way goes on under its own rules.
-    fn switched(&mut self, context: ContextInfo, guard: GuardContext) -> Vec<Effect> {
+    /// Another context or namespace: what was known is void; an action under way goes on under its own rules. The same
+    /// one again (a refresh): rows and focus stay until the new lists replace them.
+    fn switched(&mut self, mut context: ContextInfo, mut guard: GuardContext) -> Vec<Effect> {
+        if context.name == self.context.name && context.namespace == self.context.namespace {
+            context.identity = context.identity.or(self.context.identity.take());
+            guard.identity = guard.identity.or(self.guard.identity.take());
+            self.context = context;
+            self.guard = guard;
+            self.logs_anew = self.following.is_some();
+            self.dirty = true;
+            return vec![Effect::FollowLogs(self.following.clone())];
+        }
+        self.logs_anew = false;
         self.context = context;
         self.guard = guard;
         self.world = World::new(self.log_lines);

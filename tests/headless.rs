@@ -33,6 +33,14 @@ fn status_lists_what_is_broken() {
 }
 
 #[test]
+fn what_was_not_asked_is_not_calm() {
+    let home = home();
+    let output = opsdeck(home.path()).args(["--demo=calm", "status", "--wait", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(&output), stderr(&output));
+    assert!(!stdout(&output).contains("calm:"), "{}", stdout(&output));
+}
+
+#[test]
 fn calm_is_calm() {
     let home = home();
     let output = opsdeck(home.path()).args(["--demo=calm", "status", "--json"]).output().unwrap();
@@ -112,6 +120,38 @@ fn doctor_finds_the_lab_well() {
     for expected in ["Kubernetes", "Prometheus", "Alertmanager"] {
         assert!(stdout(&output).contains(expected), "{}", stdout(&output));
     }
+}
+
+#[test]
+fn doctor_names_the_culprit_and_fails() {
+    let home = home();
+    let path = home.path().join("kubeconfig");
+    let doctor = |expected: &[&str]| {
+        let output = opsdeck(home.path()).arg("--kubeconfig").arg(&path).arg("doctor").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
+        for expected in expected {
+            assert!(stdout(&output).contains(expected), "{expected}: {}", stdout(&output));
+        }
+    };
+    doctor(&["✗ Kubernetes", "does not exist"]);
+    let write = |cluster: &str, user: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{{name: c, cluster: {cluster}}}]\n\
+             contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {user}}}]\n"
+        );
+        std::fs::write(&path, text).unwrap();
+    };
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = format!("{{server: 'http://{free}'}}");
+    write(&server, "{}");
+    doctor(&["reachable", "Connection refused", "nothing listens there", "not checked"]);
+    write(&format!("{{server: 'http://k.example', proxy-url: 'http://user:s3cret@{free}'}}"), "{}");
+    doctor(&[&format!("the proxy http://{free} cannot be reached")]);
+    write("{server: 'https://no-such-host.invalid'}", "{}");
+    doctor(&["DNS", "no-such-host.invalid"]);
+    write(&server, "{exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin}}");
+    doctor(&["credentials", "no-such-plugin is not installed"]);
 }
 
 #[test]

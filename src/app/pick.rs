@@ -234,7 +234,17 @@ impl App {
         if self.refuses_switch() {
             return Vec::new();
         }
-        self.notice(format!("switching to {}{}", scope.label(), self.glyphs.cut));
+        let unknown = match &scope {
+            NamespaceScope::One(name) => self.world.unknown_namespace(name),
+            NamespaceScope::All => None,
+        };
+        // Told, but done: it may have been made since the cluster was asked.
+        let remark = match unknown {
+            None => String::new(),
+            Some(None) => "; the cluster lists no such namespace".to_owned(),
+            Some(Some(near)) => format!("; the cluster lists no such namespace, did you mean {near}?"),
+        };
+        self.notice(format!("switching to {}{}{remark}", scope.label(), self.glyphs.cut));
         vec![Effect::SwitchNamespace(scope)]
     }
 

@@ -14,7 +14,7 @@ use crate::domain::rollout::RolloutPhase;
 use crate::domain::slo::{BurnAlarm, SloReading, WINDOWS};
 use crate::domain::time::{Instant, age, span_fine};
 use crate::domain::workload::WorkloadRow;
-use crate::ports::feed::SourceGroup;
+use crate::ports::feed::{FaultKind, SourceGroup, SourceId};
 use crate::runtime::headless::Headless;
 use crate::state::rows::Suspect;
 use crate::state::source::Status as Health;
@@ -91,7 +91,16 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<ExitCode, Failure> {
         headless.settle(Duration::from_secs(args.wait)).await;
         let (world, context) = (headless.app.world(), headless.app.context());
         let now = start.launch.clock.now();
-        let sources = sources(world, now);
+        let mut sources = sources(world, now);
+        if sources.is_empty() {
+            // Nothing was asked, so nothing is known: that is not calm.
+            sources.push(Source {
+                name: "kubernetes".to_owned(),
+                health: "failed",
+                why: Some(format!("no connection was made within {} s", args.wait)),
+                hint: Some("try again with a longer --wait; `opsdeck doctor` says what is slow".to_owned()),
+            });
+        }
         let failed = sources.iter().any(|source| source.health == "failed");
         let alerts: Vec<&Alert> = world
             .alerts
@@ -151,8 +160,16 @@ fn sources(world: &World, now: Instant) -> Vec<Source> {
                 Health::Idle => ("idle", None),
                 // It had all the time that was given to it.
                 Health::Connecting => ("failed", None),
+                // A namespace that is not there is not calm, it is mistyped.
+                Health::Live { .. } if source.limited().is_some_and(|fault| fault.kind == FaultKind::NotServed) => {
+                    ("failed", source.limited())
+                }
                 Health::Live { .. } => ("live", source.limited()),
                 Health::Stale { fault, .. } => ("stale", fault),
+                // What one may not read beside what one may (nodes, for the editor of a namespace) is no failure.
+                refused @ Health::Failed(fault) if refused.is_refused() && !group_is_refused(world, id, now) => {
+                    ("forbidden", Some(fault))
+                }
                 Health::Failed(fault) => ("failed", Some(fault)),
                 // Without a cluster there is nothing to be calm about.
                 Health::NotConfigured(fault) if id.group() == SourceGroup::Kubernetes => ("failed", Some(fault)),
@@ -166,6 +183,11 @@ fn sources(world: &World, now: Instant) -> Vec<Source> {
             }
         })
         .collect()
+}
+
+/// May nothing of the source's group be read?
+fn group_is_refused(world: &World, id: &SourceId, now: Instant) -> bool {
+    world.sources.group(id.group(), now).is_refused()
 }
 
 fn print(status: &Status<'_>, now: Instant) {

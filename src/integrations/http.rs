@@ -13,12 +13,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Url};
 
 use crate::config::Http;
 use crate::config::secret::{Basic, HeaderValue as Configured};
 use crate::domain::text::clean;
+use crate::domain::time::Instant;
 use crate::integrations::secret::{self, Secret};
 use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
@@ -73,6 +74,8 @@ pub struct HttpAnswer {
     pub content_type: String,
     /// `Location` of a redirect that was not followed, without credentials.
     pub location: Option<String>,
+    /// The server's clock, from the `Date` header.
+    pub date: Option<Instant>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -271,6 +274,7 @@ impl HttpTransport {
             status: response.status().as_u16(),
             content_type: header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
             location: header(LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
+            date: header(DATE).and_then(date),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -381,8 +385,13 @@ fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
     sensitive(&format!("Basic {}", base64(format!("{username}:{}", password.expose()).as_bytes())))
 }
 
-/// RFC 4648 base 64 with padding; reqwest keeps its own to itself, and this one header is all that needs it.
-fn base64(bytes: &[u8]) -> String {
+/// A `Date` header (RFC 9110, the form that servers send).
+pub(in crate::integrations) fn date(header: &str) -> Option<Instant> {
+    chrono::DateTime::parse_from_rfc2822(header).ok().map(|date| date.to_utc())
+}
+
+/// RFC 4648 base 64 with padding; the clients keep theirs to themselves, and little needs it.
+pub(in crate::integrations) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

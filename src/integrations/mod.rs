@@ -10,3 +10,4 @@ pub mod prometheus;
 pub mod secret;
 pub mod signals;
 pub mod slo;
+pub mod tls;

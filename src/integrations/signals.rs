@@ -58,8 +58,9 @@ impl MonitoringSignals {
     async fn burn(&self, target: &WorkloadRef) -> Option<f64> {
         let client = self.prometheus.as_ref()?;
         let concerned = self.objectives.iter().filter(|objective| concerns(objective, target));
-        let burns = join_all(concerned.map(|objective| slo::burn_now(client, objective, WINDOWS[0].0))).await;
-        burns.into_iter().filter_map(|burn| burn.ok().flatten()).reduce(f64::max)
+        let declared = join_all(concerned.map(|objective| slo::burn_now(client, objective, WINDOWS[0].0)));
+        let (declared, recorded) = futures::join!(declared, slo::recorded_burn(client, &target.name));
+        declared.into_iter().chain([recorded]).filter_map(|burn| burn.ok().flatten()).reduce(f64::max)
     }
 }
 

@@ -28,6 +28,8 @@ pub enum SourceId {
     Kubernetes(Resource),
     /// SLO queries against Prometheus.
     Slos,
+    /// The names of the cluster's namespaces.
+    Namespaces,
     /// Alerts from Prometheus' rules (pending ones, values).
     PrometheusAlerts,
     /// Alerts from Alertmanager (silenced, inhibited, deduplicated over its replicas).
@@ -69,7 +71,7 @@ impl SourceId {
     /// Its group.
     pub const fn group(&self) -> SourceGroup {
         match self {
-            Self::Kubernetes(_) => SourceGroup::Kubernetes,
+            Self::Kubernetes(_) | Self::Namespaces => SourceGroup::Kubernetes,
             Self::Slos | Self::PrometheusAlerts => SourceGroup::Prometheus,
             Self::Alertmanager => SourceGroup::Alertmanager,
             Self::Logs => SourceGroup::Logs,
@@ -82,6 +84,7 @@ impl std::fmt::Display for SourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Kubernetes(resource) => resource.plural(),
+            Self::Namespaces => "namespaces",
             Self::Slos => "slos",
             Self::PrometheusAlerts => "prometheus alerts",
             Self::Alertmanager => "alertmanager",
@@ -180,14 +183,38 @@ pub enum Update {
     Events(Delta<EventRow, Text>),
     /// Autoscalers, by (namespace, name).
     Hpas(Delta<HpaRow, (Text, Text)>),
+    /// Names of namespaces, replacing those that were known. Not `complete` where they may not be listed.
+    Namespaces {
+        /// The names.
+        names: Vec<Text>,
+        /// Are these all?
+        complete: bool,
+    },
     /// All alerts of this source, replacing those that it gave before.
     Alerts(Vec<Alert>),
     /// All readings.
     Slos(Vec<SloReading>),
     /// Log lines.
     Logs(LogBatch),
-    /// The source works, but not for everything: shown beside its data (`nodes: forbidden`, `only namespace shop`).
+    /// The source works, but not for everything: shown beside its data (`only namespace shop`) until the next whole
+    /// update ([`Update::is_whole`]).
     Limited(Fault),
+}
+
+impl Update {
+    /// Does it replace everything that the source gave before?
+    pub const fn is_whole(&self) -> bool {
+        match self {
+            Self::Pods(delta) => delta.reset,
+            Self::Workloads(_, delta) => delta.reset,
+            Self::Revisions { delta, .. } => delta.reset,
+            Self::Nodes(delta) => delta.reset,
+            Self::Events(delta) => delta.reset,
+            Self::Hpas(delta) => delta.reset,
+            Self::Alerts(_) | Self::Slos(_) | Self::Namespaces { .. } => true,
+            Self::Alive | Self::Logs(_) | Self::Limited(_) => false,
+        }
+    }
 }
 
 /// A stream of updates.

@@ -13,12 +13,16 @@ use tokio::task::JoinSet;
 use crate::ports::feed::{Fault, FaultKind, Feed};
 use crate::state::message::{FeedItem, Message};
 
-/// How long to wait after consecutive faults: half a second, doubling to half a minute, with jitter so that a bastion
-/// full of consoles does not knock all at once.
+/// The longest wait, before jitter.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long to wait after consecutive faults: half a second, doubling to ten seconds, with jitter (up to twice as long) so
+/// that a bastion full of consoles does not knock all at once. No longer: whoever looks at a console whose cluster has
+/// just come back wants to see it.
 fn backoff() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(30))
+        .with_max_delay(LONGEST_WAIT)
         .with_jitter()
         .without_max_times()
         .build()
@@ -66,10 +70,10 @@ async fn drive(feed: Box<dyn Feed>, epoch: u64, messages: mpsc::Sender<Message>)
         tracing::debug!(%source, epoch, "opening");
         let mut stream = feed.open();
         loop {
-            let item = match tokio::time::timeout(silence, stream.next()).await {
+            let (item, hangs) = match tokio::time::timeout(silence, stream.next()).await {
                 Ok(None) => break,
-                Ok(Some(item)) => item,
-                Err(_) => Err(silent(silence)),
+                Ok(Some(item)) => (item, false),
+                Err(_) => (Err(silent(silence)), true),
             };
             match item {
                 Ok(update) => {
@@ -80,20 +84,20 @@ async fn drive(feed: Box<dyn Feed>, epoch: u64, messages: mpsc::Sender<Message>)
                 }
                 Err(fault) => {
                     tracing::warn!(%source, kind = ?fault.kind, %fault, "a source failed");
-                    let wait = waits.next().unwrap_or(Duration::from_secs(30));
-                    let reopen = fault.kind == FaultKind::Timeout;
+                    let wait = waits.next().unwrap_or(LONGEST_WAIT);
                     if !send(FeedItem::Fault(fault, wait.as_secs().max(1))).await {
                         return;
                     }
                     tokio::time::sleep(wait).await;
-                    if reopen {
+                    // A stream that told its fault goes on from its place; one that says nothing is given up.
+                    if hangs {
                         break;
                     }
                 }
             }
         }
         // A stream that ends is opened again, but never in a tight loop.
-        tokio::time::sleep(waits.next().unwrap_or(Duration::from_secs(30))).await;
+        tokio::time::sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Prometheus and Alertmanager through the API server's service proxy: nothing to configure, no port-forward, the
 //! kubeconfig's credentials. The Service is looked for when the first request is made, and again after a failure.
 
+use std::time::Duration;
+
 use tokio::sync::Mutex;
 
 use crate::integrations::http::{HttpAnswer, Pairs, Product, Transport};
@@ -43,14 +45,15 @@ pub struct ServiceProxy {
     connection: Connection,
     product: Product,
     origin: String,
+    timeout: Duration,
     found: Mutex<Option<ServiceFound>>,
 }
 
 impl ServiceProxy {
-    /// A road to `product`; nothing is sent yet.
-    pub fn new(connection: Connection, product: Product) -> Self {
+    /// A road to `product`, on which an answer is waited for so long; nothing is sent yet.
+    pub fn new(connection: Connection, product: Product, timeout: Duration) -> Self {
         let origin = format!("{} in the cluster, through {}", product.name(), connection.server_url());
-        Self { connection, product, origin, found: Mutex::new(None) }
+        Self { connection, product, origin, timeout, found: Mutex::new(None) }
     }
 
     async fn service(&self) -> Result<ServiceFound, Fault> {
@@ -69,12 +72,23 @@ impl ServiceProxy {
         Ok(service)
     }
 
+    fn late(&self) -> Fault {
+        let (name, limit) = (self.product.name(), humantime::format_duration(self.timeout));
+        Fault::new(FaultKind::Timeout, format!("{name} in the cluster did not answer within {limit}")).hint(format!(
+            "it may be overloaded, or the API server cannot reach it; {}.timeout is the limit",
+            self.product.section()
+        ))
+    }
+
     async fn send(&self, path: &str, pairs: Pairs<'_>) -> Result<HttpAnswer, Fault> {
         let service = self.service().await?;
         let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let full = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        match self.connection.proxy_get(&service, &full).await {
-            Ok(answer) => Ok(HttpAnswer { status: answer.status, body: answer.body, ..HttpAnswer::default() }),
+        let answer = tokio::time::timeout(self.timeout, self.connection.proxy_get(&service, &full)).await;
+        match answer.unwrap_or_else(|_| Err(self.late())) {
+            Ok(answer) => {
+                Ok(HttpAnswer { status: answer.status, date: answer.date, body: answer.body, ..HttpAnswer::default() })
+            }
             Err(fault) => {
                 // It may have moved: look again next time.
                 self.found.lock().await.take();

@@ -9,7 +9,7 @@ use super::demo::Demo;
 use super::proxy::ServiceProxy;
 use crate::actions::approval::Mutator;
 use crate::actions::guardrail::{ConfirmLevel, GuardContext};
-use crate::config::{Config, Confirm, ContextSettings};
+use crate::config::{Config, Confirm, ContextSettings, Http};
 use crate::domain::cluster::NamespaceScope;
 use crate::domain::slo::Objective;
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
@@ -100,6 +100,35 @@ pub struct Clients {
     pub prometheus: Option<PrometheusClient>,
     /// Alertmanager, likewise.
     pub alertmanager: Option<AlertmanagerClient>,
+    /// How Prometheus is reached.
+    pub prometheus_road: Road,
+    /// How Alertmanager is reached.
+    pub alertmanager_road: Road,
+}
+
+/// The way to a product, for `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// Through the API server's service proxy: as good as the API server.
+    Cluster,
+    /// At a configured address.
+    Direct {
+        /// Which certificates are trusted, in words.
+        trust: String,
+    },
+}
+
+impl Road {
+    fn of(configured: bool, section: &str, http: &Http) -> Self {
+        if !configured {
+            return Self::Cluster;
+        }
+        let trust = match &http.ca_file {
+            Some(file) => format!("{section}.ca-file = {} beside this machine's certificate store", file.display()),
+            None => format!("this machine's certificate store ({section}.ca-file is not set)"),
+        };
+        Self::Direct { trust }
+    }
 }
 
 impl Launch {
@@ -250,15 +279,20 @@ fn severity(config: &Config) -> SeverityOf {
 
 /// Clients for Prometheus and Alertmanager: at the configured addresses, else through the API server's proxy.
 fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
-    let proxied = |product| -> Arc<dyn Transport> { Arc::new(ServiceProxy::new(connection.clone(), product)) };
+    let proxied = |product, http: &Http| -> Arc<dyn Transport> {
+        Arc::new(ServiceProxy::new(connection.clone(), product, http.timeout))
+    };
     let prometheus = match &settings.prometheus.url {
         Some(url) => {
             Some(http::connect(&HttpSettings::new(Product::Prometheus, url, settings.prometheus.http.clone())))
         }
-        None => settings.prometheus.discover.then(|| proxied(Product::Prometheus)),
+        None => settings.prometheus.discover.then(|| proxied(Product::Prometheus, &settings.prometheus.http)),
     };
     let alertmanager: Vec<_> = match settings.alertmanager.urls.as_slice() {
-        [] => settings.alertmanager.discover.then(|| proxied(Product::Alertmanager)).into_iter().collect(),
+        [] => {
+            let found = || proxied(Product::Alertmanager, &settings.alertmanager.http);
+            settings.alertmanager.discover.then(found).into_iter().collect()
+        }
         urls => urls
             .iter()
             .map(|url| {
@@ -268,6 +302,12 @@ fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
     };
     Clients {
         kubernetes: connection.clone(),
+        prometheus_road: Road::of(settings.prometheus.url.is_some(), "prometheus", &settings.prometheus.http),
+        alertmanager_road: Road::of(
+            !settings.alertmanager.urls.is_empty(),
+            "alertmanager",
+            &settings.alertmanager.http,
+        ),
         prometheus: prometheus.map(PrometheusClient::new),
         alertmanager: (!alertmanager.is_empty()).then(|| AlertmanagerClient::new(alertmanager)),
     }

@@ -44,6 +44,13 @@ impl Status<'_> {
     }
 }
 
+impl Status<'_> {
+    /// No data, because we may not read it.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Failed(fault) if fault.kind == FaultKind::Forbidden)
+    }
+}
+
 /// What is known of one source.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
@@ -84,6 +91,11 @@ impl Source {
     /// It works only in part.
     pub fn limit(&mut self, fault: Fault) {
         self.limited = Some(fault);
+    }
+
+    /// It gave everything anew: what it could not give is told again, or is over.
+    pub fn unlimited(&mut self) {
+        self.limited = None;
     }
 
     /// What it cannot give, if it said so.
@@ -150,10 +162,12 @@ impl Sources {
     /// The header's dot: the worst status within a group. A source that is not configured beside one that works (alerts
     /// come from either Prometheus or Alertmanager) does not spoil its group.
     pub fn group(&self, group: SourceGroup, now: Instant) -> Status<'_> {
-        self.by_id
-            .iter()
-            .filter(|(id, _)| id.group() == group)
-            .map(|(_, source)| source.status(now))
+        let all: Vec<Status<'_>> =
+            self.by_id.iter().filter(|(id, _)| id.group() == group).map(|(_, source)| source.status(now)).collect();
+        // What may not be read (nodes, for the editor of a namespace) is no failure of what may.
+        let some = all.iter().any(|status| matches!(status, Status::Live { .. } | Status::Stale { .. }));
+        all.into_iter()
+            .filter(|status| !some || !status.is_refused())
             .max_by_key(Status::badness)
             .unwrap_or(Status::Idle)
     }
@@ -208,6 +222,19 @@ mod tests {
         assert!(matches!(source.status(t0), Status::Stale { fault: Some(_), .. }));
         source.data(t0);
         assert_eq!(source.status(t0), Status::Live { at: t0 });
+    }
+
+    #[test]
+    fn what_may_not_be_read_does_not_spoil_what_may() {
+        let t0 = chrono::DateTime::from_timestamp(1_000_000, 0).unwrap();
+        let [pods, nodes] = [Resource::Pods, Resource::Nodes].map(SourceId::Kubernetes);
+        let mut sources = Sources::default();
+        sources.entry(&nodes).failed(Fault::new(FaultKind::Forbidden, "no"), 5, t0);
+        assert!(sources.group(SourceGroup::Kubernetes, t0).is_refused());
+        sources.entry(&pods).data(t0);
+        assert_eq!(sources.group(SourceGroup::Kubernetes, t0), Status::Live { at: t0 });
+        sources.entry(&nodes).failed(Fault::new(FaultKind::Timeout, "away"), 5, t0);
+        assert!(matches!(sources.group(SourceGroup::Kubernetes, t0), Status::Failed(_)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::domain::slo::SloReading;
 use crate::domain::target::{Focus, WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
 use crate::domain::workload::{RevisionRow, WorkloadRow};
-use crate::ports::feed::{Delta, SourceId, Update};
+use crate::ports::feed::{Delta, FaultKind, SourceId, Update};
 
 /// A rollout is suspected of an alert that began within this many seconds after it.
 const SUSPICION: i64 = 30 * 60;
@@ -51,6 +51,8 @@ pub struct World {
     alertmanager: Option<Vec<Arc<Alert>>>,
     suspects: BTreeMap<WorkloadRef, Suspect>,
     counts: Counts,
+    /// Namespaces as the cluster lists them, and whether these are all.
+    listed_namespaces: (BTreeSet<Text>, bool),
 }
 
 /// What the header counts.
@@ -72,6 +74,9 @@ impl World {
 
     /// Takes in what a source said.
     pub fn apply(&mut self, source: &SourceId, update: Update, now: Instant) {
+        if update.is_whole() {
+            self.sources.entry(source).unlimited();
+        }
         match update {
             Update::Limited(fault) => return self.sources.entry(source).limit(fault),
             Update::Alive => {}
@@ -86,6 +91,9 @@ impl World {
                 }
                 delta.removes.iter().for_each(|key| drop(self.events.remove(key)));
                 delta.upserts.into_iter().for_each(|row| self.events.upsert(row));
+            }
+            Update::Namespaces { names, complete } => {
+                self.listed_namespaces = (names.into_iter().collect(), complete);
             }
             Update::Alerts(alerts) => {
                 let alerts = alerts.into_iter().map(Arc::new).collect();
@@ -396,10 +404,31 @@ impl World {
         self.nodes.get(name)
     }
 
-    /// Namespaces seen in rows, for the picker.
+    /// Namespaces for the picker: all that the cluster lists; where it may not be asked, those that are known.
     pub fn namespaces(&self) -> BTreeSet<Text> {
+        let (listed, complete) = &self.listed_namespaces;
+        if *complete {
+            return listed.clone();
+        }
         let pods = self.pods.iter().map(|row| row.id.namespace.clone());
-        pods.chain(self.rollouts.iter().map(|row| row.row.id.namespace.clone())).collect()
+        let rows = pods.chain(self.rollouts.iter().map(|row| row.row.id.namespace.clone()));
+        rows.chain(listed.iter().cloned()).collect()
+    }
+
+    /// A namespace that the cluster did not list when it was last asked, and the listed one that is most like it.
+    pub fn unknown_namespace(&self, name: &str) -> Option<Option<&Text>> {
+        let (listed, complete) = &self.listed_namespaces;
+        (*complete && !listed.contains(name)).then(|| {
+            let near = listed.iter().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+            near.filter(|(distance, _)| *distance <= 2).map(|(_, known)| known)
+        })
+    }
+
+    /// `only namespace shop`, when all namespaces are wanted and may not be read.
+    pub fn narrowed(&self) -> Option<&str> {
+        let limited = self.sources.get(&SourceId::Kubernetes(Resource::Pods))?.limited()?;
+        let only = limited.message.split_once(':').map_or(&*limited.message, |(only, _)| only);
+        (limited.kind == FaultKind::Forbidden).then_some(only)
     }
 }
 

@@ -92,16 +92,17 @@ fn place(look: &Look<'_>) -> Part {
     // The word says it too: a colour alone is no warning.
     let says_so = context.label.to_ascii_lowercase().contains("prod");
     let label = if context.production && !says_so { format!("PROD {}", context.label) } else { context.label.clone() };
-    let namespace = match &context.namespace {
-        NamespaceScope::All => "all namespaces".to_owned(),
-        NamespaceScope::One(name) => name.to_string(),
+    let (namespace, role) = match (&context.namespace, look.world.narrowed()) {
+        (NamespaceScope::All, Some(only)) => (only.to_owned(), Role::Stale),
+        (NamespaceScope::All, None) => ("all namespaces".to_owned(), Role::Text),
+        (NamespaceScope::One(name), _) => (name.to_string(), Role::Text),
     };
     Part::new(
         0,
         vec![
             Span::styled(format!(" {label} "), style),
             Span::styled(look.glyphs.part.to_owned(), look.style(Role::Border)),
-            Span::styled(namespace, look.style(Role::Text)),
+            Span::styled(namespace, look.style(role)),
         ],
     )
 }

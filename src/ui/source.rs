@@ -74,13 +74,21 @@ pub fn explain(look: &Look<'_>, sources: &[SourceId], calm: &[(String, Role)], a
 }
 
 /// What is wrong although there are rows: for the last line of a pane.
+///
+/// What several sources say in the same words is said once.
 pub fn notes(look: &Look<'_>, sources: &[SourceId]) -> Vec<(String, Role)> {
-    look.world
-        .sources
-        .faults(sources)
-        .filter(|(_, fault)| fault.kind != FaultKind::NotConfigured)
-        .map(|(id, fault)| (format!("{} {}: {}", look.glyphs.half, name(id), fault.message), Role::Stale))
-        .collect()
+    let faults: Vec<_> =
+        look.world.sources.faults(sources).filter(|(_, fault)| fault.kind != FaultKind::NotConfigured).collect();
+    let mut notes: Vec<(String, Role)> = Vec::new();
+    for (id, fault) in &faults {
+        let shared = faults.iter().filter(|(_, other)| other.message == fault.message).count() > 1;
+        let who = if shared { String::new() } else { format!("{}: ", name(id)) };
+        let note = (format!("{} {who}{}", look.glyphs.half, fault.message), Role::Stale);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
 }
 
 /// A pane's area without the line that [`footnote`] takes.
@@ -134,6 +142,7 @@ fn retry(look: &Look<'_>, sources: &[SourceId], lines: &mut Vec<(String, Role)>)
 pub fn name(id: &SourceId) -> &'static str {
     match id {
         SourceId::Kubernetes(resource) => resource.plural(),
+        SourceId::Namespaces => "namespaces",
         SourceId::Slos | SourceId::PrometheusAlerts => "prometheus",
         SourceId::Alertmanager => "alertmanager",
         SourceId::Logs => "logs",

@@ -2,12 +2,13 @@
 
 use super::fixture::*;
 use crate::app::{command_ids, commands};
+use crate::domain::cluster::Resource;
 use crate::domain::pod::PodHealth;
 use crate::domain::target::{Focus, PodRef};
 use crate::ports::feed::{Delta, LogTarget, SourceId, Update};
 use crate::state::context::NamespaceScope;
 use crate::state::effect::Effect;
-use crate::state::message::{Message, Mouse, MouseKind};
+use crate::state::message::{FeedItem, Message, Mouse, MouseKind};
 use crate::state::pane::PaneId;
 
 #[test]
@@ -43,7 +44,7 @@ fn without_a_focus_the_worst_pods_are_followed() {
     // A pod that joins them moves the logs only after a while.
     let worse = pod("auth-59fd7-0mm8", "auth", PodHealth::CrashLoop, "CrashLoopBackOff", None, 9);
     let delta = Delta { reset: false, upserts: vec![worse], removes: Vec::new() };
-    let source = SourceId::Kubernetes(crate::domain::cluster::Resource::Pods);
+    let source = SourceId::Kubernetes(Resource::Pods);
     assert!(tell(&mut app, source, Update::Pods(delta)).is_empty());
     assert!(app.update(Message::Tick, now() + chrono::TimeDelta::seconds(5)).is_empty());
     let effects = app.update(Message::Tick, now() + chrono::TimeDelta::seconds(20));
@@ -60,7 +61,7 @@ fn the_selection_is_a_row_and_not_a_line() {
     let before = selected(&app);
     let worse = pod("aaa-crash", "auth", PodHealth::CrashLoop, "CrashLoopBackOff", None, 1);
     let delta = Delta { reset: false, upserts: vec![worse], removes: Vec::new() };
-    tell(&mut app, SourceId::Kubernetes(crate::domain::cluster::Resource::Pods), Update::Pods(delta));
+    tell(&mut app, SourceId::Kubernetes(Resource::Pods), Update::Pods(delta));
     assert_eq!(selected(&app), before);
     let effects = press(&mut app, "enter");
     assert_eq!(effects, [Effect::FollowLogs(Some(LogTarget::Pod(PodRef { ..before })))]);
@@ -106,11 +107,34 @@ fn the_palette_switches_and_runs_what_is_typed() {
 fn late_messages_of_another_context_are_dropped() {
     let mut app = app();
     incident(&mut app);
-    let next = crate::state::context::ContextInfo { epoch: 2, ..context() };
+    let next = crate::state::context::ContextInfo { epoch: 2, name: "staging".into(), ..context() };
     app.update(Message::Switched(next, guard(false)), now());
     assert!(app.world().pods.is_empty());
     tell(&mut app, SourceId::Alertmanager, Update::Alerts(alerts()));
     assert!(app.world().alerts.is_empty(), "epoch 1 is over");
+}
+
+#[test]
+fn a_refresh_keeps_rows_and_focus_until_the_new_lists_come() {
+    let mut app = app();
+    incident(&mut app);
+    press(&mut app, "enter");
+    let (focus, pods) = (app.session().focus.clone(), app.world().pods.len());
+    assert!(focus.is_some() && pods > 1, "{focus:?} {pods}");
+    let again = crate::state::context::ContextInfo { epoch: 2, identity: None, ..context() };
+    let effects = app.update(Message::Switched(again, guard(false)), now());
+    assert!(matches!(&effects[..], [Effect::FollowLogs(Some(_))]), "{effects:?}");
+    assert_eq!((app.session().focus.clone(), app.world().pods.len()), (focus.clone(), pods));
+    tell(&mut app, SourceId::Alertmanager, Update::Alerts(Vec::new()));
+    assert!(!app.world().alerts.is_empty(), "epoch 1 is over");
+    let later = |update| Message::Feed {
+        epoch: 2,
+        source: SourceId::Kubernetes(Resource::Pods),
+        item: FeedItem::Update(update),
+    };
+    app.update(later(Update::Pods(Delta { reset: true, ..Delta::default() })), now());
+    assert!(app.world().pods.is_empty(), "the new list replaces everything");
+    assert_eq!(app.session().focus.clone(), focus);
 }
 
 #[test]
@@ -188,7 +212,7 @@ fn ten_thousand_pods_cost_a_screen_and_not_a_list() {
     let mut app = app();
     let many = (0..10_000).map(|n| pod(&format!("web-{n:05}"), "web", PodHealth::Ready, "Running", None, 0)).collect();
     let delta = Delta { reset: true, upserts: many, removes: Vec::new() };
-    let source = SourceId::Kubernetes(crate::domain::cluster::Resource::Pods);
+    let source = SourceId::Kubernetes(Resource::Pods);
     tell(&mut app, source.clone(), Update::Pods(delta));
     press(&mut app, "4 G");
     let lines = screen(&mut app, 120, 40);

@@ -21,6 +21,7 @@ use super::http::{Pairs, Product, Transport, fault};
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState};
 use crate::domain::text::clean;
+use crate::domain::time::Instant;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// One view over the replicas.
@@ -43,6 +44,8 @@ pub struct ServerStatus {
     pub cluster: Text,
     /// Replicas that it knows, itself included; 0 when clustering is disabled.
     pub peers: usize,
+    /// Its clock.
+    pub date: Option<Instant>,
 }
 
 /// A client of one Alertmanager or of the replicas of one. Cheap to clone.
@@ -97,10 +100,12 @@ impl AlertmanagerClient {
     /// Every replica's origin, and its status or why it has none; for diagnosis.
     pub async fn status(&self) -> Vec<(String, Result<ServerStatus, Fault>)> {
         join_all(self.replicas.iter().map(|replica| async {
-            let status = fetch::<WireServer>(&**replica, "/api/v2/status", &[]).await.map(|server| ServerStatus {
+            let asked = fetch_dated::<WireServer>(&**replica, "/api/v2/status", &[]).await;
+            let status = asked.map(|(server, date)| ServerStatus {
                 version: clean(&server.version_info.version).into(),
                 cluster: clean(&server.cluster.status).into(),
                 peers: server.cluster.peers.map_or(0, |peers| peers.len()),
+                date,
             });
             (replica.origin().to_owned(), status)
         }))
@@ -186,11 +191,19 @@ fn suppressors(
 }
 
 async fn fetch<T: DeserializeOwned>(replica: &dyn Transport, path: &str, query: Pairs<'_>) -> Result<T, Fault> {
+    fetch_dated(replica, path, query).await.map(|(data, _)| data)
+}
+
+async fn fetch_dated<T: DeserializeOwned>(
+    replica: &dyn Transport,
+    path: &str,
+    query: Pairs<'_>,
+) -> Result<(T, Option<Instant>), Fault> {
     let answer = replica.get(path, query).await?;
     if answer.status == 200
         && let Ok(data) = serde_json::from_slice(&answer.body)
     {
-        return Ok(data);
+        return Ok((data, answer.date));
     }
     Err(fault::of_answer(&answer, replica.product(), replica.origin()))
 }

@@ -45,7 +45,7 @@ fn replica(alerts: Vec<Value>) -> Arc<Script> {
 
 fn broken() -> Arc<Script> {
     Script::new(Product::Alertmanager, |_| {
-        Ok(HttpAnswer { status: 502, content_type: String::new(), location: None, body: b"<h1>x".to_vec() })
+        Ok(HttpAnswer { status: 502, content_type: String::new(), location: None, date: None, body: b"<h1>x".to_vec() })
     })
 }
 
@@ -119,6 +119,9 @@ async fn status_is_told_per_replica() {
             "versionInfo": {"version": "0.28.1"}, "config": {"original": ""}, "uptime": EARLY}))
     });
     let status = AlertmanagerClient::new(vec![ok, broken()]).status().await;
-    assert_eq!(status[0].1, Ok(ServerStatus { version: "0.28.1".into(), cluster: "ready".into(), peers: 1 }));
+    assert_eq!(
+        status[0].1,
+        Ok(ServerStatus { version: "0.28.1".into(), cluster: "ready".into(), peers: 1, date: None })
+    );
     assert_eq!(status[1].1.as_ref().unwrap_err().kind, FaultKind::Server);
 }

@@ -169,6 +169,7 @@ fn answers_are_sorted_by_what_one_can_do() {
         status,
         content_type: content_type.into(),
         location: None,
+        date: None,
         body: body.into(),
     };
     let cases = [

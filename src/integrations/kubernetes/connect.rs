@@ -3,29 +3,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-use kube::config::{Config, ExecInteractiveMode, KubeConfigOptions};
 
 use super::access::{Asked, ClusterAccess};
-use super::fault::{auth_fault, fault, short};
 use super::feeds::ResourceFeed;
-use super::transport::{Failure, Transport};
-use super::{kubeconfig, proxy};
+use super::kubeconfig;
+use super::link::Way;
+use super::namespaces::NamespacesFeed;
+use super::transport::Transport;
+use super::way::{Entry, FromFile, InCluster, entry, in_cluster, server_of};
 use crate::actions::approval::Mutator;
 use crate::domain::Text;
 use crate::domain::cluster::{NamespaceScope, Resource};
-use crate::domain::time::Instant;
 use crate::integrations::logs::KubernetesLogs;
 use crate::ports::Now;
 use crate::ports::cluster::{Cluster, ClusterError, Permission};
 use crate::ports::feed::{Fault, FaultKind, Feed, LogSource};
 
-/// A connection that is not there within this time is given up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection that is silent for this long while an answer is awaited is dead. Longer than a watch lives
-/// ([`super::watch::WATCH_SECONDS`]), shorter than a minute.
-const READ_TIMEOUT: Duration = Duration::from_secs(45);
 /// Name of the context inside a pod, where there is no kubeconfig.
 const IN_CLUSTER: &str = "in-cluster";
 
@@ -51,6 +44,8 @@ pub struct Connection {
     user: Text,
     namespace: Text,
     own_namespace: Option<Text>,
+    trust: Text,
+    proxy: Option<Text>,
     now: Now,
 }
 
@@ -63,76 +58,52 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Loads the kubeconfig, obtains credentials (this may run a credential plugin) and makes a client. It sends nothing to
-/// the cluster yet: whether it answers shows in the feeds' health.
+/// Reads the kubeconfig. It runs no credential plugin and sends nothing to the cluster yet: credentials are had with the
+/// first request, and whether they and the cluster are there shows in the feeds' health, which tries again by itself.
 pub async fn connect(options: ConnectOptions) -> Result<Connection, Fault> {
     // Both kube and reqwest take the process-wide provider; a second installation is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (mut config, context, cluster, user, own_namespace) = match kubeconfig::load(options.kubeconfig.as_ref()) {
-        Ok(file) => from_file(file, options.context.as_deref()).await?,
+    let (entry, way): (Entry, Box<dyn Way>) = match kubeconfig::load(options.kubeconfig.as_ref()) {
+        Ok(file) => {
+            let entry = entry(file, options.context.as_deref()).await?;
+            let way = FromFile {
+                path: options.kubeconfig,
+                context: entry.names[0].clone(),
+                server: server_of(&entry.config),
+                now: options.now.clone(),
+            };
+            (entry, Box::new(way))
+        }
         Err(missing) if missing.kind == FaultKind::NotConfigured && options.kubeconfig.is_none() => {
             if std::env::var_os("KUBERNETES_SERVICE_HOST").is_none() {
                 return Err(missing);
             }
-            let config = Config::incluster().map_err(|error| {
-                Fault::new(FaultKind::NotConfigured, short(&format!("cannot use this pod's service account: {error}")))
-            })?;
-            let namespace = config.default_namespace.as_str().into();
-            (config, IN_CLUSTER.into(), IN_CLUSTER.into(), "service account".into(), Some(namespace))
+            let config = in_cluster()?;
+            let server = server_of(&config);
+            let entry = Entry {
+                names: [IN_CLUSTER.into(), IN_CLUSTER.into(), "service account".into()],
+                namespace: Some(config.default_namespace.as_str().into()),
+                trust: "the service account's ca.crt".into(),
+                proxy: None,
+                config,
+            };
+            (entry, Box::new(InCluster { server }))
         }
         Err(fault) => return Err(fault),
     };
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    config.read_timeout = Some(READ_TIMEOUT);
-    config.reset_reader_on_write = true;
-    config.default_retry = false;
+    let Entry { config, names: [context, cluster, user], namespace: own_namespace, trust, proxy } = entry;
     let namespace = options.namespace.filter(|name| !name.is_empty()).unwrap_or(config.default_namespace.clone());
-    let server: Text = config.cluster_url.to_string().trim_end_matches('/').into();
-    // A credential plugin blocks its thread for as long as it likes (a browser login, a token from far away).
-    let client = tokio::task::spawn_blocking(move || kube::Client::try_from(config))
-        .await
-        .map_err(|error| Fault::new(FaultKind::Unauthorized, short(&format!("credentials: {error}"))))?
-        .map_err(|error| match error {
-            kube::Error::Auth(error) => auth_fault(&error),
-            other => fault(&Failure::Transport(other), "prepare the connection", &server),
-        })?;
     Ok(Connection {
-        transport: Transport::new(client, server),
+        transport: Transport::through(way, server_of(&config)),
         context,
         cluster,
         user,
         namespace: namespace.into(),
         own_namespace,
+        trust,
+        proxy,
         now: options.now,
     })
-}
-
-/// What a kubeconfig says: the configuration, then the names of context, cluster and user, and the context's namespace.
-type FromFile = (Config, Text, Text, Text, Option<Text>);
-
-async fn from_file(file: kube::config::Kubeconfig, wanted: Option<&str>) -> Result<FromFile, Fault> {
-    let entry = kubeconfig::choose(&file, wanted)?;
-    let explicit_proxy = file
-        .clusters
-        .iter()
-        .find(|named| named.name == *entry.cluster)
-        .and_then(|named| named.cluster.as_ref()?.proxy_url.clone());
-    let select = KubeConfigOptions { context: Some(entry.name.to_string()), ..KubeConfigOptions::default() };
-    let mut config =
-        Config::from_custom_kubeconfig(file, &select).await.map_err(|error| kubeconfig::describe(&error))?;
-    kubeconfig::refuse_removed_provider(&config.auth_info)?;
-    if let Some(exec) = &mut config.auth_info.exec {
-        // The console owns the terminal: a plugin that asks questions on it would garble the screen and hang.
-        if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
-            return Err(Fault::new(FaultKind::Unauthorized, "the credential plugin of this context needs a terminal")
-                .hint("log in with it in another terminal, or set `interactiveMode: IfAvailable`"));
-        }
-        exec.interactive_mode = Some(ExecInteractiveMode::Never);
-    }
-    config.proxy_url =
-        proxy::proxy_for(&config.cluster_url, explicit_proxy.as_deref(), &|name| std::env::var(name).ok())
-            .map_err(|why| Fault::new(FaultKind::NotConfigured, why).hint("check proxy-url and HTTPS_PROXY"))?;
-    Ok((config, entry.name, entry.cluster, entry.user, entry.namespace))
 }
 
 impl Connection {
@@ -146,6 +117,8 @@ impl Connection {
             user: name.clone(),
             namespace: name,
             own_namespace: None,
+            trust: "nothing".into(),
+            proxy: None,
             now: Arc::new(super::mock::now),
         }
     }
@@ -202,13 +175,25 @@ impl Connection {
         self.transport.server()
     }
 
-    /// When the client certificate that a credential plugin gave expires: connect again before. Tokens renew themselves.
-    pub fn credentials_until(&self) -> Option<Instant> {
-        self.transport.valid_until()
+    /// Are there credentials? Runs the plugin if there is one and it has not run yet; sends nothing.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        self.transport.credentials().await
     }
 
-    /// One feed per resource, in the order in which they matter to the first screen.
+    /// Which certificates the connection trusts, for people: a file, a field of the kubeconfig, the machine's store.
+    pub fn trust(&self) -> &Text {
+        &self.trust
+    }
+
+    /// The proxy before the API server, without credentials.
+    pub fn proxy(&self) -> Option<&Text> {
+        self.proxy.as_ref()
+    }
+
+    /// One feed per resource, in the order in which they matter to the first screen, and the names of namespaces.
     pub fn feeds(&self, scope: &NamespaceScope) -> Vec<Box<dyn Feed>> {
+        let namespaces = NamespacesFeed::new(self.transport.clone(), self.namespace.clone());
+        let last: Box<dyn Feed> = Box::new(namespaces);
         Resource::ALL
             .into_iter()
             .map(|resource| -> Box<dyn Feed> {
@@ -220,6 +205,7 @@ impl Connection {
                     self.now.clone(),
                 ))
             })
+            .chain([last])
             .collect()
     }
 
@@ -274,8 +260,8 @@ mod tests {
             let connection = connect(options(&dir, &server, "{token: s3cret}")).await.unwrap();
             assert_eq!((&**connection.context_name(), &**connection.namespace()), ("lab", "shop"));
             assert_eq!(&**connection.server_url(), server);
-            assert_eq!(connection.feeds(&NamespaceScope::All).len(), Resource::ALL.len());
-            connection.server_version().await.unwrap()
+            assert_eq!(connection.feeds(&NamespaceScope::All).len(), Resource::ALL.len() + 1);
+            connection.server_version().await.unwrap().0
         };
         tokio::select! {
             _ = serving => panic!("the server ended"),
@@ -283,12 +269,68 @@ mod tests {
         }
     }
 
+    /// A server that takes one token, which changes after every `lives` requests.
+    fn fickle(lives: usize) -> (axum::Router, Arc<std::sync::atomic::AtomicUsize>) {
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = asked.clone();
+        let router = axum::Router::new().fallback(async move |headers: http::HeaderMap| {
+            let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let number = count.load(std::sync::atomic::Ordering::SeqCst);
+            if token != format!("Bearer t{}", number / lives) {
+                return (http::StatusCode::UNAUTHORIZED, r#"{"kind": "Status", "message": "Unauthorized"}"#.to_owned());
+            }
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            (http::StatusCode::OK, format!(r#"{{"gitVersion": "v{number}"}}"#))
+        });
+        (router, asked)
+    }
+
     #[tokio::test]
-    async fn a_failing_plugin_is_quoted_without_what_it_printed() {
+    async fn a_token_that_was_refused_is_renewed_by_its_plugin_and_by_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (token, runs) = (dir.path().join("token"), dir.path().join("runs"));
+        // Without expirationTimestamp nothing but the refusal tells that it is over.
+        let exec = format!(
+            "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: ['-c', \
+             'echo run >> {}; printf \'\'{{\"apiVersion\": \"client.authentication.k8s.io/v1\", \
+             \"kind\": \"ExecCredential\", \"status\": {{\"token\": \"%s\"}}}}\'\' $(cat {})']}}}}",
+            runs.display(),
+            token.display()
+        );
+        let file = format!("{{tokenFile: '{}'}}", token.display());
+        for user in [exec, file] {
+            let _ = std::fs::remove_file(&runs);
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let server = format!("http://{}", listener.local_addr().unwrap());
+            let (router, asked) = fickle(2);
+            let serving = axum::serve(listener, router).into_future();
+            let asking = async {
+                std::fs::write(&token, "t0").unwrap();
+                let connection = connect(options(&dir, &server, &user)).await.unwrap();
+                assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 0, "connecting asks nothing");
+                for number in 0..2 {
+                    assert_eq!(&*connection.server_version().await.unwrap().0, format!("v{number}"));
+                }
+                std::fs::write(&token, "t1").unwrap();
+                let both = tokio::join!(connection.server_version(), connection.server_version());
+                let mut both = [both.0.unwrap().0, both.1.unwrap().0];
+                both.sort();
+                assert_eq!(both.each_ref().map(|version| &**version), ["v2", "v3"]);
+            };
+            tokio::select! {
+                _ = serving => panic!("the server ended"),
+                () = asking => {}
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failing_plugin_is_a_fault_of_the_source_which_tries_again() {
         let dir = tempfile::tempdir().unwrap();
         let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: IfAvailable, \
                     args: ['-c', 'echo s3cret; echo session expired >&2; exit 3']}}";
-        let fault = connect(options(&dir, "http://127.0.0.1:1", exec)).await.unwrap_err();
+        let connection = connect(options(&dir, "http://127.0.0.1:1", exec)).await.unwrap();
+        let fault = connection.feeds(&NamespaceScope::All).remove(0).open().next().await.unwrap().unwrap_err();
         assert_eq!(fault.kind, FaultKind::Unauthorized);
         assert!(fault.message.contains("session expired") && !fault.message.contains("s3cret"), "{}", fault.message);
     }
@@ -306,6 +348,9 @@ mod tests {
         assert!(fault.message.contains(&server) && fault.hint.is_some(), "{fault:?}");
         // What was never sent is not "unknown" to a mutation either.
         let failure = connection.transport.get("/version").await.unwrap_err();
-        assert!(matches!(&failure, Failure::Transport(error) if super::super::fault::never_sent(error)), "{failure:?}");
+        assert!(
+            matches!(&failure, super::super::transport::Failure::Transport(error) if super::super::fault::never_sent(error)),
+            "{failure:?}"
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! From a failed request to a [`Fault`] or a [`ClusterError`]: what happened, why, and what to do about it.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io;
 
 use super::transport::{Failure, Status};
@@ -17,6 +16,7 @@ pub fn fault(failure: &Failure, what: &str, server: &str) -> Fault {
     match failure {
         Failure::Status(status) => status_fault(status, what),
         Failure::Transport(error) => transport_fault(error, what, server),
+        Failure::Credentials(fault) => fault.clone(),
         Failure::Malformed(why) => Fault::new(FaultKind::Malformed, short(&format!("{what}: {server} sent {why}")))
             .hint(
                 "check that the server of this context is a Kubernetes API server and not a proxy that wants a login",
@@ -103,6 +103,10 @@ fn transport_fault(error: &kube::Error, what: &str, server: &str) -> Fault {
     if root.contains("lookup address") || root.contains("dns error") {
         hint = Some("the name does not resolve: check the context's server, DNS and VPN".to_owned());
     }
+    // The words of a timer inside of kube.
+    if kind == FaultKind::Timeout && root.contains("deadline has elapsed") {
+        "no answer in time".clone_into(&mut root);
+    }
     let message = match kind {
         FaultKind::Unauthorized => short(&root),
         _ => short(&format!("{what}: {server}: {root}")),
@@ -147,34 +151,21 @@ pub fn never_sent(error: &kube::Error) -> bool {
     !sent
 }
 
-/// Credentials that could not be had, above all from exec plugins.
+/// Credentials that could not be had. Exec plugins have [`super::plugin`].
 pub fn auth_fault(error: &kube::client::AuthError) -> Fault {
     use kube::client::AuthError;
     let unauthorized = |message: &str| Fault::new(FaultKind::Unauthorized, short(message));
     match error {
-        AuthError::AuthExecStart(error) => {
-            unauthorized(&format!("the credential plugin of this context cannot be started: {error}"))
-                .hint("install the command that the user entry of the kubeconfig names under `exec`")
-        }
-        AuthError::AuthExecRun { cmd, out } => {
-            let program = cmd.split_whitespace().next().unwrap_or_default().trim_matches('"');
-            // Only what it complained about: its standard output may hold a credential.
-            let stderr = String::from_utf8_lossy(&out.stderr);
-            let mut message = format!("credential plugin {program} failed with {}", out.status);
-            if let Some(line) = stderr.lines().rev().find(|line| !line.trim().is_empty()) {
-                // Writing into a String cannot fail.
-                let _ = write!(message, ": {}", line.trim());
-            }
-            unauthorized(&message)
-                .hint("log in again with the plugin's own login command (try `kubectl get ns` in another terminal)")
-        }
         AuthError::AuthExec(why) if why.contains("azure") => {
             unauthorized("the `azure` auth-provider of this user entry was removed from Kubernetes clients in 1.26")
                 .hint("run `kubelogin convert-kubeconfig` (https://github.com/Azure/kubelogin)")
         }
         AuthError::AuthExec(why) => unauthorized(why),
-        AuthError::AuthExecParse(_) => unauthorized("the credential plugin printed something unreadable")
-            .hint("its output must be an ExecCredential; run it by hand to see what it prints"),
+        // These may quote what an old auth-provider's command printed.
+        AuthError::AuthExecRun { .. } | AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) => {
+            unauthorized("the auth-provider's command of this context failed")
+                .hint("log in again (try `kubectl get ns` in another terminal), or use an `exec` credential plugin")
+        }
         other => unauthorized(&other.to_string()),
     }
 }

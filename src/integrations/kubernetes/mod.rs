@@ -14,18 +14,23 @@ mod intern;
 mod kubeconfig;
 mod lean;
 pub(in crate::integrations) mod lines;
+mod link;
 #[cfg(test)]
 pub(in crate::integrations) mod mock;
 mod mutate;
+mod namespaces;
 pub(in crate::integrations) mod paths;
+mod plugin;
 mod proxy;
 pub(in crate::integrations) mod reads;
 pub(in crate::integrations) mod rows;
 mod services;
 pub(in crate::integrations) mod transport;
 pub(in crate::integrations) mod watch;
+mod watch_event;
 #[cfg(test)]
 mod watch_tests;
+mod way;
 
 pub use kubeconfig::contexts;
 pub use services::{ProxyAnswer, ServiceFound};

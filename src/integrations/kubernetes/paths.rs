@@ -37,6 +37,11 @@ pub fn workload(target: &crate::domain::target::WorkloadRef) -> String {
     format!("/apis/{group}/{version}/namespaces/{}/{plural}/{}", escape(&target.namespace), escape(&target.name))
 }
 
+/// Path of a namespace itself.
+pub fn namespace(name: &str) -> String {
+    format!("/api/v1/namespaces/{}", escape(name))
+}
+
 /// Path of one pod.
 pub fn pod(namespace: &str, name: &str) -> String {
     format!("/api/v1/namespaces/{}/pods/{}", escape(namespace), escape(name))

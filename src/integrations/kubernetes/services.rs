@@ -10,6 +10,7 @@ use super::paths::{escape, with_query};
 use super::transport::{Failure, request};
 use crate::domain::Text;
 use crate::domain::text::clean;
+use crate::domain::time::Instant;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// A Service that may be the one looked for.
@@ -30,6 +31,8 @@ pub struct ServiceFound {
 pub struct ProxyAnswer {
     /// HTTP status of the service behind the proxy.
     pub status: u16,
+    /// Its clock, from the `Date` header, which the API server hands on.
+    pub date: Option<Instant>,
     /// Body.
     pub body: Vec<u8>,
 }
@@ -55,16 +58,62 @@ struct LeanPort {
 }
 
 impl Connection {
-    /// The server's version (`v1.33.2`).
-    pub async fn server_version(&self) -> Result<Text, Fault> {
+    /// The server's version (`v1.33.2`) and its clock.
+    pub async fn server_version(&self) -> Result<(Text, Option<Instant>), Fault> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Version {
             git_version: String,
         }
-        let version: Version =
-            self.transport.get_json("/version").await.map_err(|failure| self.fault(&failure, "read the version"))?;
-        Ok(clean(&version.git_version).into())
+        let failed = |failure| self.fault(&failure, "read the version");
+        let answer = self.transport.get("/version").await.map_err(failed)?;
+        let version: Version = answer.json().map_err(failed)?;
+        Ok((clean(&version.git_version).into(), answer.date))
+    }
+
+    /// The names of the API server's own checks that fail (`etcd`); none when it is ready.
+    pub async fn failing_checks(&self) -> Result<Vec<Text>, Fault> {
+        let failed = |failure| self.fault(&failure, "read readiness");
+        let request = request("GET", "/readyz?verbose", None, Vec::new()).map_err(failed)?;
+        let (code, answer) = self.transport.ask(request).await.map_err(failed)?;
+        if code.is_success() || !code.is_server_error() {
+            // Where it may not be asked, it is not known to be unwell.
+            return Ok(Vec::new());
+        }
+        let text = String::from_utf8_lossy(&answer.body);
+        let failing: Vec<Text> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("[-]"))
+            .map(|line| clean(line.split_whitespace().next().unwrap_or_default()).into())
+            .collect();
+        Ok(if failing.is_empty() { vec!["readyz".into()] } else { failing })
+    }
+
+    /// How many seconds ago, by the server's clock, a controller of the control plane renewed its lease. `None` where
+    /// there is no such lease or it may not be read (as in clusters that somebody else runs).
+    pub async fn lease_age(&self, controller: &str) -> Option<i64> {
+        #[derive(Deserialize)]
+        struct Lease {
+            spec: LeaseSpec,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct LeaseSpec {
+            renew_time: Instant,
+        }
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{}", escape(controller));
+        let answer = self.transport.get(&path).await.ok()?;
+        let lease: Lease = answer.json().ok()?;
+        Some((answer.date? - lease.spec.renew_time).num_seconds())
+    }
+
+    /// Is there such a namespace? `None` where that may not be asked.
+    pub async fn has_namespace(&self, name: &str) -> Option<bool> {
+        match self.transport.get(&super::paths::namespace(name)).await {
+            Ok(_) => Some(true),
+            Err(Failure::Status(status)) if status.code == 404 => Some(false),
+            Err(_) => None,
+        }
     }
 
     /// Services named (or ending in `-name`) as `names` say, best first: exact names before endings, in the order of
@@ -133,7 +182,7 @@ impl Connection {
             path.trim_start_matches('/')
         );
         let request = request("GET", &full, None, Vec::new()).map_err(|failure| self.fault(&failure, &what))?;
-        let (code, answer) = self.transport.exchange(request).await.map_err(|failure| self.fault(&failure, &what))?;
+        let (code, answer) = self.transport.ask(request).await.map_err(|failure| self.fault(&failure, &what))?;
         // The API server's own words are a Status; nothing behind the proxy speaks so.
         if !code.is_success()
             && let Ok(own) = serde_json::from_slice::<OwnStatus>(&answer.body)
@@ -152,7 +201,7 @@ impl Connection {
             }
             return Err(fault);
         }
-        Ok(ProxyAnswer { status: code.as_u16(), body: answer.body.to_vec() })
+        Ok(ProxyAnswer { status: code.as_u16(), date: answer.date, body: answer.body.to_vec() })
     }
 
     fn fault(&self, failure: &Failure, what: &str) -> Fault {

@@ -2,8 +2,9 @@
 //!
 //! One client serves reads and mutations, and it never repeats a request by itself: kube's own retry would try a
 //! mutation again for minutes after the user gave up, and would hide a failing source from its health. Reads repeat here,
-//! briefly, when the server asks for it (429).
+//! briefly, when the server asks for it (429), and once with fresh credentials when the old ones were refused (401).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::AsyncBufRead;
@@ -14,13 +15,21 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_util::bytes::Bytes;
 
+use super::link::{Held, Link, Way};
 use crate::domain::Text;
 use crate::domain::time::Instant;
+use crate::ports::feed::Fault;
 
 /// How often a read is repeated when the server says 429.
 const PATIENT_TRIES: u32 = 3;
 /// The longest `Retry-After` that a read waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// A read that is not answered in full within this time is given up: a stopped server must not hold up a plan.
+const READ_DEADLINE: Duration = Duration::from_secs(30);
+
+/// An API server sends the head of an endless answer at once.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// Why a request has no useful answer.
 #[derive(Debug)]
@@ -31,6 +40,17 @@ pub enum Failure {
     Transport(kube::Error),
     /// An answer that is not what was asked for.
     Malformed(String),
+    /// There are no credentials to ask with; nothing was sent.
+    Credentials(Fault),
+}
+
+impl Failure {
+    /// No answer within `limit`.
+    pub fn silent(limit: Duration) -> Self {
+        let text = format!("no answer within {} s", limit.as_secs());
+        let error = std::io::Error::new(std::io::ErrorKind::TimedOut, text);
+        Self::Transport(kube::Error::Service(Box::new(error)))
+    }
 }
 
 /// `metav1.Status`, as far as we read it.
@@ -68,6 +88,8 @@ pub struct StatusCause {
 pub struct Answer {
     /// Texts of `Warning` headers.
     pub warnings: Vec<String>,
+    /// The server's clock, from the `Date` header.
+    pub date: Option<Instant>,
     /// The body.
     pub body: Bytes,
 }
@@ -94,14 +116,20 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 /// The API server, reachable.
 #[derive(Clone)]
 pub struct Transport {
-    client: Client,
+    link: Arc<Link>,
     server: Text,
 }
 
 impl Transport {
-    /// Wraps a client. `server` is named in messages.
+    /// Wraps a client that stays. `server` is named in messages.
+    #[cfg(test)]
     pub fn new(client: Client, server: Text) -> Self {
-        Self { client, server }
+        Self { link: Arc::new(Link::fixed(client)), server }
+    }
+
+    /// Asks `way` for a client when the first request is made, and again when its credentials no longer do.
+    pub(super) fn through(way: Box<dyn Way>, server: Text) -> Self {
+        Self { link: Arc::new(Link::through(way)), server }
     }
 
     /// The server's URL, for messages.
@@ -109,9 +137,13 @@ impl Transport {
         &self.server
     }
 
-    /// When a plugin's client certificate expires.
-    pub fn valid_until(&self) -> Option<Instant> {
-        self.client.valid_until().as_ref().and_then(|until| Instant::from_timestamp(until.as_second(), 0))
+    async fn held(&self) -> Result<Held, Failure> {
+        self.link.client().await.map_err(Failure::Credentials)
+    }
+
+    /// After a 401: a newer client, if there is one.
+    async fn newer(&self, refused: &Held) -> Result<Option<Held>, Failure> {
+        self.link.newer(Some(refused)).await.map_err(Failure::Credentials)
     }
 
     /// Sends one request, once; error answers are [`Failure::Status`].
@@ -120,26 +152,46 @@ impl Transport {
         if code.is_success() { Ok(answer) } else { Err(Failure::Status(status(code, &answer.body))) }
     }
 
-    /// Sends one request, once, and hands back whatever was answered.
+    /// Sends one request, once, and hands back whatever was answered. After a 401 the next request goes with fresh
+    /// credentials.
     pub async fn exchange(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Answer), Failure> {
-        let response = self.client.send(request.map(Body::from)).await.map_err(Failure::Transport)?;
-        let (parts, body) = response.into_parts();
-        let warnings = parts
-            .headers
-            .get_all(http::header::WARNING)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .map(warning_text)
-            .collect();
-        let body = body.collect_bytes().await.map_err(Failure::Transport)?;
-        Ok((parts.status, Answer { warnings, body }))
+        let held = self.held().await?;
+        let answer = exchange(&held, request).await?;
+        if answer.0 == StatusCode::UNAUTHORIZED {
+            // Why there are no fresh ones tells the next request.
+            let _ = self.newer(&held).await;
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request that changes nothing: under a deadline, and again with fresh credentials after a 401. Obtaining
+    /// credentials has its own limit: a plugin that is slow must not be ended again and again.
+    pub async fn ask(&self, request: Request<Vec<u8>>) -> Result<(StatusCode, Answer), Failure> {
+        let held = self.held().await?;
+        let answer = within(READ_DEADLINE, exchange(&held, request.clone())).await?;
+        if answer.0 == StatusCode::UNAUTHORIZED
+            && let Some(newer) = self.newer(&held).await?
+        {
+            return within(READ_DEADLINE, exchange(&newer, request)).await;
+        }
+        Ok(answer)
+    }
+
+    /// Are there credentials? What is wrong with the plugin or file that gives them, if not. Sends nothing.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        self.link.client().await.map(|_| ())
+    }
+
+    async fn read(&self, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
+        let (code, answer) = self.ask(request).await?;
+        if code.is_success() { Ok(answer) } else { Err(Failure::Status(status(code, &answer.body))) }
     }
 
     /// Reads a path. Repeats a few times when the server says that it is busy.
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
         let mut tries = 1;
         loop {
-            match self.send(request("GET", path, None, Vec::new())?).await {
+            match self.read(request("GET", path, None, Vec::new())?).await {
                 Err(Failure::Status(status)) if status.code == 429 && tries < PATIENT_TRIES => {
                     tokio::time::sleep(LONGEST_WAIT.min(Duration::from_secs(1) * tries)).await;
                     tries += 1;
@@ -156,23 +208,57 @@ impl Transport {
 
     /// Sends a JSON body and reads the JSON answer: reviews, which only look like writes.
     pub async fn post_json<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, Failure> {
-        self.send(request("POST", path, Some("application/json"), body.to_string().into_bytes())?).await?.json()
+        self.read(request("POST", path, Some("application/json"), body.to_string().into_bytes())?).await?.json()
     }
 
     /// Opens an endless answer (a watch, a log), uncompressed so that a compressor's buffer cannot hold lines back.
     pub async fn open(&self, path: &str) -> Result<impl AsyncBufRead + Send + use<>, Failure> {
         let mut request = request("GET", path, None, Vec::new())?;
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
-        self.client.request_stream(request).await.map_err(|error| match error {
-            kube::Error::Api(status) => Failure::Status(Status {
-                code: status.code,
-                reason: status.reason.clone(),
-                message: status.message.clone(),
-                details: None,
-            }),
-            other => Failure::Transport(other),
-        })
+        let held = self.held().await?;
+        let opening = |client: Client, request| async move { client.request_stream(request).await.map_err(unopened) };
+        match within(OPENING, opening(held.client.clone(), request.clone())).await {
+            Err(Failure::Status(status)) if status.code == 401 => match self.newer(&held).await? {
+                Some(newer) => within(OPENING, opening(newer.client, request)).await,
+                None => Err(Failure::Status(status)),
+            },
+            other => {
+                if other.is_ok() {
+                    held.accept();
+                }
+                other
+            }
+        }
     }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Failure::silent(limit)))
+}
+
+fn unopened(error: kube::Error) -> Failure {
+    match error {
+        kube::Error::Api(status) => Failure::Status(Status {
+            code: status.code,
+            reason: status.reason.clone(),
+            message: status.message.clone(),
+            details: None,
+        }),
+        other => Failure::Transport(other),
+    }
+}
+
+async fn exchange(held: &Held, request: Request<Vec<u8>>) -> Result<(StatusCode, Answer), Failure> {
+    let response = held.client.send(request.map(Body::from)).await.map_err(Failure::Transport)?;
+    let (parts, body) = response.into_parts();
+    if parts.status != StatusCode::UNAUTHORIZED {
+        held.accept();
+    }
+    let header = |name| parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let warnings = header(http::header::WARNING).map(warning_text).collect();
+    let date = header(http::header::DATE).next().and_then(crate::integrations::http::date);
+    let body = body.collect_bytes().await.map_err(Failure::Transport)?;
+    Ok((parts.status, Answer { warnings, date, body }))
 }
 
 /// Builds a request; fails only on a path that is no path.

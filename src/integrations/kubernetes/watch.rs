@@ -1,17 +1,23 @@
 //! List, then watch: the state of a resource as a stream of deltas.
 //!
-//! Pages of a list are handed on as they arrive. A watch lives [`WATCH_SECONDS`], is opened again where it stopped, and
-//! each opening says [`Update::Alive`]: so a quiet resource is known to be quiet, and a dead connection is noticed within
-//! a minute. Events that arrived together make one delta. When the server no longer knows our place (410), everything is
-//! listed again. Nothing is retried here: a failure is an item, and the place is kept for the next poll.
+//! Pages of the first list are handed on as they arrive; a later list replaces everything at once, so that rows do not
+//! vanish for a moment. A watch lives [`WATCH_SECONDS`], is opened again where it stopped, and each opening says
+//! [`Update::Alive`]: so a quiet resource is known to be quiet. A server that neither ends its watch in time nor answers
+//! is given up after [`SILENCE`]. Events that arrived together make one delta. Nothing is retried here: a failure is an
+//! item, and the next poll goes on.
+//!
+//! A place (resource version) is only worth something while the server's store is the same. An API server accepts a
+//! watch from a version that its store has not reached yet, says 200 and then drops every event up to it: after a
+//! restart on an emptied or restored etcd the rows would be ghosts for ever. So after any failure that may have been a
+//! restart everything is listed again, versions that go backwards mean the same, and now and then the store is asked for
+//! its version.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, ReadyChunks, StreamExt};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use super::fault::{fault, is_torn, short};
 use super::lean::List;
@@ -19,15 +25,18 @@ use super::lines::lines;
 use super::paths::{collection, with_query};
 use super::rows::Table;
 use super::transport::{Failure, Status, Transport, parse};
+use super::watch_event::{frame, is_expired, is_not_ready, keeps_place, version_of, went_back};
 use crate::domain::Text;
 use crate::domain::cluster::{NamespaceScope, Resource};
 use crate::ports::Now;
 use crate::ports::feed::{Delta, Fault, FaultKind, Update, UpdateStream};
 
 /// How long one watch lives.
-pub const WATCH_SECONDS: u32 = 30;
+pub const WATCH_SECONDS: u32 = 25;
+/// A watch that lives longer than it was asked to hangs on a dead connection or a stopped server.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The longest healthy silence: a watch's life and the opening of the next.
-pub const PATIENCE_SECONDS: u64 = 45;
+pub const PATIENCE_SECONDS: u64 = 35;
 /// Objects per page: what etcd and the network deliver within a blink.
 const PAGE: &str = "500";
 /// Rows whose time has come are looked for this often.
@@ -38,7 +47,8 @@ const TOGETHER: usize = 2000;
 const LONGEST_EVENT: usize = 32 << 20;
 /// Watches that end at once in a row, before that is called a failure.
 const SHORT_WATCHES: u32 = 3;
-/// After this many watches of one namespace (five minutes), ask again whether the whole cluster may be read now.
+/// After this many watches (four minutes) ask the store for its version; and at the latest after as many watches of one
+/// namespace, whether the whole cluster may be read now.
 const ASK_AGAIN_AFTER: u32 = 10;
 
 /// What to watch.
@@ -66,7 +76,11 @@ pub fn watch<T: Table>(transport: Transport, table: T, query: Query, now: Now) -
         stage: Stage::List,
         ready: VecDeque::new(),
         short: 0,
-        limited: 0,
+        watches: 0,
+        ask_after: 1,
+        listed: false,
+        relisted: None,
+        missing: false,
     };
     stream::unfold(watcher, |mut watcher| async move { Some((watcher.next().await, watcher)) }).boxed()
 }
@@ -95,27 +109,17 @@ struct Watcher<T: Table> {
     ready: VecDeque<Result<Update, Fault>>,
     /// Watches in a row that ended at once.
     short: u32,
-    /// Watches of the fallback since the whole cluster was asked for.
-    limited: u32,
-}
-
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow)]
-    object: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    metadata: Version,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    resource_version: String,
+    /// Watches since the last list, or since the store was asked last.
+    watches: u32,
+    /// Watches of the fallback before the whole cluster is asked for again. Grows: a server that has just started
+    /// refuses for a moment what it will allow, a role that is missing is missing for days.
+    ask_after: u32,
+    /// Was there a complete list?
+    listed: bool,
+    /// Rows of a later list, until it is complete.
+    relisted: Option<Vec<T::Row>>,
+    /// The namespace does not exist: look again at every opening.
+    missing: bool,
 }
 
 impl<T: Table> Watcher<T> {
@@ -153,8 +157,24 @@ impl<T: Table> Watcher<T> {
         self.ready.push_back(Err(fault));
     }
 
+    /// The first namespace-wide refusal: content with the fallback, if there is one and the refusal is meant.
+    fn narrow(&mut self, status: &Status) -> Option<Fault> {
+        let namespace = self.query.fallback.clone()?;
+        if is_not_ready(status) {
+            return None;
+        }
+        let resource = self.query.resource.plural();
+        let fault = Fault::new(
+            FaultKind::Forbidden,
+            format!("only namespace {namespace}: listing {resource} in all namespaces is forbidden"),
+        )
+        .hint("ask for a ClusterRole with list and watch, or choose another namespace");
+        self.scope = NamespaceScope::One(namespace);
+        Some(fault)
+    }
+
     async fn list(&mut self, token: Option<String>) {
-        let mut refused = None;
+        let mut narrowed = None;
         let page = loop {
             let mut query = vec![("limit", PAGE)];
             query.extend(self.query.selector.as_ref().map(|(name, value)| (*name, value.as_str())));
@@ -164,36 +184,16 @@ impl<T: Table> Watcher<T> {
                 Err(Failure::Status(status))
                     if status.code == 403 && self.scope == NamespaceScope::All && token.is_none() =>
                 {
-                    let failure = Failure::Status(status);
-                    let Some(namespace) = self.query.fallback.clone() else {
-                        return self.fail(&failure, "list");
-                    };
-                    refused = Some(fault(&failure, &self.what("list"), self.transport.server()));
-                    self.scope = NamespaceScope::One(namespace);
+                    narrowed = self.narrow(&status);
+                    if narrowed.is_none() {
+                        return self.fail(&Failure::Status(status), "list");
+                    }
                 }
                 other => break other,
             }
         };
         match page {
-            Ok(list) => {
-                let now = (self.now)();
-                let first = token.is_none();
-                if first {
-                    self.table.forget(None);
-                }
-                let upserts = list.items.into_iter().filter_map(|object| self.table.row(object, now)).collect();
-                self.ready.push_back(Ok(T::update(Delta { reset: first, upserts, removes: Vec::new() })));
-                if let (Some(mut refused), NamespaceScope::One(namespace)) = (refused, &self.scope) {
-                    refused.message = format!("only namespace {namespace}: {}", refused.message);
-                    self.limited = 0;
-                    self.ready.push_back(Ok(Update::Limited(refused)));
-                }
-                self.stage = if list.metadata.next.is_empty() {
-                    Stage::Watch(list.metadata.resource_version)
-                } else {
-                    Stage::Page(list.metadata.next)
-                };
-            }
+            Ok(list) => self.page(list, token.is_none(), narrowed).await,
             Err(failure) => {
                 // An expired token cannot be continued; a page that merely failed can.
                 let expired = matches!(&failure, Failure::Status(status) if is_expired(status));
@@ -205,16 +205,86 @@ impl<T: Table> Watcher<T> {
         }
     }
 
-    async fn open(&mut self, version: String) {
-        if self.scope != self.query.scope {
-            self.limited += 1;
-            if self.limited >= ASK_AGAIN_AFTER {
-                self.limited = 0;
-                let probe = with_query(&collection(self.query.resource, &self.query.scope), &[("limit", "1")]);
-                if self.transport.get(&probe).await.is_ok() {
-                    return;
-                }
+    /// Takes a page in. `narrowed` says that it is the first one of the fallback, and why.
+    async fn page(&mut self, list: List<T::Object>, first: bool, narrowed: Option<Fault>) {
+        let now = (self.now)();
+        let last = list.metadata.next.is_empty();
+        let nothing = first && last && list.items.is_empty();
+        if first {
+            self.table.forget(None);
+            self.relisted = None;
+            if self.scope == self.query.scope {
+                self.ask_after = 1;
             }
+        }
+        let mut upserts: Vec<T::Row> =
+            list.items.into_iter().filter_map(|object| self.table.row(object, now)).collect();
+        if self.listed {
+            let mut rows = self.relisted.take().unwrap_or_default();
+            rows.append(&mut upserts);
+            if last {
+                self.ready.push_back(Ok(T::update(Delta { reset: true, upserts: rows, removes: Vec::new() })));
+            } else {
+                self.relisted = Some(rows);
+            }
+        } else {
+            self.ready.push_back(Ok(T::update(Delta { reset: first, upserts, removes: Vec::new() })));
+        }
+        self.missing = false;
+        if nothing {
+            self.look_for_namespace().await;
+        }
+        self.ready.extend(narrowed.map(|fault| Ok(Update::Limited(fault))));
+        self.stage = if last {
+            self.listed = true;
+            self.watches = 0;
+            Stage::Watch(list.metadata.resource_version)
+        } else {
+            Stage::Page(list.metadata.next)
+        };
+    }
+
+    /// An empty list may be that of a namespace which is not there; the API server does not say so by itself.
+    async fn look_for_namespace(&mut self) {
+        let NamespaceScope::One(namespace) = &self.scope else { return };
+        if self.query.resource == Resource::Nodes {
+            return;
+        }
+        // Who may not ask gets 403 also for what does not exist: then nothing is claimed.
+        if let Err(Failure::Status(status)) = self.transport.get(&super::paths::namespace(namespace)).await
+            && status.code == 404
+        {
+            let fault = Fault::new(FaultKind::NotServed, format!("namespace {namespace} does not exist"))
+                .hint("choose another namespace; if it is made, its rows appear by themselves");
+            self.missing = true;
+            self.ready.push_back(Ok(Update::Limited(fault)));
+        }
+    }
+
+    /// Is it time to look whether our place still means something, or whether more may be read? Then the answer may be
+    /// that everything must be listed again.
+    async fn must_list(&mut self, version: &str) -> bool {
+        let narrowed = self.scope != self.query.scope;
+        let after = if narrowed { self.ask_after } else { ASK_AGAIN_AFTER };
+        if self.watches <= after && !(self.missing && self.watches > 1) {
+            return false;
+        }
+        if self.missing {
+            return true;
+        }
+        self.watches = 1;
+        self.ask_after = (self.ask_after * 2).min(ASK_AGAIN_AFTER);
+        let probe = with_query(&collection(self.query.resource, &self.query.scope), &[("limit", "1")]);
+        match self.transport.get_json::<List<IgnoredAny>>(&probe).await {
+            Ok(list) => narrowed || went_back(version, &list.metadata.resource_version),
+            Err(_) => false,
+        }
+    }
+
+    async fn open(&mut self, version: String) {
+        self.watches += 1;
+        if self.must_list(&version).await {
+            return;
         }
         let seconds = WATCH_SECONDS.to_string();
         let mut query = vec![
@@ -234,7 +304,9 @@ impl<T: Table> Watcher<T> {
             }
             Err(Failure::Status(status)) if is_expired(&status) => {}
             Err(failure) => {
-                self.stage = Stage::Watch(version);
+                if keeps_place(&failure) {
+                    self.stage = Stage::Watch(version);
+                }
                 self.fail(&failure, "watch");
             }
         }
@@ -242,6 +314,9 @@ impl<T: Table> Watcher<T> {
 
     async fn events(&mut self, mut version: String, mut events: Events, since: tokio::time::Instant, mut any: bool) {
         let Ok(chunk) = tokio::time::timeout(TICK, events.next()).await else {
+            if since.elapsed() >= SILENCE {
+                return self.fail(&Failure::silent(SILENCE), "watch");
+            }
             self.stage = Stage::Events { version, events, since, any };
             let due = self.table.due((self.now)());
             if !due.is_empty() {
@@ -276,6 +351,9 @@ impl<T: Table> Watcher<T> {
             }
         }
         if let Some(known) = last.as_deref().and_then(version_of) {
+            if went_back(&version, &known) {
+                stop = Some(Stop::Expired);
+            }
             version = known;
         }
         for (key, row) in self.table.due((self.now)()) {
@@ -298,7 +376,9 @@ impl<T: Table> Watcher<T> {
             Some(Stop::Ended) => self.ended(version, since, any),
             Some(Stop::Expired) => self.stage = Stage::List,
             Some(Stop::Failed(failure)) => {
-                self.stage = Stage::Watch(version);
+                if keeps_place(&failure) {
+                    self.stage = Stage::Watch(version);
+                }
                 self.fail(&failure, "watch");
             }
         }
@@ -320,8 +400,7 @@ impl<T: Table> Watcher<T> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        let frame: Frame<'_> = serde_json::from_slice(line)
-            .map_err(|_| Stop::Failed(parse::<serde_json::Value>(line).err().unwrap_or_else(unknown_frame)))?;
+        let frame = frame(line).map_err(Stop::Failed)?;
         match frame.kind {
             "BOOKMARK" => applied.bookmark = true,
             "ERROR" => {
@@ -342,10 +421,6 @@ impl<T: Table> Watcher<T> {
     }
 }
 
-fn unknown_frame() -> Failure {
-    Failure::Malformed("a watch event of an unknown form".to_owned())
-}
-
 struct Applied<T: Table> {
     rows: BTreeMap<T::Key, Option<T::Row>>,
     bookmark: bool,
@@ -356,17 +431,4 @@ enum Stop {
     Ended,
     Expired,
     Failed(Failure),
-}
-
-/// Does the server no longer know our place (or, restored from a backup, not know it yet)?
-fn is_expired(status: &Status) -> bool {
-    status.code == 410
-        || matches!(status.reason.as_str(), "Expired" | "Gone")
-        || status.message.contains("Too large resource version")
-}
-
-fn version_of(line: &[u8]) -> Option<String> {
-    let frame: Frame<'_> = serde_json::from_slice(line).ok()?;
-    let object: Versioned = serde_json::from_str(frame.object.get()).ok()?;
-    Some(object.metadata.resource_version).filter(|version| !version.is_empty())
 }

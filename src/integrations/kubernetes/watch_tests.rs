@@ -80,7 +80,7 @@ async fn events_that_come_together_are_one_delta_and_the_next_watch_begins_behin
     alive(&mut stream).await;
     let asked = log.all();
     assert_eq!(asked[1].parameter("resourceVersion"), "7");
-    assert_eq!(asked[1].parameter("timeoutSeconds"), "30");
+    assert_eq!(asked[1].parameter("timeoutSeconds"), "25");
     assert_eq!(asked[2].parameter("resourceVersion"), "12");
 }
 
@@ -120,7 +120,7 @@ async fn forbidden_everywhere_means_one_namespace_until_it_is_allowed() {
     assert!(delta(&mut stream).await.reset);
     let Update::Limited(fault) = stream.next().await.unwrap().unwrap() else { panic!("not limited") };
     assert_eq!(fault.kind, FaultKind::Forbidden);
-    assert!(fault.message.starts_with("only namespace shop: list pods:"), "{}", fault.message);
+    assert_eq!(fault.message, "only namespace shop: listing pods in all namespaces is forbidden");
     alive(&mut stream).await;
     assert_eq!(log.paths().last().unwrap(), "/api/v1/namespaces/shop/pods");
     grant.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -135,10 +135,10 @@ async fn forbidden_everywhere_means_one_namespace_until_it_is_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_an_item_and_the_place_is_kept() {
+async fn a_refusal_is_an_item_and_the_place_is_kept() {
     let (mut stream, log) = pods(|number, asked| match (number, asked.is_watch()) {
         (0, _) => refuse(401, "Unauthorized", "Unauthorized"),
-        (2, _) => refuse(500, "InternalError", "etcd is away"),
+        (2, _) => refuse(429, "TooManyRequests", "slow down"),
         (_, false) => ok(&list("7", "", &[])),
         (_, true) => endless(String::new()),
     });
@@ -148,8 +148,117 @@ async fn a_failure_is_an_item_and_the_place_is_kept() {
     assert_eq!(stream.next().await.unwrap().unwrap_err().kind, FaultKind::Server);
     alive(&mut stream).await;
     let asked = log.all();
-    assert!(asked[2].is_watch() && asked[3].is_watch(), "no new list after a failed watch");
+    assert!(asked[2].is_watch() && asked[3].is_watch(), "no new list after a refused watch");
     assert_eq!(asked[3].parameter("resourceVersion"), "7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_what_may_have_been_a_restart_everything_is_listed_again_and_replaced_at_once() {
+    let (mut stream, _) = pods(|number, asked| match (number, asked.is_watch()) {
+        (0, _) => ok(&list("900", "", &[pod("ghost", "1", true), pod("a", "2", true)])),
+        (1, _) => ends_after(String::new(), 25),
+        // The server is back, and its store is not the one that it was: it would accept a watch from 900.
+        (2, _) => refuse(503, "ServiceUnavailable", "apiserver is shutting down"),
+        (_, true) => endless(String::new()),
+        (_, false) if asked.parameter("continue").is_empty() => ok(&list("30", "more", &[pod("a", "29", true)])),
+        (_, false) => ok(&list("30", "", &[pod("b", "30", true)])),
+    });
+    delta(&mut stream).await;
+    alive(&mut stream).await;
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind, FaultKind::Server);
+    let again = delta(&mut stream).await;
+    assert!(again.reset);
+    assert_eq!(names(&again.upserts), ["a", "b"], "both pages together");
+    alive(&mut stream).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_go_backwards_mean_another_store() {
+    let (mut stream, log) = pods(|number, asked| match (number, asked.is_watch()) {
+        (0, _) => ok(&list("900", "", &[pod("ghost", "1", true)])),
+        (1, _) => endless(events(&[("ADDED", pod("a", "31", true))])),
+        (_, true) => endless(String::new()),
+        (_, false) => ok(&list("31", "", &[pod("a", "31", true)])),
+    });
+    delta(&mut stream).await;
+    alive(&mut stream).await;
+    delta(&mut stream).await;
+    let again = delta(&mut stream).await;
+    assert!(again.reset && !log.all()[2].is_watch());
+    assert_eq!(names(&again.upserts), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_replaced_behind_a_silent_watch_is_found_out() {
+    // The server drops every event up to the version that it was asked for: nothing ever comes.
+    let (mut stream, log) = pods(|number, asked| match (number, asked.is_watch()) {
+        (0, _) => ok(&list("900", "", &[pod("ghost", "1", true)])),
+        (_, true) => ends_after(String::new(), 25),
+        (_, false) => ok(&list("31", "", &[])),
+    });
+    delta(&mut stream).await;
+    let began = tokio::time::Instant::now();
+    let again = loop {
+        if let Update::Pods(delta) = stream.next().await.unwrap().unwrap() {
+            break delta;
+        }
+    };
+    assert!(again.reset && again.upserts.is_empty());
+    assert!(began.elapsed().as_secs() <= 5 * 60, "{:?}", began.elapsed());
+    assert_eq!(log.all().iter().filter(|asked| asked.parameter("limit") == "1").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stops_is_noticed_within_half_a_minute() {
+    let (mut stream, log) = pods(|number, asked| match (number, asked.is_watch()) {
+        (0 | 2, false) => ok(&list("7", "", &[])),
+        (_, true) => endless(String::new()),
+        (_, false) => unreachable!(),
+    });
+    delta(&mut stream).await;
+    alive(&mut stream).await;
+    let began = tokio::time::Instant::now();
+    let fault = stream.next().await.unwrap().unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Timeout);
+    assert!(began.elapsed().as_secs() <= 30, "{:?}", began.elapsed());
+    assert!(delta(&mut stream).await.reset);
+    assert_eq!(log.all().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_its_roles_yet_does_not_narrow_the_view() {
+    let (mut stream, log) = pods(|number, asked| match (number, asked.is_watch()) {
+        (0, _) => {
+            refuse(403, "Forbidden", "pods is forbidden: RBAC: clusterrole.rbac.authorization.k8s.io \"x\" not found")
+        }
+        (_, false) => ok(&list("7", "", &[])),
+        (_, true) => endless(String::new()),
+    });
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind, FaultKind::Forbidden);
+    assert!(delta(&mut stream).await.reset);
+    assert_eq!(log.paths(), ["/api/v1/pods", "/api/v1/pods"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_does_not_exist_is_said_so_until_it_does() {
+    let (transport, _) = server(|number, asked| match (asked.path.as_str(), asked.is_watch()) {
+        ("/api/v1/namespaces/shpo", _) if number < 5 => refuse(404, "NotFound", "namespaces \"shpo\" not found"),
+        ("/api/v1/namespaces/shpo", _) => ok(&json!({})),
+        (_, false) => ok(&list("7", "", &[])),
+        (_, true) => ends_after(String::new(), 25),
+    });
+    let scope = NamespaceScope::One("shpo".into());
+    let mut stream = watch(transport, Pods::default(), query(scope), std::sync::Arc::new(now));
+    let mut said = Vec::new();
+    for _ in 0..10 {
+        match stream.next().await.unwrap().unwrap() {
+            Update::Limited(fault) => said.push(fault.message),
+            Update::Pods(delta) if delta.reset => said.push("list".to_owned()),
+            _ => {}
+        }
+    }
+    assert_eq!(said[..3], ["list", "namespace shpo does not exist", "list"]);
+    assert_eq!(said.last().unwrap(), "list", "and in the end nothing is said: {said:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,16 +276,16 @@ async fn watches_that_end_at_once_are_a_failure_and_no_tight_loop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_never_gets_ready_is_told_without_an_event() {
-    let (mut stream, _) =
-        pods(
-            |_, asked| {
-                if asked.is_watch() { endless(String::new()) } else { ok(&list("7", "", &[pod("a", "1", false)])) }
-            },
-        );
+    let (mut stream, _) = pods(|_, asked| {
+        if asked.is_watch() { ends_after(String::new(), 25) } else { ok(&list("7", "", &[pod("a", "1", false)])) }
+    });
     let first = delta(&mut stream).await;
     assert_eq!(first.upserts[0].health, PodHealth::Starting);
-    alive(&mut stream).await;
-    let later = delta(&mut stream).await;
+    let later = loop {
+        if let Update::Pods(delta) = stream.next().await.unwrap().unwrap() {
+            break delta;
+        }
+    };
     assert_eq!(later.upserts[0].health, PodHealth::NotReady);
     assert!(!later.reset);
 }

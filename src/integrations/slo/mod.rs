@@ -1,13 +1,16 @@
-//! Error budgets of declared objectives, from instant queries against Prometheus.
+//! Error budgets: those that Prometheus records by rules ([`recorded`]), then the declared ones that no rule records, from
+//! instant queries.
 //!
 //! Every reading is evaluated at one instant of the server's clock. The burn of 1 h comes from the same two queries as
 //! the counts. Long windows move slowly and cost the server most, so an answer is kept for a 120th of its window (at
 //! most a minute): a burn over 6 h is asked for once a minute, one over 5 m at every poll.
 
 mod queries;
+mod recorded;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +18,12 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use self::queries::{Pair, duration, events_factor};
+use self::recorded::{Recorded, is_same};
 use super::poll::{self, Poll};
 use super::prometheus::PrometheusClient;
-use super::prometheus::wire::QueryResult;
+use super::prometheus::wire::{Point, QueryResult};
 use crate::domain::Text;
+use crate::domain::alert::Labels;
 use crate::domain::slo::{Objective, SloReading, WINDOWS};
 use crate::domain::time::Instant;
 use crate::ports::Future;
@@ -58,7 +63,7 @@ impl Feed for SloFeed {
     fn open(&self) -> UpdateStream {
         let server = Server { client: self.client.clone(), permits: Arc::new(Semaphore::new(CONCURRENT)) };
         let tracks = self.objectives.iter().cloned().map(Track::new).collect();
-        poll::every(self.interval, Poller { server, tracks })
+        poll::every(self.interval, Poller { server, tracks, recorded: Recorded::new() })
     }
 
     fn patience(&self) -> u64 {
@@ -72,6 +77,19 @@ pub async fn burn_now(client: &PrometheusClient, objective: &Objective, window: 
     let pair = Pair::at(objective, window).ok_or_else(|| no_window(objective))?;
     let ratio = client.query(&pair.ratio(), None).await?.data.number();
     Ok(ratio.and_then(|ratio| burn(objective, ratio)))
+}
+
+/// The fastest burn over 5 m that is recorded for a service's objectives; `None` where no rule does.
+pub async fn recorded_burn(client: &PrometheusClient, service: &str) -> Result<Option<f64>, Fault> {
+    let service = service.replace(['\\', '"'], "");
+    let promql = format!("max(slo:current_burn_rate:ratio{{sloth_service=\"{service}\"}})");
+    Ok(client.query(&promql, None).await?.data.number().filter(|burn| burn.is_finite()))
+}
+
+/// How many objectives are recorded by rules.
+pub async fn recorded(client: &PrometheusClient) -> Result<usize, Fault> {
+    let count = client.query("count(count by (sloth_id) (slo:sli_error:ratio_rate5m{sloth_id!=\"\"}))", None).await?;
+    Ok(count.data.number().unwrap_or_default() as usize)
 }
 
 fn no_window(objective: &Objective) -> Fault {
@@ -111,20 +129,39 @@ impl Server {
 
     /// The ratio in even steps up to `at`, oldest first; NaN where the server has no point.
     async fn history(&self, promql: &str, at: Instant) -> Asked<Vec<f64>> {
+        let (histories, warnings) = self.ranges(promql, at).await?;
+        let first = histories.into_iter().next().map(|(_, history)| history);
+        Ok((first.unwrap_or_else(|| vec![f64::NAN; HISTORY as usize]), warnings))
+    }
+
+    /// The same of many recorded series, by their `sloth_id`.
+    async fn histories(&self, promql: &str, at: Instant) -> Asked<BTreeMap<Text, Vec<f64>>> {
+        let (histories, warnings) = self.ranges(promql, at).await?;
+        let named =
+            histories.into_iter().filter_map(|(labels, history)| Some((labels.get("sloth_id")?.clone(), history)));
+        Ok((named.collect(), warnings))
+    }
+
+    async fn ranges(&self, promql: &str, at: Instant) -> Asked<Vec<(Labels, Vec<f64>)>> {
         let _permit = self.permits.acquire().await;
         let start = at - chrono::TimeDelta::seconds((STEP * (HISTORY - 1)).cast_signed());
         let answer = self.client.query_range(promql, start, at, STEP).await?;
-        let mut history = vec![f64::NAN; HISTORY as usize];
-        if let QueryResult::Matrix(series) = &answer.data {
-            let first = start.timestamp_millis() as f64 / 1000.0;
-            for point in series.iter().take(1).flat_map(|(_, points)| points) {
+        let first = start.timestamp_millis() as f64 / 1000.0;
+        let even = |points: Vec<Point>| {
+            let mut history = vec![f64::NAN; HISTORY as usize];
+            for point in points {
                 let place = ((point.at - first) / STEP as f64).round();
                 if let Some(slot) = (place >= 0.0).then(|| history.get_mut(place as usize)).flatten() {
                     *slot = if point.value.is_finite() { point.value } else { f64::NAN };
                 }
             }
-        }
-        Ok((history, answer.warnings))
+            history
+        };
+        let series = match answer.data {
+            QueryResult::Matrix(series) => series,
+            _ => Vec::new(),
+        };
+        Ok((series.into_iter().map(|(labels, points)| (labels, even(points))).collect(), answer.warnings))
     }
 }
 
@@ -268,6 +305,7 @@ impl Notes {
 struct Poller {
     server: Server,
     tracks: Vec<Track>,
+    recorded: Recorded,
 }
 
 impl Poll for Poller {
@@ -276,14 +314,32 @@ impl Poll for Poller {
             // Also the proof that the server is there: if it is not, that is one fault and not one for every objective.
             let at = self.server.client.now().await?;
             let server = &self.server;
-            let answers = join_all(self.tracks.iter_mut().map(|track| track.read(server, at))).await;
-            let (readings, warnings): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+            let mut limits = Vec::new();
+            let mut warnings = Vec::new();
+            let mut readings = match self.recorded.read(server, at).await {
+                Ok((readings, more)) => {
+                    warnings.extend(more);
+                    readings
+                }
+                Err(fault) if self.tracks.is_empty() => return Err(fault),
+                Err(fault) => {
+                    limits.push(Update::Limited(fault));
+                    Vec::new()
+                }
+            };
+            let wanted =
+                |track: &&mut Track| !readings.iter().any(|reading| is_same(&track.objective, &reading.objective));
+            let asked = self.tracks.iter_mut().filter(wanted).map(|track| track.read(server, at));
+            let (declared, more): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+            warnings.extend(more.into_iter().flatten());
+            readings.extend(declared);
             let mut updates = vec![Update::Slos(readings)];
-            if let Some(warning) = warnings.into_iter().flatten().next() {
+            if let Some(warning) = warnings.into_iter().next() {
                 let message = format!("Prometheus warns: {warning}");
                 let fault = Fault::new(FaultKind::Server, message).hint("numbers may rest on part of the data");
                 updates.push(Update::Limited(fault));
             }
+            updates.extend(limits);
             Ok(updates)
         })
     }

@@ -90,12 +90,12 @@ async fn readings_follow_the_formulas_and_long_windows_are_kept() {
     assert_eq!(reading.history.iter().filter(|ratio| ratio.is_nan()).count(), 58);
 
     let asked = script.asked();
-    // time(), four ratios, two for the hour, one range.
-    assert_eq!(asked.len(), 8);
+    // time(), what is recorded, four ratios, two for the hour, one range.
+    assert_eq!(asked.len(), 9);
     let expected = "(sum(rate(bad[5m]\u{29}\n) or vector(0)) / sum(rate(all[5m])\n)";
     assert!(asked.iter().any(|asked| pair(asked, "query") == expected), "{asked:?}");
 
-    // Five seconds later only the shortest window is asked for again, a minute later everything.
+    // Five seconds later only the shortest window (and the time) is asked for again, a minute later everything.
     *clock.lock().unwrap() += 5;
     let reading = slos(stream.next().await).remove(0);
     close(reading.remaining, 0.5);
@@ -103,7 +103,7 @@ async fn readings_follow_the_formulas_and_long_windows_are_kept() {
     assert_eq!(script.asked().len(), 2);
     *clock.lock().unwrap() += 60;
     slos(stream.next().await);
-    assert_eq!(script.asked().len(), 8);
+    assert_eq!(script.asked().len(), 9);
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,4 +138,74 @@ async fn a_server_that_is_gone_is_one_fault() {
     let mut stream = SloFeed::new(client, Duration::from_secs(5), vec![rates(), rates()]).open();
     assert_eq!(stream.next().await, Some(Err(Fault::new(FaultKind::Unreachable, "gone"))));
     assert_eq!(script.asked().len(), 1);
+}
+
+/// What a server with Sloth's rules holds of one objective.
+fn recorded(query: &str) -> Value {
+    let series = |name: &str, value: &str| {
+        json!({"metric": {"__name__": name, "sloth_id": "payment-availability", "sloth_service": "payment",
+            "sloth_slo": "availability", "sloth_objective": "99.9"}, "value": [0, value]})
+    };
+    assert!(query.contains("sloth_slo_info"), "{query}");
+    let result = json!([
+        series("slo:objective:ratio", "0.999"),
+        series("slo:error_budget:ratio", "0.0009999999999998899"),
+        series("slo:time_period:days", "30"),
+        series("slo:sli_error:ratio_rate5m", "0.5"),
+        series("slo:sli_error:ratio_rate30m", "0.012345678"),
+        series("slo:sli_error:ratio_rate1h", "0.00123456789"),
+        series("slo:current_burn_rate:ratio", "17.123456789"),
+        series("slo:period_error_budget_remaining:ratio", "0.8765432109"),
+        series("sloth_slo_info", "1"),
+        json!({"metric": {"__name__": "slo:objective:ratio"}, "value": [0, "0.5"]}),
+    ]);
+    json!({"status": "success", "data": {"resultType": "vector", "result": result}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_rules_recorded_is_shown_as_it_is_and_not_computed_again() {
+    let script = Script::new(Product::Prometheus, |asked| {
+        let query = pair(asked, "query");
+        if query.starts_with('{') {
+            return script::json(&recorded(query));
+        }
+        assert!(!query.contains("bad["), "the declared twin is not asked for");
+        script::json(&answer(asked, NOW))
+    });
+    let declared = [rates(), objective("rate(x)", "rate(y)")];
+    let other = Arc::new(Objective { name: "other".into(), ..(*declared[1]).clone() });
+    let mut stream =
+        SloFeed::new(PrometheusClient::new(script), Duration::from_secs(5), vec![declared[0].clone(), other]).open();
+    let readings = slos(stream.next().await);
+    let names: Vec<&str> = readings.iter().map(|reading| &*reading.objective.name).collect();
+    assert_eq!(names, ["payment availability", "other"]);
+    let reading = &readings[0];
+    assert_eq!(reading.burn[0], Some(17.123_456_789), "not the ratio over the budget");
+    close(reading.burn[1], 12.345_678);
+    close(reading.burn[2], 1.234_567_89);
+    assert_eq!(reading.burn[3], None, "no rule, no number");
+    assert_eq!(reading.remaining, Some(0.876_543_210_9));
+    assert_eq!((reading.objective.target, reading.objective.period), (0.999, 2_592_000));
+    assert!(readings[1].error.as_ref().unwrap().contains("no $window"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_tell_what_is_recorded_says_so_beside_the_declared() {
+    let refusal = |asked: &Asked| {
+        let query = pair(asked, "query");
+        if query.starts_with('{') {
+            let body = json!({"status": "error", "errorType": "execution", "error": "too many samples"});
+            return script::json(&body);
+        }
+        script::json(&answer(asked, NOW))
+    };
+    let feed = |objectives| {
+        let client = PrometheusClient::new(Script::new(Product::Prometheus, refusal));
+        SloFeed::new(client, Duration::from_secs(5), objectives).open()
+    };
+    let mut stream = feed(vec![rates()]);
+    close(slos(stream.next().await)[0].burn[0], 20.0);
+    let Some(Ok(Update::Limited(fault))) = stream.next().await else { panic!("not limited") };
+    assert!(fault.message.contains("too many samples"), "{fault}");
+    assert!(feed(Vec::new()).next().await.unwrap().unwrap_err().message.contains("too many samples"));
 }
