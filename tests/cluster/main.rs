@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod backend;
+mod doctor;
+mod monitoring;
 mod rows;
 mod stack;
 #[path = "../support/mod.rs"]
@@ -49,7 +51,7 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES].into_iter().flatten().collect()
+    [rows::CASES, monitoring::CASES, doctor::CASES].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
