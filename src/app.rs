@@ -211,9 +211,17 @@ impl App {
             return vec![Effect::FollowLogs(self.following.clone())];
         }
         self.logs_anew = false;
+        let first = self.context.epoch == 0;
         self.context = context;
         self.guard = guard;
         self.world = World::new(self.log_lines);
+        self.following = None;
+        self.dirty = true;
+        if first {
+            // Nothing was there before: what was typed while the connection was being made was meant for it.
+            PaneId::ALL.into_iter().for_each(|pane| self.look(pane));
+            return vec![Effect::FollowLogs(None)];
+        }
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
         self.session = Session {
             active: self.session.active,
@@ -223,8 +231,6 @@ impl App {
             ..Session::default()
         };
         self.look(PaneId::Logs);
-        self.following = None;
-        self.dirty = true;
         vec![Effect::FollowLogs(None)]
     }
 

@@ -6,7 +6,7 @@ mod of_node;
 use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
-use crate::domain::time::age;
+use crate::domain::time::{age, span_fine};
 use crate::state::logs::LogPlace;
 use crate::state::rows::AlertKey;
 use crate::state::session::Subject;
@@ -57,6 +57,18 @@ impl Sheet<'_, '_> {
             self.row(&label, &format!("{}: {}", event.reason, event.message), role);
         }
     }
+}
+
+/// A number with four digits that count: `3.100`, `0.4075`, `171.2`.
+fn four_digits(number: f64) -> String {
+    let decimals = match number.abs() {
+        1000.0.. => 0,
+        100.0.. => 1,
+        10.0.. => 2,
+        1.0.. => 3,
+        _ => 4,
+    };
+    format!("{number:.decimals$}")
 }
 
 /// Title and lines of a subject.
@@ -120,7 +132,13 @@ fn slo(sheet: &mut Sheet<'_, '_>, name: &crate::domain::Text) -> String {
         sheet.row("left", &format!("{:.2} %", left * 100.0), Role::Text);
     }
     for ((window, _), burn) in crate::domain::slo::WINDOWS.iter().zip(reading.burn) {
-        sheet.row(&format!("burn {window}"), &super::slo::times(look, burn), Role::Text);
+        let digits = |burn| format!("{}{}", look.glyphs.times, four_digits(burn));
+        let burn = burn.map_or_else(|| look.glyphs.none.to_owned(), digits);
+        sheet.row(&format!("burn {window}"), &burn, Role::Text);
+    }
+    if let Some(seconds) = reading.exhaustion() {
+        let gone = if seconds == 0 { "now".into() } else { format!("in {}", span_fine(seconds)) };
+        sheet.row("gone", &format!("{gone}, at the pace of the last hour"), Role::Text);
     }
     if let Some((bad, total)) = reading.events {
         sheet.row("events in 1h", &format!("{bad:.0} bad of {total:.0}"), Role::Text);

@@ -6,10 +6,13 @@
 //! own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod argo;
 mod backend;
 mod between;
 mod credentials;
+mod doctor;
 mod harness;
+mod monitoring;
 mod outages;
 mod rights;
 mod rollback;
@@ -56,10 +59,20 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES, rollback::CASES, rights::CASES, outages::CASES, credentials::CASES, harness::CASES]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        rows::CASES,
+        rollback::CASES,
+        rights::CASES,
+        argo::CASES,
+        monitoring::CASES,
+        outages::CASES,
+        credentials::CASES,
+        doctor::CASES,
+        harness::CASES,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn main() -> ExitCode {

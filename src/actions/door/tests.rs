@@ -136,7 +136,10 @@ fn ends_of_the_questions_to_the_server() {
         if matches!(answer, Answer::DryRun(_)) {
             walk.answer(allowed());
         } else {
-            assert!(walk.work.iter().all(|effect| !matches!(effect.work, Work::DryRun(_))), "who may not, rehearses not");
+            assert!(
+                walk.work.iter().all(|effect| !matches!(effect.work, Work::DryRun(_))),
+                "who may not, rehearses not"
+            );
         }
         walk.answer(answer);
         match end {

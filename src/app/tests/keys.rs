@@ -6,7 +6,7 @@ use crate::domain::cluster::Resource;
 use crate::domain::pod::PodHealth;
 use crate::domain::target::{Focus, PodRef};
 use crate::ports::feed::{Delta, LogTarget, SourceId, Update};
-use crate::state::context::NamespaceScope;
+use crate::state::context::{ContextInfo, NamespaceScope};
 use crate::state::effect::Effect;
 use crate::state::message::{FeedItem, Message, Mouse, MouseKind};
 use crate::state::pane::PaneId;
@@ -223,4 +223,19 @@ fn ten_thousand_pods_cost_a_screen_and_not_a_list() {
     let delta = Delta { reset: false, upserts: vec![bad], removes: Vec::new() };
     tell(&mut app, source, Update::Pods(delta));
     assert_eq!(app.world().pods.shown().next().unwrap().id.name.as_ref(), "web-05000");
+}
+
+#[test]
+fn what_is_typed_while_the_first_connection_is_made_stays() {
+    let mut app = app();
+    app.context = ContextInfo { epoch: 0, name: "connecting".into(), ..context() };
+    press(&mut app, "4 z / x");
+    let (info, guard) = (context(), guard(false));
+    app.update(Message::Switched(info.clone(), guard.clone()), now());
+    assert!(app.session().zoom && app.session().active == PaneId::Pods);
+    assert_eq!(app.session().view(PaneId::Pods).filter, "x");
+    // Another context is another place.
+    let other = ContextInfo { epoch: 2, name: "other".into(), ..info };
+    app.update(Message::Switched(other, guard), now());
+    assert!(!app.session().zoom && app.session().view(PaneId::Pods).filter.is_empty());
 }

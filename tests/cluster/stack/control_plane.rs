@@ -33,13 +33,13 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    pub(super) fn start(site: &mut Site<'_>, certificates: Certificates) -> Result<Self, StartError> {
+    pub(super) fn start(site: &mut Site<'_>, certificates: Certificates, leases: bool) -> Result<Self, StartError> {
         let (etcd, etcd_url) = etcd(site)?;
         let kubelet = site.ports.take("kwok")?;
         let (apiserver, url) = apiserver(site, &certificates, &etcd_url)?;
         let admin = kubeconfig::path(site.directory, "admin");
-        let controllers = controllers(site, &certificates, &admin)?;
-        let scheduler = scheduler(site, &certificates, &admin)?;
+        let controllers = controllers(site, &certificates, &admin, leases)?;
+        let scheduler = scheduler(site, &certificates, &admin, leases)?;
         let kwok = nodes::start(site, &certificates, &admin, kubelet)?;
         let plane = Self {
             url,
@@ -180,7 +180,12 @@ fn apiserver(site: &mut Site<'_>, certificates: &Certificates, etcd: &str) -> Re
     Ok((process, url))
 }
 
-fn controllers(site: &mut Site<'_>, certificates: &Certificates, admin: &Path) -> Result<Process, StartError> {
+fn controllers(
+    site: &mut Site<'_>,
+    certificates: &Certificates,
+    admin: &Path,
+    leases: bool,
+) -> Result<Process, StartError> {
     let (port, mut arguments) = secure_port(site, certificates, "kube-controller-manager")?;
     arguments.extend([
         format!("--kubeconfig={}", admin.display()),
@@ -190,7 +195,7 @@ fn controllers(site: &mut Site<'_>, certificates: &Certificates, admin: &Path) -
         format!("--service-account-private-key-file={}", certificates.accounts.display()),
         format!("--root-ca-file={}", certificates.authority.display()),
         "--use-service-account-credentials=false".into(),
-        "--leader-elect=false".into(),
+        format!("--leader-elect={leases}"),
         "--kube-api-qps=200".into(),
         "--kube-api-burst=400".into(),
         "--horizontal-pod-autoscaler-sync-period=3s".into(),
@@ -203,14 +208,19 @@ fn controllers(site: &mut Site<'_>, certificates: &Certificates, admin: &Path) -
     Ok(process)
 }
 
-fn scheduler(site: &mut Site<'_>, certificates: &Certificates, admin: &Path) -> Result<Process, StartError> {
+fn scheduler(
+    site: &mut Site<'_>,
+    certificates: &Certificates,
+    admin: &Path,
+    leases: bool,
+) -> Result<Process, StartError> {
     let (port, mut arguments) = secure_port(site, certificates, "kube-scheduler")?;
     arguments.extend([
         format!("--kubeconfig={}", admin.display()),
         format!("--authentication-kubeconfig={}", admin.display()),
         format!("--authorization-kubeconfig={}", admin.display()),
         "--authorization-always-allow-paths=/healthz".into(),
-        "--leader-elect=false".into(),
+        format!("--leader-elect={leases}"),
         "--kube-api-qps=200".into(),
         "--kube-api-burst=400".into(),
     ]);

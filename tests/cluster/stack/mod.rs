@@ -13,7 +13,7 @@ pub mod control_plane;
 pub mod exporter;
 mod kubeconfig;
 mod metrics_server;
-mod monitoring;
+pub mod monitoring;
 mod nodes;
 pub mod process;
 
@@ -36,13 +36,16 @@ pub struct Parts {
     pub argo: bool,
     /// Prometheus and two Alertmanagers.
     pub monitoring: bool,
+    /// The controllers elect leaders, and so hold leases that tell whether they live. They end when they cannot renew
+    /// them, which a test that stops the API server has no use for.
+    pub leases: bool,
 }
 
 impl Parts {
     /// Everything there is.
-    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true };
+    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true, leases: false };
     /// A control plane with nodes, no more.
-    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false };
+    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false, leases: false };
 }
 
 /// A running stack.
@@ -85,7 +88,7 @@ impl Stack {
             .map_err(|error| StartError(format!("no directory for the stack: {error}")))?;
         let mut site = Site { parts: binaries, directory: directory.path(), ports: &mut ports };
         let certificates = Certificates::make(site.directory)?;
-        let control_plane = ControlPlane::start(&mut site, certificates)?;
+        let control_plane = ControlPlane::start(&mut site, certificates, parts.leases)?;
         let mut extras = Vec::new();
         if parts.metrics {
             extras.push(metrics_server::start(&mut site, &control_plane)?);
