@@ -73,7 +73,7 @@ pub struct NodeRow {
 pub struct NodeUsage {
     /// The node's name.
     pub name: Text,
-    /// CPU in thousandths of a core.
+    /// CPU in thousandths of a core, rounded up as kubectl does.
     pub cpu: u64,
     /// Working set in bytes.
     pub memory: u64,
@@ -149,11 +149,13 @@ pub enum Resource {
     Jobs,
     /// What nodes use, where the cluster serves metrics.
     NodeMetrics,
+    /// What pods use, likewise.
+    PodMetrics,
 }
 
 impl Resource {
     /// All of them, in the order in which they matter to the first screen.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Pods,
         Self::Deployments,
         Self::ReplicaSets,
@@ -167,6 +169,7 @@ impl Resource {
         Self::CronJobs,
         Self::Jobs,
         Self::NodeMetrics,
+        Self::PodMetrics,
     ];
 
     /// API group, empty for core.
@@ -176,7 +179,7 @@ impl Resource {
             Self::Hpas => "autoscaling",
             Self::Rollouts => "argoproj.io",
             Self::CronJobs | Self::Jobs => "batch",
-            Self::NodeMetrics => "metrics.k8s.io",
+            Self::NodeMetrics | Self::PodMetrics => "metrics.k8s.io",
             _ => "apps",
         }
     }
@@ -186,7 +189,7 @@ impl Resource {
         match self {
             Self::Hpas => "v2",
             Self::Rollouts => "v1alpha1",
-            Self::NodeMetrics => "v1beta1",
+            Self::NodeMetrics | Self::PodMetrics => "v1beta1",
             _ => "v1",
         }
     }
@@ -198,13 +201,19 @@ impl Resource {
 
     /// Is it an extension that a healthy cluster may do without?
     pub const fn is_optional(self) -> bool {
-        matches!(self, Self::Rollouts | Self::NodeMetrics)
+        self.is_measured() || matches!(self, Self::Rollouts)
+    }
+
+    /// Is it of the metrics API, which measures now and then and cannot be watched?
+    pub const fn is_measured(self) -> bool {
+        matches!(self, Self::NodeMetrics | Self::PodMetrics)
     }
 
     /// Name on screen and in lists of sources: the plural, unless another resource has the same.
     pub const fn word(self) -> &'static str {
         match self {
             Self::NodeMetrics => "node metrics",
+            Self::PodMetrics => "pod metrics",
             other => other.plural(),
         }
     }
@@ -212,7 +221,7 @@ impl Resource {
     /// Plural name in paths and RBAC rules.
     pub const fn plural(self) -> &'static str {
         match self {
-            Self::Pods => "pods",
+            Self::Pods | Self::PodMetrics => "pods",
             Self::Deployments => "deployments",
             Self::ReplicaSets => "replicasets",
             Self::StatefulSets => "statefulsets",

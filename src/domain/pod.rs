@@ -68,3 +68,22 @@ pub struct PodRow {
     /// Container names (init containers first), for logs.
     pub container_names: std::sync::Arc<[Text]>,
 }
+
+/// What a pod uses now, all its containers together, as the metrics API says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PodUsage {
+    /// The pod.
+    #[serde(flatten)]
+    pub id: PodRef,
+    /// CPU in thousandths of a core, rounded up as kubectl does.
+    pub cpu: u64,
+    /// Working set in bytes.
+    pub memory: u64,
+}
+
+impl PodUsage {
+    /// CPU and memory as `kubectl top` prints them: `250m`, `96Mi`.
+    pub fn words(&self) -> [String; 2] {
+        [format!("{}m", self.cpu), format!("{}Mi", self.memory >> 20)]
+    }
+}

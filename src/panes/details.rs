@@ -264,6 +264,9 @@ fn pod(sheet: &mut Sheet<'_, '_>, id: &crate::domain::target::PodRef) -> String 
         let role = if state.is_empty() { Role::Text } else { Role::Warning };
         sheet.row("node", &format!("{}{state}", row.node), role);
     }
+    if let Some([cpu, memory]) = look.world.usage(id).map(crate::domain::pod::PodUsage::words) {
+        sheet.row("uses", &format!("{cpu} of CPU, {memory} of memory"), Role::Text);
+    }
     sheet.row("containers", &row.container_names.join(", "), Role::Text);
     sheet.events(&id.namespace, "Pod", &id.name);
     title

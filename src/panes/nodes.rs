@@ -64,14 +64,12 @@ pub fn percent(used: u64, whole: u64) -> Option<u64> {
     (whole > 0).then(|| (u128::from(used) * 100 / u128::from(whole)) as u64)
 }
 
-/// `812m of 3.9`, `6.2 of 15.6 Gi`.
+/// `812m of 3900m`, `6348Mi of 15974Mi`, as `kubectl top` prints amounts.
 pub fn amounts(row: &NodeState) -> Option<(String, String)> {
     let usage = row.usage.as_ref()?;
-    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-    let cores = |millis: u64| millis as f64 / 1000.0;
     Some((
-        format!("{:.2} of {:.1} cores", cores(usage.cpu), cores(row.node.cpu)),
-        format!("{:.1} of {:.1} GiB", gib(usage.memory), gib(row.node.memory)),
+        format!("{}m of {}m", usage.cpu, row.node.cpu),
+        format!("{}Mi of {}Mi", usage.memory >> 20, row.node.memory >> 20),
     ))
 }
 

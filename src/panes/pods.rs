@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
-use crate::domain::pod::{PodHealth, PodRow};
+use crate::domain::pod::{PodHealth, PodRow, PodUsage};
 use crate::domain::target::Focus;
 use crate::domain::time::age;
 use crate::state::command::CommandInfo;
@@ -98,6 +98,9 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let area = rows;
     let widest = |of: &dyn Fn(&PodRow) -> usize| window.rows.iter().map(|row| of(row)).max().unwrap_or(0);
+    // As kubectl top prints them; without metrics there are no such columns.
+    let usage = |row: &PodRow| look.world.usage(&row.id).map_or_else(<[String; 2]>::default, PodUsage::words);
+    let widest_usage = |part: usize| widest(&|row| usage(row)[part].len());
     let reason = |row: &PodRow| row.reason.as_deref().unwrap_or_default().to_owned();
     let widths = share(
         usize::from(area.width).saturating_sub(2),
@@ -108,6 +111,8 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             Column::fixed(5, 4),
             Column::fixed(5, 2),
             Column::fixed(4, 0),
+            Column::fixed(widest_usage(0), 6),
+            Column::fixed(widest_usage(1), 6),
             Column::flexible(12, widest(&|row| text::width(&reason(row))), 3),
             Column::flexible(14, widest(&|row| text::width(&row.node)), 5),
         ],
@@ -118,6 +123,7 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         let status = look.style(if role == Role::Ok { Role::Dim } else { role });
         let restarts =
             if row.restarts == 0 { String::new() } else { format!("{} {}", look.glyphs.restarts, row.restarts) };
+        let [cpu, memory] = usage(row);
         let mut cells = Cells::new(look.glyphs);
         cells.raw(" ", plain);
         cells
@@ -127,8 +133,10 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             .right(&format!("{}/{}", row.ready, row.containers), widths[3], dim)
             .left(&restarts, widths[4], if row.health.is_unhealthy() { plain } else { dim })
             .right(&age(row.created, look.now), widths[5], dim)
-            .left(&reason(row), widths[6], status)
-            .left(&row.node, widths[7], dim);
+            .right(&cpu, widths[6], dim)
+            .right(&memory, widths[7], dim)
+            .left(&reason(row), widths[8], status)
+            .left(&row.node, widths[9], dim);
         put_line(look, buffer, area, index as u16, &cells.line());
         if window.selected == Some(index) {
             select(look, PaneId::Pods, area, index as u16, 1, buffer);

@@ -14,7 +14,7 @@ use crate::domain::Text;
 use crate::domain::alert::Alert;
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, NodeUsage, Resource};
 use crate::domain::log::LogBatch;
-use crate::domain::pod::PodRow;
+use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
 use crate::domain::target::{PodRef, WorkloadRef};
 use crate::domain::time::Instant;
@@ -181,6 +181,8 @@ pub enum Update {
     Nodes(Delta<NodeRow, Text>),
     /// What nodes use, by name.
     NodeUsage(Delta<NodeUsage, Text>),
+    /// What pods use.
+    PodUsage(Delta<PodUsage, PodRef>),
     /// Events, by key.
     Events(Delta<EventRow, Text>),
     /// Autoscalers, by (namespace, name).
@@ -212,6 +214,7 @@ impl Update {
             Self::Revisions { delta, .. } => delta.reset,
             Self::Nodes(delta) => delta.reset,
             Self::NodeUsage(delta) => delta.reset,
+            Self::PodUsage(delta) => delta.reset,
             Self::Events(delta) => delta.reset,
             Self::Hpas(delta) => delta.reset,
             Self::Alerts(_) | Self::Slos(_) | Self::Namespaces { .. } => true,

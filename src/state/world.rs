@@ -14,9 +14,9 @@ use super::table::Table;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, Resource};
-use crate::domain::pod::PodRow;
+use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
-use crate::domain::target::{Focus, WorkloadKind, WorkloadRef};
+use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
 use crate::domain::workload::{RevisionRow, WorkloadRow};
 use crate::ports::feed::{Delta, FaultKind, SourceId, Update};
@@ -46,6 +46,7 @@ pub struct World {
     pub logs: LogRing,
     /// Nodes, with their pods counted.
     pub nodes: Nodes,
+    usage: BTreeMap<PodRef, PodUsage>,
     hpas: BTreeMap<(Text, Text), HpaRow>,
     revisions: BTreeMap<(Text, Text), RevisionRow>,
     history: BTreeMap<WorkloadRef, BTreeSet<(u64, Text)>>,
@@ -88,6 +89,10 @@ impl World {
             Update::Revisions { controller_revisions, delta } => self.apply_revisions(controller_revisions, delta),
             Update::Nodes(delta) => self.nodes.apply(delta),
             Update::NodeUsage(delta) => self.nodes.measure(delta),
+            // Always all of them.
+            Update::PodUsage(delta) => {
+                self.usage = delta.upserts.into_iter().map(|usage| (usage.id.clone(), usage)).collect();
+            }
             Update::Hpas(delta) => apply_map(&mut self.hpas, delta, |row| (row.namespace.clone(), row.name.clone())),
             Update::Events(delta) => {
                 if delta.reset {
@@ -113,7 +118,7 @@ impl World {
         self.sources.entry(source).data(now);
     }
 
-    fn apply_pods(&mut self, delta: Delta<PodRow, crate::domain::target::PodRef>) {
+    fn apply_pods(&mut self, delta: Delta<PodRow, PodRef>) {
         let (mut nodes, mut sets) = (BTreeSet::new(), BTreeSet::new());
         let mut of_set = |pod: &PodRow| {
             sets.extend(pod.owner.as_ref().filter(|owner| owner.kind == WorkloadKind::StatefulSet).cloned());
@@ -392,6 +397,11 @@ impl World {
                 .filter(|row| row.reading.error.is_none() && row.reading.alarm() != crate::domain::slo::BurnAlarm::Calm)
                 .count(),
         };
+    }
+
+    /// What a pod uses; `None` where no metrics are served, or none of it yet.
+    pub fn usage(&self, pod: &PodRef) -> Option<&PodUsage> {
+        self.usage.get(pod)
     }
 
     /// Counts for the header.

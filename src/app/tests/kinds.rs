@@ -9,7 +9,7 @@ use super::fixture::*;
 use crate::app::App;
 use crate::domain::Text;
 use crate::domain::cluster::{NodeRow, NodeUsage, Resource};
-use crate::domain::pod::{PodHealth, PodRow};
+use crate::domain::pod::{PodHealth, PodRow, PodUsage};
 use crate::domain::rollout::{Pause, Progressive, RolloutPhase, Strategy};
 use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::workload::{Batch, Detail, Ordinals, RevisionRow, Schedule, WorkloadRow};
@@ -323,4 +323,26 @@ fn an_alert_about_a_node_leads_there() {
     press(&mut app, "1 enter");
     let focus = app.session().focus.as_ref().map(|focused| focused.focus.clone());
     assert_eq!(focus, Some(Focus::Node("ip-10-0-3-40".into())));
+}
+
+#[test]
+fn what_pods_use_stands_in_their_rows_while_it_is_measured() {
+    let mut app = app();
+    incident(&mut app);
+    press(&mut app, "4 z");
+    let id = app.world().pods.shown().next().unwrap().id.clone();
+    let row = |app: &mut App| {
+        let text = screen(app, 160, 40);
+        text.lines().find(|line| line.contains(&*id.name)).unwrap().to_owned()
+    };
+    let plain = row(&mut app);
+    let metrics = SourceId::Kubernetes(Resource::PodMetrics);
+    let usage = PodUsage { id: id.clone(), cpu: 1_251, memory: (96 << 20) + 5 };
+    tell(&mut app, metrics.clone(), Update::PodUsage(delta(vec![usage])));
+    assert!(row(&mut app).contains(" 1251m  96Mi "), "{}", row(&mut app));
+    press(&mut app, "d");
+    assert!(screen(&mut app, 160, 40).contains("1251m of CPU, 96Mi of memory"));
+    press(&mut app, "esc");
+    tell(&mut app, metrics, Update::PodUsage(delta(Vec::new())));
+    assert_eq!(row(&mut app), plain, "without metrics nothing takes their place");
 }

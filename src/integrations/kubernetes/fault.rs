@@ -89,7 +89,8 @@ fn transport_fault(error: &kube::Error, what: &str, server: &str) -> Fault {
             match io.kind() {
                 io::ErrorKind::TimedOut => {
                     kind = FaultKind::Timeout;
-                    hint = Some("no answer: check VPN, proxy and firewall".to_owned());
+                    hint =
+                        Some("the API server hangs, or its packets are lost: check VPN, proxy and firewall".to_owned());
                 }
                 io::ErrorKind::ConnectionRefused => {
                     hint = Some("nothing listens there: is the API server or the tunnel to it up?".to_owned());

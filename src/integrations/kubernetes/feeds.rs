@@ -1,8 +1,8 @@
 //! One feed per resource.
 
 use super::rows::{
-    ControllerRevisions, CronJobs, DaemonSets, Deployments, Events, Hpas, Jobs, NodeMetrics, Nodes, Pods, ReplicaSets,
-    Rollouts, StatefulSets, Table,
+    ControllerRevisions, CronJobs, DaemonSets, Deployments, Events, Hpas, Jobs, NodeMetrics, Nodes, PodMetrics, Pods,
+    ReplicaSets, Rollouts, StatefulSets, Table,
 };
 use super::served::{self, polled, where_served};
 use super::transport::Transport;
@@ -32,6 +32,19 @@ impl ResourceFeed {
         let ResourceFeed { transport, resource, scope, fallback, now } = self;
         let inner = Self::new(transport.clone(), *resource, scope.clone(), fallback.clone(), now.clone());
         where_served::<T>(transport.clone(), *resource, move || inner.watch::<T>())
+    }
+
+    /// Reads what the metrics API measured, which cannot be watched.
+    fn measure<T: Table + Default>(&self) -> UpdateStream {
+        let (transport, resource, now) = (self.transport.clone(), self.resource, self.now.clone());
+        let mut scopes = vec![NamespaceScope::All];
+        if resource.is_namespaced() {
+            // Where the whole cluster is forbidden, a namespace of it may be allowed.
+            scopes = vec![self.scope.clone(), NamespaceScope::One(self.fallback.clone())];
+        }
+        where_served::<T>(self.transport.clone(), resource, move || {
+            polled::<T>(transport.clone(), resource, scopes.clone(), now.clone())
+        })
     }
 
     fn watch<T: Table + Default>(&self) -> UpdateStream {
@@ -66,17 +79,12 @@ impl Feed for ResourceFeed {
             Resource::Rollouts => self.watch_served::<Rollouts>(),
             Resource::CronJobs => self.watch::<CronJobs>(),
             Resource::Jobs => self.watch::<Jobs>(),
-            // The metrics API cannot be watched.
-            Resource::NodeMetrics => {
-                let (transport, now) = (self.transport.clone(), self.now.clone());
-                where_served::<NodeMetrics>(self.transport.clone(), self.resource, move || {
-                    polled::<NodeMetrics>(transport.clone(), Resource::NodeMetrics, now.clone())
-                })
-            }
+            Resource::NodeMetrics => self.measure::<NodeMetrics>(),
+            Resource::PodMetrics => self.measure::<PodMetrics>(),
         }
     }
 
     fn patience(&self) -> u64 {
-        if self.resource == Resource::NodeMetrics { served::PATIENCE_SECONDS } else { PATIENCE_SECONDS }
+        if self.resource.is_measured() { served::PATIENCE_SECONDS } else { PATIENCE_SECONDS }
     }
 }

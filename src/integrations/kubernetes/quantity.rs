@@ -35,9 +35,25 @@ pub fn quantity(text: &str, parts: u32) -> u64 {
     (number * scale * f64::from(parts) + 1e-6) as u64
 }
 
+/// CPU of several quantities together in thousandths of a core, rounded up as `kubectl top` does: what is used at all
+/// is not nothing.
+pub fn millicores<'a>(cpu: impl IntoIterator<Item = &'a str>) -> u64 {
+    let nanos = cpu.into_iter().fold(0_u64, |sum, text| sum.saturating_add(quantity(text, 1_000_000_000)));
+    nanos.div_ceil(1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::quantity;
+    use super::{millicores, quantity};
+
+    #[test]
+    fn cpu_in_use_is_summed_and_then_rounded_up() {
+        assert_eq!(millicores(["1n"]), 1);
+        assert_eq!(millicores(["250m"]), 250);
+        assert_eq!(millicores(["64000000000n"]), 64_000);
+        assert_eq!(millicores(["156340123n", "156340123n"]), 313, "312.680246 m, not 157 m twice");
+        assert_eq!(millicores([]), 0);
+    }
 
     #[test]
     fn quantities_are_read_as_kubernetes_writes_them() {

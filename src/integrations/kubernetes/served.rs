@@ -61,6 +61,11 @@ pub fn where_served<T: Table>(
                 Stage::Open(mut stream) => match stream.next().await {
                     // The definition was deleted: what it defined is gone with it.
                     Some(Err(gone)) if gone.kind == FaultKind::NotServed => stage = Stage::Ask,
+                    // The server behind an aggregated API is away.
+                    Some(Err(away)) if resource.is_measured() && away.kind == FaultKind::Server => {
+                        let none = T::update(Delta { reset: true, ..Delta::default() });
+                        return Some((Ok(none), (transport, open, Stage::Later)));
+                    }
                     Some(item) => return Some((item, (transport, open, Stage::Open(stream)))),
                     None => stage = Stage::Ask,
                 },
@@ -93,7 +98,7 @@ async fn is_served(transport: &Transport, resource: Resource) -> Result<bool, Fa
         Err(Failure::Status(status)) => match status.code {
             404 => Ok(false),
             // An aggregated API whose server is away, which metrics often is: as good as none.
-            503 if resource == Resource::NodeMetrics => Ok(false),
+            503 if resource.is_measured() => Ok(false),
             403 => Ok(true),
             _ => {
                 let what = format!("find {}", resource.word());
@@ -107,15 +112,31 @@ async fn is_served(transport: &Transport, resource: Resource) -> Result<bool, Fa
 struct Listing<T> {
     transport: Transport,
     resource: Resource,
+    /// The first that may be read counts.
+    scopes: Vec<NamespaceScope>,
     table: T,
     now: Now,
+}
+
+impl<T: Table> Listing<T> {
+    async fn list(&mut self) -> Result<List<T::Object>, Failure> {
+        let mut first = None;
+        for scope in &self.scopes {
+            match self.transport.get_json(&collection(self.resource, scope)).await {
+                Err(Failure::Status(refused)) if refused.code == 403 => {
+                    first.get_or_insert(Failure::Status(refused));
+                }
+                answer => return answer,
+            }
+        }
+        Err(first.unwrap_or_else(|| Failure::Malformed("nothing was asked for".to_owned())))
+    }
 }
 
 impl<T: Table> Poll for Listing<T> {
     fn poll(&mut self) -> Future<'_, Result<Vec<Update>, Fault>> {
         Box::pin(async move {
-            let path = collection(self.resource, &NamespaceScope::All);
-            match self.transport.get_json::<List<T::Object>>(&path).await {
+            match self.list().await {
                 Ok(list) => {
                     let now = (self.now)();
                     let upserts = list.items.into_iter().filter_map(|object| self.table.row(object, now)).collect();
@@ -130,9 +151,14 @@ impl<T: Table> Poll for Listing<T> {
 }
 
 /// A resource that cannot be watched, listed every few seconds.
-pub fn polled<T: Table + Default>(transport: Transport, resource: Resource, now: Now) -> UpdateStream {
+pub fn polled<T: Table + Default>(
+    transport: Transport,
+    resource: Resource,
+    scopes: Vec<NamespaceScope>,
+    now: Now,
+) -> UpdateStream {
     debug_assert!(poll::patience(MEASURE) <= PATIENCE_SECONDS);
-    every(MEASURE, Listing { transport, resource, table: T::default(), now })
+    every(MEASURE, Listing { transport, resource, scopes, table: T::default(), now })
 }
 
 #[cfg(test)]
@@ -236,8 +262,36 @@ mod tests {
         for _ in 0..2 {
             let Update::NodeUsage(delta) = stream.next().await.unwrap().unwrap() else { panic!("not metrics") };
             assert!(delta.reset);
-            assert_eq!((delta.upserts[0].cpu, delta.upserts[0].memory), (1250, 2_097_152));
+            assert_eq!((delta.upserts[0].cpu, delta.upserts[0].memory), (1251, 2_097_152));
         }
         assert_eq!(log.paths().last().unwrap(), "/apis/metrics.k8s.io/v1beta1/nodes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pods_are_measured_where_that_is_allowed_and_forgotten_when_nobody_measures() {
+        let served = |asked: &Asked| asked.path == "/apis/metrics.k8s.io/v1beta1";
+        let (mut stream, log) = open(Resource::PodMetrics, move |number, asked| match asked.path.as_str() {
+            _ if number >= 5 => {
+                refuse(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+            }
+            _ if served(asked) => ok(&json!({"resources": [{"name": "nodes"}, {"name": "pods"}]})),
+            "/apis/metrics.k8s.io/v1beta1/pods" => refuse(403, "Forbidden", "pods.metrics.k8s.io is forbidden"),
+            _ => ok(&list(
+                "",
+                "",
+                &[json!({"metadata": {"name": "web-1", "namespace": "shop"}, "containers": [
+                    {"name": "app", "usage": {"cpu": "100200300n", "memory": "65536Ki"}},
+                    {"name": "proxy", "usage": {"cpu": "1m", "memory": "1Mi"}}]})],
+            )),
+        });
+        for _ in 0..2 {
+            let Update::PodUsage(delta) = stream.next().await.unwrap().unwrap() else { panic!("not metrics") };
+            assert_eq!(delta.upserts[0].words(), ["102m", "65Mi"], "the sum, as kubectl top rounds it");
+        }
+        assert_eq!(log.paths().last().unwrap(), "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods");
+        // The metrics server went away, which is no fault of the cluster's.
+        let Update::PodUsage(delta) = stream.next().await.unwrap().unwrap() else { panic!("not metrics") };
+        assert!(delta.reset && delta.upserts.is_empty());
+        assert_eq!(stream.next().await.unwrap().unwrap(), Update::Alive);
     }
 }

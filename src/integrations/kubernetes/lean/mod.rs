@@ -11,6 +11,7 @@ pub mod job;
 pub mod node;
 pub mod node_metrics;
 pub mod pod;
+pub mod pod_metrics;
 pub mod replica_set;
 pub mod stateful_set;
 

@@ -8,6 +8,7 @@ mod node;
 mod node_metrics;
 pub mod pod;
 mod pod_health;
+mod pod_metrics;
 mod pod_status;
 pub mod progressive;
 mod replica_set;
@@ -20,6 +21,7 @@ pub use hpa::Hpas;
 pub use node::Nodes;
 pub use node_metrics::NodeMetrics;
 pub use pod::Pods;
+pub use pod_metrics::PodMetrics;
 pub use replica_set::ReplicaSets;
 pub use workload::{CronJobs, DaemonSets, Deployments, Jobs, Rollouts, StatefulSets};
 

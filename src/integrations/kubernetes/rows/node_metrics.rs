@@ -6,7 +6,7 @@ use crate::domain::cluster::NodeUsage;
 use crate::domain::time::Instant;
 use crate::integrations::kubernetes::intern::Interner;
 use crate::integrations::kubernetes::lean::node_metrics::LeanNodeMetrics;
-use crate::integrations::kubernetes::quantity::quantity;
+use crate::integrations::kubernetes::quantity::{millicores, quantity};
 use crate::ports::feed::{Delta, Update};
 
 /// The metrics' table.
@@ -25,7 +25,7 @@ impl Table for NodeMetrics {
     }
 
     fn row(&mut self, object: LeanNodeMetrics, _now: Instant) -> Option<NodeUsage> {
-        let (cpu, memory) = (quantity(&object.usage.cpu, 1000), quantity(&object.usage.memory, 1));
+        let (cpu, memory) = (millicores([&*object.usage.cpu]), quantity(&object.usage.memory, 1));
         Some(NodeUsage { name: self.key(&object), cpu, memory })
     }
 
