@@ -72,10 +72,10 @@ impl Report {
                 "warning" => '!',
                 _ => '✗',
             };
-            let line = text.lines().find(|line| {
-                line.contains(&check.source) && line.contains(&check.name) && line.contains(&check.detail)
-            });
-            assert!(line.is_some_and(|line| line.starts_with(mark)), "{check:?} is not in\n{text}");
+            // Numbers move between two runs, lines do not.
+            let is_it = |line: &str| line.contains(&check.source) && line.contains(&check.name);
+            let told = text.lines().any(|line| line.starts_with(mark) && is_it(line));
+            assert!(told, "{check:?} is not in\n{text}");
         }
         Self { text, checks, code: plain.status.code().unwrap() }
     }
@@ -222,10 +222,9 @@ fn control_plane_stopped(binaries: &Path) {
     report.blames(&[Culprit("Kubernetes", "etcd", "its store (etcd) is down or slow")]);
     monitored(&report);
     revive(&mut stack, &patient);
-    for (blow, said, to_do) in [
-        (Blow::Stop, "no answer within", "check network, proxy and firewall"),
-        (Blow::Kill, "onnection refused", "is the cluster up"),
-    ] {
+    for (blow, said, to_do) in
+        [(Blow::Stop, "no answer", "the API server hangs"), (Blow::Kill, "onnection refused", "is the API server")]
+    {
         let report = struck(&mut stack, |stack| &mut stack.control_plane.apiserver, blow, &patient);
         report.blames(&[Culprit("Kubernetes", said, to_do)]);
         monitored(&report);
@@ -300,9 +299,7 @@ fn strangers(stack: &Stack) {
         "{}",
         report.text
     );
-    for text in [&report.text] {
-        assert!(!text.contains("viewer-token"), "a token is never printed:\n{text}");
-    }
+    assert!(!report.text.contains("viewer-token"), "a token is never printed:\n{}", report.text);
 }
 
 fn clocks(stack: &Stack) {

@@ -22,6 +22,7 @@ mod stack;
 #[path = "../support/mod.rs"]
 mod support;
 mod up;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ fn cases() -> Vec<&'static Case> {
         outages::CASES,
         credentials::CASES,
         doctor::CASES,
+        usage::CASES,
         harness::CASES,
     ]
     .into_iter()

@@ -11,6 +11,7 @@ use super::{Site, answers, require, write};
 
 /// The same files that the lab's own servers run on.
 const LAB_RULES: &str = include_str!("../../../src/lab/prometheus/rules/lab.rules.yml");
+const LAB_AVAILABILITY: &str = include_str!("../../../src/lab/prometheus/rules/availability.rules.yml");
 const LAB_ROUTING: &str = include_str!("../../../src/lab/alertmanager/lab.alertmanager.yml");
 /// SLO recording rules as Sloth writes them.
 const SLO_RULES: &str = include_str!("slo.rules.yml");
@@ -115,7 +116,8 @@ fn prometheus(
         let why = String::from_utf8_lossy(&made.stderr);
         return Err(StartError(format!("promtool tsdb create-blocks-from openmetrics: {}", why.trim())));
     }
-    for (name, rules) in [("lab", LAB_RULES), ("slo", SLO_RULES), ("test", TEST_RULES)] {
+    let files = [("lab", LAB_RULES), ("availability", LAB_AVAILABILITY), ("slo", SLO_RULES), ("test", TEST_RULES)];
+    for (name, rules) in files {
         write(&file(&format!("{name}.rules.yml")), rules)?;
     }
     let targets: Vec<&str> = alertmanagers.iter().map(|url| url.trim_start_matches("http://")).collect();
