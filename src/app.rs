@@ -219,7 +219,9 @@ impl App {
         self.dirty = true;
         if first {
             // Nothing was there before: what was typed while the connection was being made was meant for it.
-            PaneId::ALL.into_iter().for_each(|pane| self.look(pane));
+            for pane in PaneId::ALL {
+                self.look(pane);
+            }
             return vec![Effect::FollowLogs(None)];
         }
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();

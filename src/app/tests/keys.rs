@@ -107,7 +107,7 @@ fn the_palette_switches_and_runs_what_is_typed() {
 fn late_messages_of_another_context_are_dropped() {
     let mut app = app();
     incident(&mut app);
-    let next = crate::state::context::ContextInfo { epoch: 2, name: "staging".into(), ..context() };
+    let next = ContextInfo { epoch: 2, name: "staging".into(), ..context() };
     app.update(Message::Switched(next, guard(false)), now());
     assert!(app.world().pods.is_empty());
     tell(&mut app, SourceId::Alertmanager, Update::Alerts(alerts()));
@@ -121,7 +121,7 @@ fn a_refresh_keeps_rows_and_focus_until_the_new_lists_come() {
     press(&mut app, "enter");
     let (focus, pods) = (app.session().focus.clone(), app.world().pods.len());
     assert!(focus.is_some() && pods > 1, "{focus:?} {pods}");
-    let again = crate::state::context::ContextInfo { epoch: 2, identity: None, ..context() };
+    let again = ContextInfo { epoch: 2, identity: None, ..context() };
     let effects = app.update(Message::Switched(again, guard(false)), now());
     assert!(matches!(&effects[..], [Effect::FollowLogs(Some(_))]), "{effects:?}");
     assert_eq!((app.session().focus.clone(), app.world().pods.len()), (focus.clone(), pods));
