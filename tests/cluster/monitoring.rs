@@ -1,7 +1,7 @@
 //! Alerts and error budgets against a real Prometheus and a real pair of Alertmanagers: what they say is what is shown,
 //! once, to the digit, and with what is missing said.
 
-mod budgets;
+pub mod budgets;
 
 use std::path::Path;
 use std::process::Command;

@@ -77,9 +77,9 @@ fn of_tls(error: &rustls::Error, product: Product, origin: &str) -> Fault {
         rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             format!("the certificate is for another name: use that name in {}", product.url_setting())
         }
-        rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. } | C::NotValidYet) => {
-            "the certificate is not valid now: check this machine's clock, or have it renewed".to_owned()
-        }
+        rustls::Error::InvalidCertificate(
+            C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
+        ) => "the certificate is not valid now: check this machine's clock, or have it renewed".to_owned(),
         rustls::Error::InvalidMessage(_) => {
             format!("the port seems to speak plain HTTP: try http:// in {}", product.url_setting())
         }

@@ -179,6 +179,9 @@ fn tls_hint(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
             "the server's certificate has expired (or this machine's clock is wrong)"
         }
+        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
+            "the server's certificate is not valid yet: this machine's clock is probably behind, check its NTP"
+        }
         rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "the certificate is for another name: set `tls-server-name` in the kubeconfig, or use the right server name"
         }

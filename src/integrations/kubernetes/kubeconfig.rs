@@ -126,6 +126,25 @@ pub fn refuse_removed_provider(user: &AuthInfo) -> Result<(), Fault> {
     .hint(advice))
 }
 
+/// Names a file of the user entry that cannot be read: the error of the connection would not say which.
+pub fn refuse_missing_files(user: &AuthInfo) -> Result<(), Fault> {
+    let files = [
+        ("client-certificate", &user.client_certificate, user.client_certificate_data.is_some()),
+        ("client-key", &user.client_key, user.client_key_data.is_some()),
+        ("tokenFile", &user.token_file, user.token.is_some()),
+    ];
+    for (field, path, unused) in files {
+        if let (Some(path), false) = (path, unused)
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let message = format!("the {field} of this user in the kubeconfig cannot be read: {path}: {error}");
+            return Err(Fault::new(FaultKind::Unauthorized, short(&message))
+                .hint("correct the path in the kubeconfig, or log in again so that the file is written anew"));
+        }
+    }
+    Ok(())
+}
+
 /// Words for a kubeconfig that cannot be used. Never repeats its contents.
 pub fn describe(error: &KubeconfigError) -> Fault {
     let message = match error {

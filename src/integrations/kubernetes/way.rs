@@ -101,6 +101,7 @@ impl Way for FromFile {
                 .hint("ask all sources again (refresh) to look at the new one"));
             }
             let mut config = entry.config;
+            kubeconfig::refuse_missing_files(&config.auth_info)?;
             let mut until = None;
             if let Some(exec) = config.auth_info.exec.take() {
                 let credential = plugin::run(&exec, plugin::LIMIT).await?;

@@ -157,7 +157,7 @@ fn configuration(stack: &Stack, name: &str, objectives: &str) -> PathBuf {
 }
 
 /// Rules that look back over weeks take a few evaluations until each has its inputs.
-fn until_recorded(stack: &Stack) {
+pub fn until_recorded(stack: &Stack) {
     until("the rules have recorded", || {
         let name = "slo:period_error_budget_remaining:ratio offset 5s";
         let answer = get(&format!("{}/api/v1/query", monitoring(stack).prometheus_url), &[("query", name)]);
