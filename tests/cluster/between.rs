@@ -96,7 +96,9 @@ impl Between {
         let said = self.ways.said.lock().unwrap();
         let asked = |transcript: &Transcript| {
             let text = String::from_utf8_lossy(&transcript.lock().unwrap()).into_owned();
-            text.lines().filter(|line| line.starts_with("GET /") && words.iter().all(|word| line.contains(word))).count()
+            text.lines()
+                .filter(|line| line.starts_with("GET /") && words.iter().all(|word| line.contains(word)))
+                .count()
         };
         said.iter().map(asked).sum()
     }

@@ -77,7 +77,9 @@ impl Suite {
     }
 
     fn nothing_is_left(&self) {
-        until(&format!("no process of {}: {:?}", self.mark, processes(&self.mark)), || processes(&self.mark).is_empty());
+        until(&format!("no process of {}: {:?}", self.mark, processes(&self.mark)), || {
+            processes(&self.mark).is_empty()
+        });
     }
 }
 
@@ -89,7 +91,9 @@ fn processes(mark: &str) -> Vec<String> {
         .unwrap()
         .map_while(Result::ok)
         .map(|entry| entry.path())
-        .filter(|process| read(process, "environ").split(|byte| *byte == 0).any(|variable| variable == marked.as_bytes()))
+        .filter(|process| {
+            read(process, "environ").split(|byte| *byte == 0).any(|variable| variable == marked.as_bytes())
+        })
         .map(|process| String::from_utf8_lossy(&read(&process, "cmdline")).replace('\0', " "))
         .collect()
 }
