@@ -204,10 +204,18 @@ impl App {
             self.dirty = true;
             return vec![Effect::FollowLogs(self.following.clone())];
         }
+        // The first connection takes nothing back that was typed while it was made.
+        let first = self.context.epoch == 0;
         self.logs_anew = false;
         self.context = context;
         self.guard = guard;
         self.world = World::new(self.log_lines);
+        self.following = None;
+        self.dirty = true;
+        if first {
+            PaneId::ALL.into_iter().for_each(|pane| self.look(pane));
+            return vec![Effect::FollowLogs(None)];
+        }
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
         self.session = Session {
             active: self.session.active,
@@ -217,8 +225,6 @@ impl App {
             ..Session::default()
         };
         self.look(PaneId::Logs);
-        self.following = None;
-        self.dirty = true;
         vec![Effect::FollowLogs(None)]
     }
 

@@ -6,7 +6,7 @@ use crate::domain::cluster::Resource;
 use crate::domain::pod::PodHealth;
 use crate::domain::target::{Focus, PodRef};
 use crate::ports::feed::{Delta, LogTarget, SourceId, Update};
-use crate::state::context::NamespaceScope;
+use crate::state::context::{ContextInfo, NamespaceScope};
 use crate::state::effect::Effect;
 use crate::state::message::{FeedItem, Message, Mouse, MouseKind};
 use crate::state::pane::PaneId;
@@ -107,11 +107,25 @@ fn the_palette_switches_and_runs_what_is_typed() {
 fn late_messages_of_another_context_are_dropped() {
     let mut app = app();
     incident(&mut app);
-    let next = crate::state::context::ContextInfo { epoch: 2, name: "staging".into(), ..context() };
+    let next = ContextInfo { epoch: 2, name: "staging".into(), ..context() };
     app.update(Message::Switched(next, guard(false)), now());
     assert!(app.world().pods.is_empty());
     tell(&mut app, SourceId::Alertmanager, Update::Alerts(alerts()));
     assert!(app.world().alerts.is_empty(), "epoch 1 is over");
+}
+
+#[test]
+fn the_first_connection_takes_no_key_back() {
+    let mut app = app_of(ContextInfo { epoch: 0, name: "connecting…".into(), ..context() });
+    press(&mut app, "4 z /");
+    write(&mut app, "web");
+    app.update(Message::Switched(context(), guard(false)), now());
+    assert!(app.session().zoom && app.session().active == PaneId::Pods);
+    press(&mut app, "enter");
+    assert_eq!(app.session().view(PaneId::Pods).filter, "web");
+    let next = ContextInfo { epoch: 2, name: "staging".into(), ..context() };
+    app.update(Message::Switched(next, guard(false)), now());
+    assert!(!app.session().zoom, "another cluster is looked at from the beginning");
 }
 
 #[test]
@@ -121,7 +135,7 @@ fn a_refresh_keeps_rows_and_focus_until_the_new_lists_come() {
     press(&mut app, "enter");
     let (focus, pods) = (app.session().focus.clone(), app.world().pods.len());
     assert!(focus.is_some() && pods > 1, "{focus:?} {pods}");
-    let again = crate::state::context::ContextInfo { epoch: 2, identity: None, ..context() };
+    let again = ContextInfo { epoch: 2, identity: None, ..context() };
     let effects = app.update(Message::Switched(again, guard(false)), now());
     assert!(matches!(&effects[..], [Effect::FollowLogs(Some(_))]), "{effects:?}");
     assert_eq!((app.session().focus.clone(), app.world().pods.len()), (focus.clone(), pods));
