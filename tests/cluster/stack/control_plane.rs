@@ -93,6 +93,10 @@ impl ControlPlane {
         self.etcd.restart()?;
         self.apiserver.restart()?;
         self.until_ready()?;
+        // They watch from versions that the new store has not reached, and would see nothing for long.
+        for watching in [&mut self.controllers, &mut self.scheduler, &mut self.kwok] {
+            watching.restart()?;
+        }
         self.furnish()
     }
 
