@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cordon::{Cordon, Uncordon};
+use super::delete_pod::DeletePod;
+use super::drain::Drain;
+use super::evict_pod::EvictPod;
 use super::outcome::Refusal;
 use super::pause::{Pause, Resume};
 use super::plan::Plan;
@@ -83,6 +87,16 @@ pub enum ActionKind {
     Resume(Resume),
     /// Another image for one container.
     SetImage(SetImage),
+    /// One pod less, for good or until its controller makes a new one.
+    DeletePod(DeletePod),
+    /// The same, as far as budgets allow.
+    EvictPod(EvictPod),
+    /// No new pods on a node.
+    Cordon(Cordon),
+    /// New pods on a node again.
+    Uncordon(Uncordon),
+    /// No pods on a node.
+    Drain(Drain),
 }
 
 impl ActionKind {
@@ -95,6 +109,11 @@ impl ActionKind {
             Self::Pause(action) => action,
             Self::Resume(action) => action,
             Self::SetImage(action) => action,
+            Self::DeletePod(action) => action,
+            Self::EvictPod(action) => action,
+            Self::Cordon(action) => action,
+            Self::Uncordon(action) => action,
+            Self::Drain(action) => action,
         }
     }
 

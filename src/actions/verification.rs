@@ -176,6 +176,12 @@ impl Proof {
         }
     }
 
+    /// Can nothing disprove it any more? That very object never comes back.
+    fn is_final(&self) -> bool {
+        matches!(&self.expectation, Expectation::Gone { uid: Some(_), .. })
+            && self.state(CheckId::Gone) == Some(CheckState::Passed)
+    }
+
     fn state(&self, id: CheckId) -> Option<CheckState> {
         self.checks.iter().find(|check| check.id == id).map(|check| check.state)
     }
@@ -344,14 +350,14 @@ impl Verification {
         self.proofs.iter().find_map(|proof| proof.rollout.as_ref())
     }
 
-    /// What to look at.
+    /// What to look at. What is gone stays gone: it is not looked at again.
     pub fn looks(&self) -> Vec<Look> {
-        self.proofs.iter().map(|proof| proof.expectation.look()).collect()
+        self.proofs.iter().filter(|proof| !proof.is_final()).map(|proof| proof.expectation.look()).collect()
     }
 
     /// Takes what there was to see, in the order of [`Verification::looks`].
     pub fn observe(&mut self, seen: Vec<Seen>, now: Instant) {
-        for (proof, seen) in self.proofs.iter_mut().zip(seen) {
+        for (proof, seen) in self.proofs.iter_mut().filter(|proof| !proof.is_final()).zip(seen) {
             proof.observe(seen);
         }
         let holds = self.proofs.iter().all(Proof::holds);

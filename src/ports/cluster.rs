@@ -49,7 +49,8 @@ pub enum Part {
     Budgets,
     /// ResourceQuotas of the namespace.
     Quotas,
-    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known.
+    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known;
+    /// of a node, those above its pods (ask for [`Part::Pods`] before it).
     Owners,
 }
 

@@ -134,7 +134,7 @@ async fn every_change_goes_where_the_api_wants_it() {
     let node = || ObjectRef::global(ObjectKind::Node, "node-1");
     let preconditions = || Preconditions { uid: Some("p1".into()), resource_version: None };
     let deployment = || ObjectRef::from(&target());
-    let rollout = ObjectRef::new(ObjectKind::ArgoRollout, "shop", "web");
+    let rollout = ObjectRef::new(ObjectKind::Rollout, "shop", "web");
     let cases = [
         (
             Mutation::of(deployment(), Subresource::Scale, Change::JsonPatch(json!([]))),
@@ -193,8 +193,10 @@ async fn a_budget_blocks_an_eviction_and_a_silence_is_nothing_of_the_cluster() {
 #[tokio::test]
 async fn parts_are_read_by_what_the_object_is_and_hidden_ones_are_none() {
     let (transport, log) = server(|_, asked| match asked.path.as_str() {
-        "/api/v1/namespaces/shop/pods/p-1" => ok(&json!({"metadata": {"name": "p-1", "uid": "p1", "ownerReferences": [
-            {"kind": "ReplicaSet", "apiVersion": "apps/v1", "name": "p", "uid": "r1", "controller": true}]}})),
+        "/api/v1/namespaces/shop/pods/p-1" => {
+            ok(&json!({"metadata": {"name": "p-1", "namespace": "shop", "uid": "p1", "ownerReferences": [
+            {"kind": "ReplicaSet", "apiVersion": "apps/v1", "name": "p", "uid": "r1", "controller": true}]}}))
+        }
         "/api/v1/namespaces/shop/pods" => ok(&list(
             "1",
             "",
