@@ -14,6 +14,8 @@ use super::rollback::Rollback;
 use super::scale::Scale;
 use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
+use super::suspend::Suspend;
+use super::trigger::Trigger;
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -97,6 +99,10 @@ pub enum ActionKind {
     Uncordon(Uncordon),
     /// No pods on a node.
     Drain(Drain),
+    /// No runs of a CronJob, or runs again.
+    Suspend(Suspend),
+    /// A run of a CronJob now.
+    Trigger(Trigger),
 }
 
 impl ActionKind {
@@ -114,6 +120,8 @@ impl ActionKind {
             Self::Cordon(action) => action,
             Self::Uncordon(action) => action,
             Self::Drain(action) => action,
+            Self::Suspend(action) => action,
+            Self::Trigger(action) => action,
         }
     }
 

@@ -56,6 +56,8 @@ pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
 pub mod step;
+pub mod suspend;
+pub mod trigger;
 pub mod verification;
 pub mod workload;
 
