@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::abort::{Abort, Retry};
 use super::cordon::{Cordon, Uncordon};
 use super::delete_pod::DeletePod;
 use super::drain::Drain;
@@ -9,6 +10,7 @@ use super::evict_pod::EvictPod;
 use super::outcome::Refusal;
 use super::pause::{Pause, Resume};
 use super::plan::Plan;
+use super::promote::Promote;
 use super::restart::Restart;
 use super::rollback::Rollback;
 use super::scale::Scale;
@@ -103,6 +105,12 @@ pub enum ActionKind {
     Suspend(Suspend),
     /// A run of a CronJob now.
     Trigger(Trigger),
+    /// The newest revision of an Argo Rollout given up.
+    Abort(Abort),
+    /// The same revision again.
+    Retry(Retry),
+    /// The newest revision goes on, by a step or fully.
+    Promote(Promote),
 }
 
 impl ActionKind {
@@ -122,6 +130,9 @@ impl ActionKind {
             Self::Drain(action) => action,
             Self::Suspend(action) => action,
             Self::Trigger(action) => action,
+            Self::Abort(action) => action,
+            Self::Retry(action) => action,
+            Self::Promote(action) => action,
         }
     }
 

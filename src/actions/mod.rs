@@ -25,12 +25,14 @@
 //! presentation need nothing new. A new kind of *read* is a [`crate::ports::cluster::Part`], a new kind of *proof* an
 //! [`expectation::Expectation`], a new kind of *request* a [`crate::domain::mutation::Change`].
 
+pub mod abort;
 pub mod announcement;
 pub mod approval;
 pub mod capacity;
 pub mod compare;
 pub mod cordon;
 pub mod delete_pod;
+pub mod delivery;
 pub mod door;
 pub mod drain;
 pub mod evict_pod;
@@ -45,6 +47,7 @@ pub mod pause;
 pub mod plan;
 pub mod pod;
 pub mod present;
+pub mod promote;
 pub mod quantity;
 pub mod record;
 #[cfg(test)]

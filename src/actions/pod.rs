@@ -192,7 +192,7 @@ pub fn whole_again(target: &WorkloadRef, workload: &Value, gone: &[&Value]) -> O
             | WorkloadKind::Rollout
     );
     let held = workload::is_paused(workload) || workload::moves(target.kind, workload).held.is_some();
-    if !rolls || held || workload::is_unobserved(workload) && target.kind != WorkloadKind::Rollout {
+    if !rolls || held || workload::is_unobserved(workload) {
         return None;
     }
     let status = |keys: [&str; 2]| keys.iter().find_map(|key| count(workload, &["status", key]));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cron_jobs;
+mod deliveries;
 mod pods;
 
 use serde_json::{Value, json};

@@ -136,6 +136,10 @@ impl ClusterAccess {
                     facts.budgets = self.named_collection("/apis/policy/v1", "poddisruptionbudgets", target).await?;
                 }
                 Part::Quotas => facts.quotas = self.named_collection("/api/v1", "resourcequotas", target).await?,
+                Part::Template => {
+                    let template = self.template_of(target, &object).await;
+                    facts.template = may_be_hidden(template)?.and_then(|mut found| found.pop());
+                }
                 Part::Owners => {
                     let of = match &facts.pods {
                         // Of a node, those of its pods.
@@ -190,6 +194,17 @@ impl ClusterAccess {
                 self.list(&path, Some(&selector)).await.map_err(failed)
             }
         }
+    }
+
+    /// The Deployment that a Rollout names as its template's, if it does.
+    async fn template_of(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+        let reference = &object["spec"]["workloadRef"];
+        let (kind, name) = (&reference["kind"], reference["name"].as_str().unwrap_or_default());
+        if target.kind != ObjectKind::Rollout || kind != ObjectKind::Deployment.kind() || name.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = ObjectRef { kind: ObjectKind::Deployment, namespace: target.namespace.clone(), name: name.into() };
+        Ok(vec![self.object(&named).await?])
     }
 
     /// The controllers above objects, level by level and each once, as far as their kinds are known.
