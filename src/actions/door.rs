@@ -367,7 +367,10 @@ impl Door {
             plan.steps.iter().map(|step| StepEnd { step: step.title.clone(), state: step.state.clone() }).collect()
         });
         let steps = steps.unwrap_or_default();
-        let outcome = Outcome { end, detail, hint, offer: None, checks, steps, duration_ms, unrecorded: None };
+        let next = self.plan.as_ref().filter(|_| end == End::Done).and_then(|plan| plan.next.clone());
+        let (words, offer) = next.unzip();
+        let hint = hint.or(words);
+        let outcome = Outcome { end, detail, hint, offer, checks, steps, duration_ms, unrecorded: None };
         let written = record::outcome(&id, &self.request, &self.guard, &outcome, now);
         self.outcome = Some(outcome);
         self.open.clear();

@@ -2,14 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::abort::{Abort, Retry};
+use super::cordon::{Cordon, Uncordon};
+use super::delete_pod::DeletePod;
+use super::drain::Drain;
+use super::evict_pod::EvictPod;
 use super::outcome::Refusal;
 use super::pause::{Pause, Resume};
 use super::plan::Plan;
+use super::promote::Promote;
 use super::restart::Restart;
 use super::rollback::Rollback;
 use super::scale::Scale;
 use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
+use super::suspend::Suspend;
+use super::trigger::Trigger;
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -83,6 +91,26 @@ pub enum ActionKind {
     Resume(Resume),
     /// Another image for one container.
     SetImage(SetImage),
+    /// One pod less, for good or until its controller makes a new one.
+    DeletePod(DeletePod),
+    /// The same, as far as budgets allow.
+    EvictPod(EvictPod),
+    /// No new pods on a node.
+    Cordon(Cordon),
+    /// New pods on a node again.
+    Uncordon(Uncordon),
+    /// No pods on a node.
+    Drain(Drain),
+    /// No runs of a CronJob, or runs again.
+    Suspend(Suspend),
+    /// A run of a CronJob now.
+    Trigger(Trigger),
+    /// The newest revision of an Argo Rollout given up.
+    Abort(Abort),
+    /// The same revision again.
+    Retry(Retry),
+    /// The newest revision goes on, by a step or fully.
+    Promote(Promote),
 }
 
 impl ActionKind {
@@ -95,6 +123,16 @@ impl ActionKind {
             Self::Pause(action) => action,
             Self::Resume(action) => action,
             Self::SetImage(action) => action,
+            Self::DeletePod(action) => action,
+            Self::EvictPod(action) => action,
+            Self::Cordon(action) => action,
+            Self::Uncordon(action) => action,
+            Self::Drain(action) => action,
+            Self::Suspend(action) => action,
+            Self::Trigger(action) => action,
+            Self::Abort(action) => action,
+            Self::Retry(action) => action,
+            Self::Promote(action) => action,
         }
     }
 

@@ -25,11 +25,17 @@
 //! presentation need nothing new. A new kind of *read* is a [`crate::ports::cluster::Part`], a new kind of *proof* an
 //! [`expectation::Expectation`], a new kind of *request* a [`crate::domain::mutation::Change`].
 
+pub mod abort;
 pub mod announcement;
 pub mod approval;
 pub mod capacity;
 pub mod compare;
+pub mod cordon;
+pub mod delete_pod;
+pub mod delivery;
 pub mod door;
+pub mod drain;
+pub mod evict_pod;
 pub mod exchange;
 pub mod expectation;
 pub mod guardrail;
@@ -39,7 +45,9 @@ pub mod outcome;
 pub mod ownership;
 pub mod pause;
 pub mod plan;
+pub mod pod;
 pub mod present;
+pub mod promote;
 pub mod quantity;
 pub mod record;
 #[cfg(test)]
@@ -51,6 +59,8 @@ pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
 pub mod step;
+pub mod suspend;
+pub mod trigger;
 pub mod verification;
 pub mod workload;
 

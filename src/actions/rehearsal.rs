@@ -1,6 +1,10 @@
 //! Plans of actions, applied in memory: what a plan's patch makes of the object, and whether its undo restores it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cron_jobs;
+mod deliveries;
+mod pods;
+
 use serde_json::{Value, json};
 
 use super::kind::Ground;

@@ -82,6 +82,10 @@ pub fn settle(intent: &Value, seen: &[Sight]) -> Settlement {
         .iter()
         .zip(seen)
         .enumerate()
+        // A rollout without fields stands beside the sign that it follows from, and is none itself.
+        .filter(
+            |(_, (expectation, _))| !matches!(expectation, Expectation::Rollout { fields, .. } if fields.is_empty()),
+        )
         .map(|(index, (expectation, sight))| {
             let trace = Trace { begun, before: before.get(index).unwrap_or(&Value::Null) };
             (expectation.object().to_string(), trace.one(expectation, sight))
@@ -141,10 +145,12 @@ impl Trace<'_> {
                 Settlement::new(Verdict::CannotTell, "is not there: it was not created, or it has been removed since")
             }
             (Expectation::Exists { .. }, Some(object)) => self.exists(object),
-            (Expectation::Rollout { .. } | Expectation::Object { .. }, None) => {
+            (Expectation::Rollout { .. } | Expectation::Stable { .. } | Expectation::Object { .. }, None) => {
                 Settlement::new(Verdict::CannotTell, "does not exist any more, so it tells nothing")
             }
-            (Expectation::Rollout { fields, .. }, Some(object)) => self.fields(fields, false, object),
+            (Expectation::Rollout { fields, .. } | Expectation::Stable { fields, .. }, Some(object)) => {
+                self.fields(fields, false, object)
+            }
             (Expectation::Object { fields, patient, .. }, Some(object)) => self.fields(fields, *patient, object),
         }
     }

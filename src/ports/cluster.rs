@@ -49,7 +49,10 @@ pub enum Part {
     Budgets,
     /// ResourceQuotas of the namespace.
     Quotas,
-    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known.
+    /// The object that a Rollout takes its template from (`spec.workloadRef`).
+    Template,
+    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known;
+    /// of a node, those above its pods (ask for [`Part::Pods`] before it).
     Owners,
 }
 
@@ -79,6 +82,8 @@ pub struct Facts {
     pub budgets: Option<Vec<Value>>,
     /// [`Part::Quotas`].
     pub quotas: Option<Vec<Value>>,
+    /// [`Part::Template`]; also `None` when it holds its own.
+    pub template: Option<Value>,
     /// [`Part::Owners`].
     pub owners: Option<Vec<Value>>,
 }
