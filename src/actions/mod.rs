@@ -27,6 +27,7 @@
 
 pub mod announcement;
 pub mod approval;
+pub mod before;
 pub mod capacity;
 pub mod compare;
 pub mod door;

@@ -12,11 +12,9 @@ use serde_json::{Value, json};
 use super::expectation::{Expectation, Field};
 use super::manifest::{at, created, items, raw, text};
 use super::outcome::End;
+use crate::domain::mutation::FIELD_MANAGER;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
-
-/// `fieldManager` of everything that this program sends.
-pub const FIELD_MANAGER: &str = "opsdeck";
 
 /// What became of an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

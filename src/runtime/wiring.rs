@@ -20,7 +20,7 @@ use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, conne
 use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
 use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
-use crate::ports::cluster::{Cluster, SignalSource};
+use crate::ports::cluster::{Cluster, Look, Seen, SignalSource};
 use crate::ports::feed::{Fault, Feed, LogSource};
 use crate::ports::journal::AuditLog;
 use crate::state::context::{ContextEntry, ContextInfo};
@@ -74,6 +74,13 @@ pub struct Services {
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Services")
+    }
+}
+
+impl Services {
+    /// What there is to see of an object now, without signals.
+    pub async fn look(&self, look: &Look) -> Seen {
+        self.cluster.look(look).await
     }
 }
 

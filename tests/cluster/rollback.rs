@@ -30,7 +30,12 @@ fn in_the_middle_of_a_bad_rollout(place: &Place, name: &str) {
         let sets = place.get(&format!("replicasets -l app={name}"));
         let pods = |revision: &str| {
             let of = |set: &&Value| set["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == revision;
-            sets["items"].as_array().unwrap().iter().find(of).map_or(0, |set| set["status"]["replicas"].as_u64().unwrap_or(0))
+            sets["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(of)
+                .map_or(0, |set| set["status"]["replicas"].as_u64().unwrap_or(0))
         };
         pods("2") == 2 && pods("3") == 2
     });
@@ -52,7 +57,9 @@ fn twins(backend: &Backend, to: Option<u64>) {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     place.kubectl(&undo);
     place.kubectl("rollout status deployment/right --timeout=120s");
-    until("both are at rest", || ["left", "right"].iter().all(|name| at_rest(&place.get(&format!("deployment {name}")))));
+    until("both are at rest", || {
+        ["left", "right"].iter().all(|name| at_rest(&place.get(&format!("deployment {name}"))))
+    });
 
     let [left, right] = ["left", "right"].map(|name| comparable(place.get(&format!("deployment {name}")), name));
     assert_eq!(left, right);

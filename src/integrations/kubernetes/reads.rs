@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::access::{Asked, ClusterAccess};
 use super::lean::List;
+use super::lean::argo_rollout::LeanRollout;
 use super::lean::daemon_set::LeanDaemonSet;
 use super::lean::deployment::LeanDeployment;
 use super::lean::replica_set::LeanReplicaSet;
-use super::lean::argo_rollout::LeanRollout;
 use super::lean::stateful_set::LeanStatefulSet;
 use super::mutate::verb;
 use super::paths::{collection_of, escape, object, with_query};
