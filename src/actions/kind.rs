@@ -10,6 +10,8 @@ use super::rollback::Rollback;
 use super::scale::Scale;
 use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
+use super::silence::SilenceAlerts;
+use super::silence_change::{ExpireSilence, ExtendSilence};
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -21,6 +23,8 @@ pub struct Ground<'a> {
     pub now: Instant,
     /// Who asks: the user of the operating system.
     pub user: &'a str,
+    /// Who that is to the API server, when known.
+    pub identity: Option<&'a str>,
     /// Why, when it was said.
     pub reason: Option<&'a str>,
     /// It takes a recorded action back: what was there is restored as it was.
@@ -83,6 +87,12 @@ pub enum ActionKind {
     Resume(Resume),
     /// Another image for one container.
     SetImage(SetImage),
+    /// Keep alerts quiet.
+    Silence(SilenceAlerts),
+    /// Another end for a silence.
+    ExtendSilence(ExtendSilence),
+    /// The end of a silence.
+    ExpireSilence(ExpireSilence),
 }
 
 impl ActionKind {
@@ -95,6 +105,9 @@ impl ActionKind {
             Self::Pause(action) => action,
             Self::Resume(action) => action,
             Self::SetImage(action) => action,
+            Self::Silence(action) => action,
+            Self::ExtendSilence(action) => action,
+            Self::ExpireSilence(action) => action,
         }
     }
 

@@ -51,6 +51,8 @@ pub mod scale;
 pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
+pub mod silence;
+pub mod silence_change;
 pub mod step;
 pub mod verification;
 pub mod workload;

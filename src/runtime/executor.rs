@@ -221,7 +221,7 @@ impl Executor {
 /// Does one piece of work.
 pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::ports::journal::Journal>) -> Answer {
     match work {
-        Work::Gather(needs) => Answer::Gathered(services.cluster.facts(&needs).await),
+        Work::Gather(needs) => Answer::Gathered(services.facts(&needs).await),
         Work::CheckPermission(mutation) => Answer::Permission(services.cluster.permission(&mutation).await),
         Work::DryRun(mutation) => Answer::DryRun(services.cluster.dry_run(&mutation).await),
         Work::Record(record) => {
@@ -231,7 +231,7 @@ pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::por
                 written.unwrap_or_else(|error| Err(JournalError { path: String::new(), why: error.to_string() })),
             )
         }
-        Work::Execute(approved) => Answer::Executed(services.mutator.execute(approved).await),
+        Work::Execute(approved) => Answer::Executed(services.execute(approved).await),
         Work::Observe(looks) => {
             tokio::time::sleep(OBSERVE_EVERY).await;
             Answer::Observed(join_all(looks.iter().map(|look| observe(services, look))).await)
@@ -240,7 +240,7 @@ pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::por
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             Answer::Waited
         }
-        Work::Announce(approved) => Answer::Announced(services.mutator.execute(approved).await),
+        Work::Announce(approved) => Answer::Announced(services.execute(approved).await),
     }
 }
 

@@ -131,6 +131,8 @@ impl ClusterAccess {
                     facts.budgets = self.named_collection("/apis/policy/v1", "poddisruptionbudgets", target).await?;
                 }
                 Part::Quotas => facts.quotas = self.named_collection("/api/v1", "resourcequotas", target).await?,
+                // The cluster knows none.
+                Part::Alerts => {}
                 Part::Owners => facts.owners = may_be_hidden(self.owners(target, &object).await)?,
             }
         }
