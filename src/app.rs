@@ -156,6 +156,10 @@ impl App {
                 self.audit_read(reading);
                 Vec::new()
             }
+            Message::Settled(told) => {
+                self.settled_after_a_crash(&told);
+                Vec::new()
+            }
             Message::Notice(text) => {
                 self.notice(text);
                 Vec::new()

@@ -329,7 +329,14 @@ impl Door {
         }
         let Some(plan) = &self.plan else { return Effects::new() };
         let id = record::id(&self.guard, plan, now);
-        let intent = record::intent(&id, &self.request, &self.guard, plan, now);
+        let intent = record::intent(
+            &id,
+            &self.request,
+            &self.guard,
+            plan,
+            super::before::of(plan, &self.request, &self.facts),
+            now,
+        );
         self.intent = Some((id, now));
         self.notice = None;
         self.stage = Stage::RecordingIntent;

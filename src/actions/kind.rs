@@ -18,6 +18,8 @@ use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
 use super::suspend::Suspend;
 use super::trigger::Trigger;
+use super::silence::SilenceAlerts;
+use super::silence_change::{ExpireSilence, ExtendSilence};
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -29,6 +31,8 @@ pub struct Ground<'a> {
     pub now: Instant,
     /// Who asks: the user of the operating system.
     pub user: &'a str,
+    /// Who that is to the API server, when known.
+    pub identity: Option<&'a str>,
     /// Why, when it was said.
     pub reason: Option<&'a str>,
     /// It takes a recorded action back: what was there is restored as it was.
@@ -111,6 +115,12 @@ pub enum ActionKind {
     Retry(Retry),
     /// The newest revision goes on, by a step or fully.
     Promote(Promote),
+    /// Keep alerts quiet.
+    Silence(SilenceAlerts),
+    /// Another end for a silence.
+    ExtendSilence(ExtendSilence),
+    /// The end of a silence.
+    ExpireSilence(ExpireSilence),
 }
 
 impl ActionKind {
@@ -133,6 +143,9 @@ impl ActionKind {
             Self::Abort(action) => action,
             Self::Retry(action) => action,
             Self::Promote(action) => action,
+            Self::Silence(action) => action,
+            Self::ExtendSilence(action) => action,
+            Self::ExpireSilence(action) => action,
         }
     }
 

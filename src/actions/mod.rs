@@ -28,6 +28,7 @@
 pub mod abort;
 pub mod announcement;
 pub mod approval;
+pub mod before;
 pub mod capacity;
 pub mod compare;
 pub mod cordon;
@@ -58,6 +59,8 @@ pub mod scale;
 pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
+pub mod silence;
+pub mod silence_change;
 pub mod step;
 pub mod suspend;
 pub mod trigger;

@@ -196,6 +196,8 @@ pub enum WarningKind {
     LeftOut,
     /// A guardrail is overridden.
     BreakGlass,
+    /// A silence hides more, or less, than it is meant for.
+    Hides,
     /// It does not roll by itself: `OnDelete`, a `partition`, paused.
     Held,
 }

@@ -49,7 +49,7 @@ fn hpa(min: u32, max: u32, current: u32) -> Value {
 pub fn plan(action: &ActionKind, facts: &Facts) -> Result<Plan, Refusal> {
     action.admit()?;
     let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-    action.plan(facts, &Ground { now, user: "alice", reason: None, undoes: false })
+    action.plan(facts, &Ground { now, user: "alice", identity: None, reason: None, undoes: false })
 }
 
 /// What the server makes of the object, with its preconditions; `Err` is a conflict.

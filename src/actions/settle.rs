@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use super::expectation::{Expectation, Field};
 use super::manifest::{at, created, items, raw, text};
 use super::outcome::End;
+use crate::domain::mutation::{FIELD_MANAGER, Silence};
+use crate::domain::object::ObjectKind;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
-
-/// `fieldManager` of everything that this program sends.
-pub const FIELD_MANAGER: &str = "opsdeck";
 
 /// What became of an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +136,10 @@ impl Trace<'_> {
             Sight::There(object) => Some(object),
             Sight::Gone => None,
         };
+        let wanted = expectation.object();
+        if let (ObjectKind::Silence, Expectation::Object { fields, .. }) = (wanted.kind, expectation) {
+            return silence(&wanted.name, fields, object);
+        }
         match (expectation, object) {
             (Expectation::Gone { .. }, None) => Settlement::new(Verdict::Happened, "is gone, as it was meant to be"),
             (Expectation::Gone { uid, .. }, Some(object)) => self.gone(uid.as_deref(), object),
@@ -258,6 +261,21 @@ impl Trace<'_> {
                 format!("does not say what was wanted ({missing}), but {other} has written to it {}", clock(*at)),
             ),
         }
+    }
+}
+
+/// Alertmanager keeps a silence for days after its end, so one that it does not know was never made.
+fn silence(name: &str, fields: &[Field], object: Option<&Value>) -> Settlement {
+    match object {
+        None if Silence::is_key(name) => {
+            Settlement::new(Verdict::DidNotHappen, "is not there: Alertmanager knows no such silence")
+        }
+        Some(_) if Silence::is_key(name) => Settlement::new(Verdict::Happened, "is there: Alertmanager knows it"),
+        None => Settlement::new(Verdict::CannotTell, "does not exist any more, so it tells nothing"),
+        Some(object) if fields.iter().all(|field| field.holds(object)) => {
+            Settlement::new(Verdict::Happened, "says what was wanted")
+        }
+        Some(_) => Settlement::new(Verdict::DidNotHappen, "is as it was"),
     }
 }
 

@@ -17,6 +17,14 @@ impl App {
         vec![Effect::ReadAudit { most: MOST }]
     }
 
+    /// What a crash left open was looked up: the first of it, and where the rest is.
+    pub(super) fn settled_after_a_crash(&mut self, told: &[String]) {
+        let Some(first) = told.first() else { return };
+        let key = self.hint("audit").unwrap_or_else(|| ":audit".into());
+        let count = if told.len() > 1 { format!("{} actions", told.len()) } else { "an action".into() };
+        self.notice(format!("{key} shows {count} that a crash cut off: {first}"));
+    }
+
     /// The view, wherever it lies in the pile.
     fn audit_view(&mut self) -> Option<&mut AuditView> {
         self.session.overlays.iter_mut().find_map(|overlay| match overlay {

@@ -47,6 +47,7 @@ pub fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode, Failure> {
         let start = start::start(global).await?;
         let connected =
             start.launch.connect(start.context.clone(), start.namespace.clone(), 1).await.map_err(start::unusable)?;
+        start.settle(&connected).await;
         let target = target(&args.workload, &connected)?;
         let mut request = ActionRequest::rollback(target, args.to_revision, Origin::Headless);
         request.reason.clone_from(&args.reason);

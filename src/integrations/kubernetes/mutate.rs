@@ -10,14 +10,12 @@ use super::fault::{fault, is_admission, never_sent, short};
 use super::paths::{collection_of, object, with_query};
 use super::transport::{Answer, Failure, Status, request};
 use crate::actions::approval::{Approved, Mutator, Receipt};
-use crate::domain::mutation::{Change, Mutation, Preconditions, Subresource};
+use crate::domain::mutation::{Change, FIELD_MANAGER, Mutation, Preconditions, Subresource};
 use crate::domain::object::ObjectKind;
 use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
-/// Who wrote, in `managedFields`.
-const FIELD_MANAGER: &str = "opsdeck";
 /// The API server itself gives up a request after 60 s.
 const LONGEST: Duration = Duration::from_secs(65);
 

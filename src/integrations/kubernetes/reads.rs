@@ -148,6 +148,8 @@ impl ClusterAccess {
                     };
                     facts.owners = may_be_hidden(self.owners(of).await)?;
                 }
+                // The cluster knows none.
+                Part::Alerts => {}
             }
         }
         facts.object = object;

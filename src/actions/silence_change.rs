@@ -1,0 +1,192 @@
+//! Silences that are there: another end for one, or its end now.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::expectation::{Expectation, Field};
+use super::kind::{Action, ActionKind, Ground};
+use super::manifest::raw;
+use super::outcome::Refusal;
+use super::plan::{FieldChange, Plan, Undo, Warning, WarningKind};
+use super::silence::{SilenceAlerts, Until, changes, check_span, clock, matched, whole_seconds};
+use super::step::Step;
+use crate::domain::mutation::{Change, Mutation, Silence};
+use crate::domain::object::{ObjectKind, ObjectRef};
+use crate::domain::text::clean;
+use crate::ports::cluster::{Facts, Part};
+
+/// Another end. One that has ended already begins anew, under another id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendSilence {
+    /// Its id, or its key ([`Silence::key`]).
+    pub id: String,
+    /// Until when: so much later than it would end, or than now.
+    pub until: Until,
+}
+
+/// Its end now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpireSilence {
+    /// Its id, or its key ([`Silence::key`]).
+    pub id: String,
+}
+
+/// A silence as it was read.
+struct Known {
+    id: String,
+    has_ended: bool,
+    silence: Silence,
+}
+
+fn known(facts: &Facts, target: &ObjectRef) -> Result<Known, Refusal> {
+    let object = &facts.object;
+    if object.is_null() {
+        return Err(Refusal::NotFound(format!("{target} does not exist")));
+    }
+    let silence = object.get("silence").and_then(|silence| Silence::deserialize(silence).ok());
+    let id = raw(object, &["id"]).filter(|id| !id.is_empty());
+    match (silence, id) {
+        (Some(silence), Some(id)) => {
+            Ok(Known { id: id.to_owned(), has_ended: raw(object, &["state"]) == Some("expired"), silence })
+        }
+        _ => Err(Refusal::Malformed(format!("{target} cannot be read"))),
+    }
+}
+
+fn matchers(silence: &Silence) -> String {
+    let written: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+    clean(&written.join(", ")).into_owned()
+}
+
+impl Action for ExtendSilence {
+    fn word(&self) -> &'static str {
+        "extend-silence"
+    }
+
+    fn verb(&self) -> &'static str {
+        "extend"
+    }
+
+    fn target(&self) -> ObjectRef {
+        ObjectRef::global(ObjectKind::Silence, self.id.as_str())
+    }
+
+    fn needs(&self) -> &'static [Part] {
+        &[Part::Alerts]
+    }
+
+    fn admit(&self) -> Result<(), Refusal> {
+        check_span(self.until)
+    }
+
+    fn plan(&self, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, Refusal> {
+        let target = self.target();
+        let Known { id, has_ended, silence } = known(facts, &target)?;
+        let now = whole_seconds(ground.now);
+        let ends = match self.until {
+            Until::For(seconds) => {
+                whole_seconds(silence.ends.max(now)) + chrono::TimeDelta::seconds(seconds.into())
+            }
+            Until::At(ends) => ends,
+        };
+        if ends <= now {
+            return Err(Refusal::NotHere {
+                why: format!("{target} would have ended {}", clock(ends)),
+                instead: Some("expire it".into()),
+                offer: Some(Box::new(ActionKind::ExpireSilence(ExpireSilence { id }))),
+            });
+        }
+        if ends == silence.ends && !has_ended {
+            return Err(Refusal::not_here(format!("nothing to do: {target} ends {} already", clock(ends))));
+        }
+        let alerts = matched(facts, &silence.matchers)?;
+        let changed =
+            Silence { ends, starts: if has_ended { now } else { silence.starts }, ..silence.clone() };
+        let key = changed.key();
+        let mut plan = Plan::begin(self);
+        let mutation =
+            Mutation::new(ObjectRef::global(ObjectKind::Silence, id.as_str()), Change::Silence(changed));
+        plan.steps = vec![Step::new(format!("silence {} until {}", matchers(&silence), clock(ends)), mutation)];
+        plan.changes = vec![FieldChange {
+            path: "ends".into(),
+            before: Some(clock(silence.ends)),
+            after: Some(clock(ends)),
+        }];
+        if ends < silence.ends {
+            plan.warnings.push(Warning::new(WarningKind::Hides, "it ends earlier than it would"));
+        }
+        plan.blast.moves = format!("no pod moves; {} alerts match it now", alerts.len());
+        // One that had ended has another id from now on: it is known by its key.
+        let id = if has_ended { key.clone() } else { id };
+        plan.undo = if has_ended {
+            Undo::by("expire it again", ActionKind::ExpireSilence(ExpireSilence { id }))
+        } else {
+            let back = Self { id, until: Until::At(silence.ends) };
+            Undo::by(format!("let it end {} again", clock(silence.ends)), ActionKind::ExtendSilence(back))
+        };
+        plan.expect(Expectation::Object {
+            object: ObjectRef::global(ObjectKind::Silence, key),
+            fields: vec![
+                Field::new("/state", "silence active", &json!("active")),
+                Field::new("/hears", "the alerts silent", &Value::Null),
+            ],
+            patient: true,
+        });
+        plan.done = format!("the silence lasts until {}", clock(ends));
+        Ok(plan)
+    }
+}
+
+impl Action for ExpireSilence {
+    fn word(&self) -> &'static str {
+        "expire-silence"
+    }
+
+    fn verb(&self) -> &'static str {
+        "expire"
+    }
+
+    fn target(&self) -> ObjectRef {
+        ObjectRef::global(ObjectKind::Silence, self.id.as_str())
+    }
+
+    fn needs(&self) -> &'static [Part] {
+        &[Part::Alerts]
+    }
+
+    fn plan(&self, facts: &Facts, _: &Ground<'_>) -> Result<Plan, Refusal> {
+        let target = self.target();
+        let Known { id, has_ended, silence } = known(facts, &target)?;
+        if has_ended {
+            return Err(Refusal::not_here(format!("nothing to do: {target} has ended already")));
+        }
+        let alerts = matched(facts, &silence.matchers)?;
+        let object = ObjectRef::global(ObjectKind::Silence, id.as_str());
+        let mut plan = Plan::begin(self);
+        plan.steps = vec![Step::new(
+            format!("expire the silence {}", matchers(&silence)),
+            Mutation::new(object.clone(), Change::ExpireSilence),
+        )];
+        plan.changes = vec![FieldChange {
+            path: "ends".into(),
+            before: Some(clock(silence.ends)),
+            after: Some("now".into()),
+        }];
+        plan.changes.extend(changes(&alerts, "heard", "heard again"));
+        plan.blast.moves = format!("no pod moves; {} alerts are heard again", alerts.len());
+        let again = SilenceAlerts {
+            matchers: silence.matchers.clone(),
+            until: Until::At(silence.ends),
+            comment: silence.comment.clone(),
+            chosen: None,
+        };
+        plan.undo = Undo::by(format!("silence them again until {}", clock(silence.ends)), ActionKind::Silence(again));
+        plan.expect(Expectation::Object {
+            object,
+            fields: vec![Field::new("/state", "silence expired", &json!("expired"))],
+            patient: true,
+        });
+        plan.done = "the silence has ended".into();
+        Ok(plan)
+    }
+}
