@@ -31,6 +31,8 @@ pub mod before;
 pub mod capacity;
 pub mod compare;
 pub mod door;
+#[cfg(test)]
+mod examples;
 pub mod exchange;
 pub mod expectation;
 pub mod guardrail;
