@@ -12,6 +12,8 @@ mod properties;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(in crate::actions) mod walk;

@@ -37,6 +37,8 @@ pub mod delivery;
 pub mod door;
 pub mod drain;
 pub mod evict_pod;
+#[cfg(test)]
+mod examples;
 pub mod exchange;
 pub mod expectation;
 pub mod guardrail;

@@ -81,10 +81,10 @@ pub fn settle(intent: &Value, seen: &[Sight]) -> Settlement {
         .iter()
         .zip(seen)
         .enumerate()
-        // A rollout without fields stands beside the sign that it follows from, and is none itself.
-        .filter(
-            |(_, (expectation, _))| !matches!(expectation, Expectation::Rollout { fields, .. } if fields.is_empty()),
-        )
+        // A rollout alone is no sign of what was sent: it stands beside one that is.
+        .filter(|(_, (expectation, _))| {
+            !matches!(expectation, Expectation::Rollout { fields, .. } if fields.is_empty()) || expected.len() == 1
+        })
         .map(|(index, (expectation, sight))| {
             let trace = Trace { begun, before: before.get(index).unwrap_or(&Value::Null) };
             (expectation.object().to_string(), trace.one(expectation, sight))

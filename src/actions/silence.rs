@@ -132,7 +132,8 @@ impl Heard<'_> {
     fn has_labels(&self, labels: &BTreeMap<String, String>) -> bool {
         let own = self.alert.get("labels").and_then(Value::as_object);
         own.is_some_and(|own| {
-            own.len() == labels.len() && labels.iter().all(|(name, value)| raw(self.alert, &["labels", name]) == Some(value))
+            own.len() == labels.len()
+                && labels.iter().all(|(name, value)| raw(self.alert, &["labels", name]) == Some(value))
         })
     }
 

@@ -84,9 +84,7 @@ impl Action for ExtendSilence {
         let Known { id, has_ended, silence } = known(facts, &target)?;
         let now = whole_seconds(ground.now);
         let ends = match self.until {
-            Until::For(seconds) => {
-                whole_seconds(silence.ends.max(now)) + chrono::TimeDelta::seconds(seconds.into())
-            }
+            Until::For(seconds) => whole_seconds(silence.ends.max(now)) + chrono::TimeDelta::seconds(seconds.into()),
             Until::At(ends) => ends,
         };
         if ends <= now {
@@ -100,18 +98,13 @@ impl Action for ExtendSilence {
             return Err(Refusal::not_here(format!("nothing to do: {target} ends {} already", clock(ends))));
         }
         let alerts = matched(facts, &silence.matchers)?;
-        let changed =
-            Silence { ends, starts: if has_ended { now } else { silence.starts }, ..silence.clone() };
+        let changed = Silence { ends, starts: if has_ended { now } else { silence.starts }, ..silence.clone() };
         let key = changed.key();
         let mut plan = Plan::begin(self);
-        let mutation =
-            Mutation::new(ObjectRef::global(ObjectKind::Silence, id.as_str()), Change::Silence(changed));
+        let mutation = Mutation::new(ObjectRef::global(ObjectKind::Silence, id.as_str()), Change::Silence(changed));
         plan.steps = vec![Step::new(format!("silence {} until {}", matchers(&silence), clock(ends)), mutation)];
-        plan.changes = vec![FieldChange {
-            path: "ends".into(),
-            before: Some(clock(silence.ends)),
-            after: Some(clock(ends)),
-        }];
+        plan.changes =
+            vec![FieldChange { path: "ends".into(), before: Some(clock(silence.ends)), after: Some(clock(ends)) }];
         if ends < silence.ends {
             plan.warnings.push(Warning::new(WarningKind::Hides, "it ends earlier than it would"));
         }
@@ -167,11 +160,8 @@ impl Action for ExpireSilence {
             format!("expire the silence {}", matchers(&silence)),
             Mutation::new(object.clone(), Change::ExpireSilence),
         )];
-        plan.changes = vec![FieldChange {
-            path: "ends".into(),
-            before: Some(clock(silence.ends)),
-            after: Some("now".into()),
-        }];
+        plan.changes =
+            vec![FieldChange { path: "ends".into(), before: Some(clock(silence.ends)), after: Some("now".into()) }];
         plan.changes.extend(changes(&alerts, "heard", "heard again"));
         plan.blast.moves = format!("no pod moves; {} alerts are heard again", alerts.len());
         let again = SilenceAlerts {
@@ -188,5 +178,61 @@ impl Action for ExpireSilence {
         });
         plan.done = "the silence has ended".into();
         Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::actions::examples::all;
+    use crate::actions::rehearsal::plan;
+    use crate::domain::mutation::Matcher;
+
+    fn new(matchers: &[&str], until: Until, comment: &str) -> ActionKind {
+        let matchers = matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect();
+        ActionKind::Silence(SilenceAlerts { matchers, until, comment: comment.into(), chosen: None })
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_is_sent() {
+        let facts = all().iter().find(|example| example.action.word() == "silence").unwrap().facts.clone();
+        let known = all().iter().find(|example| example.action.word() == "expire-silence").unwrap().facts.clone();
+        let (hour, long) = (Until::For(3600), "x".repeat(1 << 20));
+        let ended = Until::At(chrono::DateTime::from_timestamp(1, 0).unwrap());
+        let of = |id: &str, until| ActionKind::ExtendSilence(ExtendSilence { id: id.into(), until });
+        let cases = [
+            (new(&[], hour, "why"), &facts, "1 to 64 matchers, not 0"),
+            (new(&["a=~.*"], hour, "why"), &facts, "accept every alert"),
+            (new(&["a=~("], hour, "why"), &facts, "no regular expression"),
+            (new(&["service=nobody"], hour, "why"), &facts, "no alert matches service=\"nobody\""),
+            (new(&["service=payment"], hour, "  "), &facts, "a comment is required"),
+            (new(&["service=payment"], hour, &long), &facts, "the comment is too long"),
+            (new(&["service=payment"], hour, "a\u{1b}[2J"), &facts, "control character"),
+            (new(&["service=payment"], Until::For(0), "why"), &facts, "hides nothing"),
+            (new(&["service=payment"], Until::For(u32::MAX), "why"), &facts, "limit of a year"),
+            (new(&["service=payment"], ended, "why"), &facts, "it would have ended"),
+            (of("x", hour), &facts, "does not exist"),
+            (of("x", ended), &known, "would have ended"),
+            (ActionKind::ExpireSilence(ExpireSilence { id: "x".into() }), &facts, "does not exist"),
+        ];
+        for (action, facts, words) in cases {
+            let refusal = plan(&action, facts).unwrap_err().to_string();
+            assert!(refusal.contains(words), "{action:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn what_it_hides_beside_the_chosen_alert_is_told() {
+        let example = all().into_iter().find(|example| example.action.word() == "silence").unwrap();
+        let exact = plan(&example.action, &example.facts).unwrap();
+        assert_eq!((exact.changes.len(), exact.warnings.len()), (1, 0), "{:?}", exact.warnings);
+        let ActionKind::Silence(mut wider) = example.action else { panic!() };
+        wider.matchers.retain(|matcher| matcher.name == "alertname");
+        let wide = plan(&ActionKind::Silence(wider.clone()), &example.facts).unwrap();
+        assert_eq!(wide.warnings[0].text, "it hides 1 more than the chosen alert: HighErrorRate{service=auth}");
+        wider.matchers = vec![Matcher::is("service", "auth")];
+        let other = plan(&ActionKind::Silence(wider), &example.facts).unwrap();
+        assert!(other.warnings.iter().any(|warning| warning.text.contains("chosen alert is not among")));
     }
 }

@@ -163,8 +163,7 @@ async fn whole(replica: &dyn Transport, silence: WireSilence) -> Result<Value, F
         Ok(matching) if silence.status.state == "active" => {
             let alerts = fetch::<Vec<WireAlert>>(replica, "/api/v2/alerts", &[]).await?;
             let heard = alerts.iter().filter(|alert| {
-                !alert.status.is_suppressed()
-                    && matching.accepts(|name| alert.labels.get(name).map(String::as_str))
+                !alert.status.is_suppressed() && matching.accepts(|name| alert.labels.get(name).map(String::as_str))
             });
             heard.map(|alert| clean(alert.labels.get("alertname").map_or("", String::as_str)).into_owned()).collect()
         }
