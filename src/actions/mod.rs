@@ -51,6 +51,7 @@ pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
 pub mod step;
+pub mod undo;
 pub mod verification;
 pub mod workload;
 

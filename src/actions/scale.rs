@@ -73,10 +73,8 @@ impl Action for Scale {
 
     fn admit(&self) -> Result<(), Refusal> {
         match self.target.kind {
-            WorkloadKind::Deployment
-            | WorkloadKind::StatefulSet
-            | WorkloadKind::ReplicaSet
-            | WorkloadKind::Rollout => {}
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::ReplicaSet | WorkloadKind::Rollout => {
+            }
             WorkloadKind::DaemonSet => {
                 return Err(Refusal::not_here("a DaemonSet runs one pod per node: it has no number to set"));
             }
