@@ -18,7 +18,8 @@
 //!    own precondition), field changes, blast radius, warnings, undo (as [`ActionKind`]s), what verification expects
 //!    ([`expectation::Expectation`]), and `confirm` when it is destructive. Copy `rollback.rs` or `scale.rs`.
 //! 2. Its variant in [`ActionKind`] and its line in `ActionKind::action` (both in `kind.rs`).
-//! 3. Its subcommand in `cli/`, its command in `app/`.
+//! 3. Its subcommand: a variant and a line in `cli/act.rs`. Its command in the console: an entry in `app/offers.rs` (menu,
+//!    palette, forms, bulk, footer and help derive from it), and its key in `keymaps/default.toml`.
 //!
 //! Several targets are several actions of one request ([`ActionRequest::bulk`]): a plan is for one target, and the door
 //! joins them. Guardrails, permission, dry run, confirmation, audit records, execution step by step, verification and
@@ -66,6 +67,7 @@ pub mod silence_change;
 pub mod step;
 pub mod suspend;
 pub mod trigger;
+pub mod undo;
 pub mod verification;
 pub mod workload;
 

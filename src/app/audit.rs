@@ -1,6 +1,7 @@
 //! The audit view's keys. Reading the log is an effect; no key waits for a disk.
 
 use super::App;
+use crate::actions::{Origin, undo};
 use crate::domain::audit::Entry;
 use crate::ports::journal::{JournalError, Reading};
 use crate::state::audit::{AuditView, MOST};
@@ -42,6 +43,30 @@ impl App {
         }
     }
 
+    /// Plans to take the chosen action back.
+    fn undo_chosen(&mut self) -> Vec<Effect> {
+        if let Some(why) = &self.guard.read_only {
+            let why = format!("read-only: {why}");
+            self.notice(why);
+            return Vec::new();
+        }
+        let context = self.context.name.clone();
+        let Some(view) = self.audit_view() else { return Vec::new() };
+        let (Some(Ok(log)), Some(entry)) = (&view.log, view.chosen()) else { return Vec::new() };
+        let request = if entry.context == context {
+            undo::of_log(&log.entries, &entry.id, Origin::Key)
+        } else {
+            Err(format!("it was done in context {}: go there first", entry.context))
+        };
+        match request {
+            Ok(request) => self.ask_door(request),
+            Err(why) => {
+                self.notice(why);
+                Vec::new()
+            }
+        }
+    }
+
     pub(super) fn audit_command(&mut self, id: &str) -> Vec<Effect> {
         let Some(view) = self.audit_view() else { return Vec::new() };
         if let Some(before) = &view.typing {
@@ -70,6 +95,7 @@ impl App {
                     return vec![Effect::Copy(text)];
                 }
             }
+            ("undo", _) => return self.undo_chosen(),
             ("help", _) => self.session.overlays.push(Overlay::Help { scroll: 0 }),
             ("down", Some(scroll)) => *scroll += 1,
             ("up", Some(scroll)) => *scroll = scroll.saturating_sub(1),
