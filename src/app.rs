@@ -213,7 +213,9 @@ impl App {
         self.following = None;
         self.dirty = true;
         if first {
-            PaneId::ALL.into_iter().for_each(|pane| self.look(pane));
+            for pane in PaneId::ALL {
+                self.look(pane);
+            }
             return vec![Effect::FollowLogs(None)];
         }
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
