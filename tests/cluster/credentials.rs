@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Place, deployment, until};
@@ -290,15 +290,15 @@ fn rotated(binaries: &Path) {
         std::fs::rename(&next, &token).unwrap();
     };
     rotate(0);
-    let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Also when the case fails: the thread must not rotate for ever.
-        let _end = Ends(&ended);
-        scope.spawn(|| {
-            (1..).take_while(|_| !ended.load(Ordering::Relaxed)).for_each(|number| {
-                std::thread::sleep(ROTATION);
+        // Also when the case fails: with `_end` the thread ends.
+        let (_end, ended) = channel::<()>();
+        scope.spawn(move || {
+            let mut number = 0;
+            while ended.recv_timeout(ROTATION) == Err(RecvTimeoutError::Timeout) {
+                number += 1;
                 rotate(number);
-            });
+            }
         });
         let mut watcher = Watcher::new(&account, account.console(&format!("tokenFile: {}", token.display())));
         for lives in 1..=LIVES {
@@ -308,15 +308,6 @@ fn rotated(binaries: &Path) {
         }
         watcher.still_there();
     });
-}
-
-/// Says so when it is dropped.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn failing(binaries: &Path) {
