@@ -66,7 +66,8 @@ pub fn all() -> Vec<Example> {
     let labels = [("alertname", "HighErrorRate"), ("service", "payment")];
     let labels = labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     let image = SetImage { target: target(), container: "app".into(), image: "payment:3".into() };
-    vec![
+    let elsewhere = [rehearsal::pods::examples(), rehearsal::cron_jobs::examples(), rehearsal::deliveries::examples()];
+    let mut all = vec![
         example(ActionKind::Rollback(Rollback { target: target(), to: None }), walk::facts()),
         example(ActionKind::Scale(Scale { target: target(), replicas: Replicas::To(6) }), rehearsal::facts()),
         example(ActionKind::ScaleBounds(bounds), Facts { object: rehearsal::hpa(2, 5, 5), ..rehearsal::facts() }),
@@ -80,7 +81,9 @@ pub fn all() -> Vec<Example> {
             silence_facts("active"),
         ),
         example(ActionKind::ExpireSilence(ExpireSilence { id: SILENCE.into() }), silence_facts("active")),
-    ]
+    ];
+    all.extend(elsewhere.into_iter().flatten().map(|(action, facts)| example(action, facts)));
+    all
 }
 
 /// Its word in records, as serde writes it.

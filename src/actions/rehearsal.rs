@@ -1,9 +1,9 @@
 //! Plans of actions, applied in memory: what a plan's patch makes of the object, and whether its undo restores it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod cron_jobs;
-mod deliveries;
-mod pods;
+pub(in crate::actions) mod cron_jobs;
+pub(in crate::actions) mod deliveries;
+pub(in crate::actions) mod pods;
 
 use serde_json::{Value, json};
 

@@ -23,6 +23,14 @@ fn of(object: Value) -> Facts {
     Facts { object, ..Facts::default() }
 }
 
+/// One of each kind here, with what is read for it.
+pub fn examples() -> Vec<(ActionKind, Facts)> {
+    vec![
+        (ActionKind::Suspend(Suspend { target: target("nightly"), suspended: true }), of(cron_job(false))),
+        (ActionKind::Trigger(Trigger { target: target("nightly") }), of(cron_job(false))),
+    ]
+}
+
 #[test]
 fn suspending_is_undone_field_by_field_and_says_what_it_does_not_stop() {
     for suspended in [true, false] {

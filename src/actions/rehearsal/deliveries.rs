@@ -63,6 +63,15 @@ fn back(to: Option<u64>) -> ActionKind {
     ActionKind::Rollback(Rollback { target: auth(), to })
 }
 
+/// One of each kind here, with what is read for it.
+pub fn examples() -> Vec<(ActionKind, Facts)> {
+    let aborted = with(|rollout| {
+        rollout["status"]["abort"] = json!(true);
+        rollout["status"]["phase"] = json!("Degraded");
+    });
+    vec![(abort(), of(canary())), (retry(), aborted), (promote(false), of(canary()))]
+}
+
 #[test]
 fn an_abort_is_for_the_revision_that_was_seen_and_offers_what_is_left_to_do() {
     let facts = of(canary());

@@ -173,6 +173,24 @@ fn on_node() -> Facts {
     Facts { object: node(), pods: Some(pods), ..of(Value::Null) }
 }
 
+/// One of each kind here, with what is read for it.
+pub fn examples() -> Vec<(ActionKind, Facts)> {
+    let cordoned = Facts { object: with_unschedulable(node()), ..on_node() };
+    let uncordon = ActionKind::Uncordon(Uncordon { node: "n1".into() });
+    vec![
+        (delete(false), of(pod("p", Some(("ReplicaSet", "rs"))))),
+        (evict(), of(pod("p", Some(("ReplicaSet", "rs"))))),
+        (ActionKind::Cordon(Cordon { node: "n1".into() }), on_node()),
+        (uncordon, cordoned),
+        (drain(true), on_node()),
+    ]
+}
+
+fn with_unschedulable(mut node: Value) -> Value {
+    node["spec"]["unschedulable"] = json!(true);
+    node
+}
+
 #[test]
 fn a_drain_cordons_and_evicts_what_can_go_one_by_one() {
     let mut facts = on_node();
