@@ -110,7 +110,7 @@ pub(super) struct Heard<'a> {
     /// `HighErrorRate`.
     pub name: String,
     /// Does nobody suppress it yet?
-    pub is_heard: bool,
+    pub audible: bool,
     alert: &'a Value,
 }
 
@@ -122,7 +122,7 @@ pub(super) fn matched<'a>(facts: &'a Facts, matchers: &[Matcher]) -> Result<Vec<
     Ok(accepted
         .map(|alert| Heard {
             name: text(alert, &["labels", "alertname"]).unwrap_or_else(|| "(no name)".into()),
-            is_heard: raw(alert, &["state"]) != Some("suppressed"),
+            audible: raw(alert, &["state"]) != Some("suppressed"),
             alert,
         })
         .collect())
@@ -163,7 +163,7 @@ pub(super) fn named(alerts: &[&Heard<'_>]) -> String {
 pub(super) fn changes(alerts: &[Heard<'_>], before: &str, after: &str) -> Vec<FieldChange> {
     let line = |alert: &Heard<'_>| FieldChange {
         path: alert.words(),
-        before: Some(if alert.is_heard { before.into() } else { "silent already".into() }),
+        before: Some(if alert.audible { before.into() } else { "silent already".into() }),
         after: Some(after.into()),
     };
     alerts.iter().take(MOST_CHANGES).map(line).collect()
@@ -281,7 +281,7 @@ impl SilenceAlerts {
         if self.chosen.is_some() && own.is_empty() {
             warnings.push(warn("the chosen alert is not among those that match".into()));
         }
-        if !alerts.is_empty() && alerts.iter().all(|alert| !alert.is_heard) {
+        if !alerts.is_empty() && alerts.iter().all(|alert| !alert.audible) {
             warnings.push(warn("all of them are silent already".into()));
         }
         if alerts.is_empty() {

@@ -117,8 +117,9 @@ impl Silence {
             digest.update(part.len().to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let hex: String = digest.finalize().iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-        format!("{KEY}{hex}")
+        let number =
+            digest.finalize().iter().take(DIGITS / 2).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{KEY}{number:016x}")
     }
 
     /// Is this name such a key, and no id?
