@@ -181,8 +181,9 @@ impl World {
     pub fn seen(&self, look: &Look) -> Seen {
         let object = self.object(&look.object).cloned();
         let is_workload = look.object.kind.workload().is_some();
-        // What an autoscaler scales was not read, and is there all the same.
-        let object = object.or_else(|| is_workload.then(|| json!({})));
+        // What an autoscaler scales was not read, and is there all the same; a Job is what a trigger makes.
+        let is_there = is_workload && look.object.kind != ObjectKind::Job;
+        let object = object.or_else(|| is_there.then(|| json!({})));
         let rollout = RolloutStatus {
             desired: 6,
             total: 6,
@@ -246,7 +247,8 @@ fn undo_restores_what_was_there_field_by_field() {
             last = if back.target().kind == ObjectKind::Silence { undo.expect[0].1.object() } else { back.target() };
             undone.insert(word.clone());
         }
-        if plan.undo.actions.is_empty() {
+        // What was promoted can only be given up: that leads to a third state, not back.
+        if plan.undo.actions.iter().all(|back| matches!(back, ActionKind::Abort(_))) {
             continue;
         }
         match before {

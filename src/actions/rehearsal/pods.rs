@@ -152,7 +152,7 @@ fn budgets_hold_evictions_and_are_named() {
 }
 
 fn node() -> Value {
-    json!({"metadata": {"name": "n1", "uid": "n"}, "spec": {"podCIDR": "10.0.0.0/24"},
+    json!({"metadata": {"name": "n1", "uid": "n", "resourceVersion": "900"}, "spec": {"podCIDR": "10.0.0.0/24"},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
 }
 
