@@ -6,6 +6,7 @@
 //! own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod actions;
 mod backend;
 mod rollback;
 mod rows;
@@ -50,7 +51,7 @@ impl Case {
 
 /// Every case; a chapter is a file.
 fn cases() -> Vec<&'static Case> {
-    [rows::CASES, rollback::CASES].into_iter().flatten().collect()
+    [rows::CASES, rollback::CASES, actions::CASES].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {
