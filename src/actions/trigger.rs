@@ -1,8 +1,8 @@
 //! Running a CronJob's Job now.
 //!
 //! Source: kubectl `create job NAME --from=cronjob/NAME` (`pkg/cmd/create/create_job.go`): labels, annotations and spec
-//! of the `jobTemplate`, the annotation `cronjob.kubernetes.io/instantiate: manual`, and the CronJob as its owner by
-//! `uid`, so that the Job goes with it and counts in its history. The name is made here: the CronJob's, and the time.
+//! of the `jobTemplate`, the annotation `cronjob.kubernetes.io/instantiate: manual`, and the CronJob as its controller
+//! by `uid`, so that the Job goes with it and counts in its history. The name is made here: the CronJob's, and the time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,7 +77,9 @@ impl Action for Trigger {
             "kind": "Job",
             "metadata": {
                 "name": name, "namespace": &*target.namespace, "annotations": annotations,
-                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": &*target.name, "uid": uid}],
+                "ownerReferences": [{
+                    "apiVersion": "batch/v1", "kind": "CronJob", "name": &*target.name, "uid": uid, "controller": true,
+                }],
             },
             "spec": spec,
         });

@@ -64,7 +64,7 @@ impl App {
             let why = Field::new(Topic::BreakGlass, "why they are overridden; recorded as such", true);
             Form::new(title, vec![why], Purpose::Request(Box::new(request)))
         } else {
-            self.why_form(request, reason, incident)
+            Self::why_form(request, reason, incident)
         };
         self.session.overlays.push(Overlay::Form(Box::new(form)));
     }

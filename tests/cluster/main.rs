@@ -8,6 +8,7 @@
 // What is waited for here happens in other processes: real time passes.
 #![allow(clippy::disallowed_methods)]
 
+mod actions;
 mod argo;
 mod backend;
 mod between;
@@ -64,6 +65,7 @@ fn cases() -> Vec<&'static Case> {
     [
         rows::CASES,
         rollback::CASES,
+        actions::CASES,
         rights::CASES,
         argo::CASES,
         monitoring::CASES,

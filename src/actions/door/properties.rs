@@ -16,6 +16,7 @@ use crate::ports::journal::JournalError;
 
 /// A move of the world: a person's input, or an answer to one of the pieces of work that were ever given out.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful of them in a test")]
 enum Move {
     Input(DoorInput),
     /// Type what the plan wants typed.

@@ -63,7 +63,8 @@ fn a_triggered_job_is_kubectls() {
         &json!({"apiVersion": "batch/v1", "kind": "Job",
             "metadata": {"name": name, "namespace": "shop", "labels": {"app": "nightly"},
                 "annotations": {"a": "b", "cronjob.kubernetes.io/instantiate": "manual"},
-                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "c1"}]},
+                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "c1",
+                    "controller": true}]},
             "spec": cron_job(true)["spec"]["jobTemplate"]["spec"]})
     );
     assert_eq!(planned.steps[0].target().name.as_ref(), name);

@@ -211,9 +211,12 @@ fn a_rollout_is_paused_by_hand_and_goes_on() {
     assert!(matches!(&undo.expect[..], [(_, Expectation::Object { .. })]), "its steps may make it wait again");
 }
 
+/// A change of the canary, whether its stable revision serves everything then, and the words for it.
+type Case = (fn(&mut Value), bool, &'static str);
+
 #[test]
 fn the_stable_revision_serves_everything_when_nothing_of_the_canary_is_left() {
-    let cases: [(fn(&mut Value), bool, &str); 6] = [
+    let cases: [Case; 6] = [
         (|_| {}, false, "stable 3/4, 1 of the canary left"),
         (|object| object["status"]["updatedReplicas"] = json!(0), true, "stable 4/4"),
         (

@@ -255,7 +255,7 @@ fn undo_of_a_drain_and_of_a_cordon_restores_the_node() {
         let undo = plan(&back, &cordoned).unwrap();
         assert_eq!(apply(&undo, &after).unwrap(), facts.object);
         assert!(apply(&undo, &facts.object).is_err(), "somebody else has uncordoned it");
-        assert_eq!(undo.undo.actions, [cordon.clone()]);
+        assert_eq!(undo.undo.actions, std::slice::from_ref(&cordon));
         // A drain of what is cordoned already leaves it so.
         let again = plan(&drain(false), &cordoned).unwrap();
         assert!(again.steps.iter().all(|step| step.target().kind == ObjectKind::Pod));
