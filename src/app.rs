@@ -2,17 +2,22 @@
 //! owns the loop around it.
 
 mod actions;
+mod ask;
 mod audit;
 mod commands;
 mod draw;
 mod help;
 mod keys;
+mod marks;
+mod menu;
 mod mouse;
 mod narrow;
+mod offers;
 mod outside;
 mod pick;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use ratatui::Frame;
 
@@ -64,6 +69,8 @@ pub struct App {
     world: World,
     session: Session,
     door: Option<Door>,
+    /// What was done last and can be taken back.
+    last: Option<undo::Undoable>,
     size: (u16, u16),
     now: Instant,
     dirty: bool,
@@ -89,6 +96,7 @@ impl App {
             world: World::new(log_lines),
             session: Session::default(),
             door: None,
+            last: None,
             size: (80, 24),
             now,
             dirty: true,
@@ -156,6 +164,10 @@ impl App {
                 self.audit_read(reading);
                 Vec::new()
             }
+            Message::Settled(told) => {
+                self.settled_after_a_crash(&told);
+                Vec::new()
+            }
             Message::Notice(text) => {
                 self.notice(text);
                 Vec::new()
@@ -190,6 +202,7 @@ impl App {
             self.session.notice = None;
             self.dirty = true;
         }
+        self.keep_marks();
         let mut effects = self.follow_worst();
         effects.extend(self.narrow_anew());
         if self.door.is_some() {

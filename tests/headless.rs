@@ -113,6 +113,58 @@ fn rollback_plans_refuses_and_does() {
 }
 
 #[test]
+fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
+    let home = home();
+    let act = |arguments: &[&str]| {
+        let output = opsdeck(home.path()).args(["--demo=calm", "-n", "shop"]).args(arguments).output().unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    for (arguments, code, words) in [
+        (["scale", "payment", "--replicas", "-1", "--yes"].as_slice(), 3, "-1 is below 0"),
+        (&["scale", "payment", "--replicas", "1000000000", "--yes"], 3, "over the limit"),
+        (&["scale", "frontend", "--by", "2", "--yes"], 3, "HPA frontend owns the number of pods"),
+        (&["scale", "daemonset/x", "--replicas", "1", "--yes"], 3, "one pod per node"),
+        (&["rollback", "payment", "--to-revision", "999", "--yes"], 3, "no revision 999"),
+        (&["restart", "p\u{430}yment", "--yes"], 3, "U+0430"),
+        (&["restart", "payment", "no-such", "--yes"], 3, "no-such"),
+        (&["set-image", "payment", "a b", "--yes"], 3, "is no image"),
+        (&["resume", "payment", "--yes"], 3, "is not paused"),
+        (&["autoscale", "payment", "--max", "3"], 2, "no autoscaler"),
+        (&["scale", "payment"], 2, "--replicas"),
+        (&["restart", "sandwich/payment"], 2, "no kind of workload"),
+        (&["audit", "undo", "0123"], 2, "no action 0123"),
+    ] {
+        let (found, said) = act(arguments);
+        assert_eq!((found, said.contains(words)), (Some(code), true), "{arguments:?}: {said}");
+    }
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    assert!(records.iter().all(|record| record["kind"] == "refusal"), "nothing was meant to be done: {records:#?}");
+}
+
+#[test]
+fn a_bulk_is_one_plan_and_is_undone_from_the_log() {
+    let home = home();
+    let act = |arguments: &[&str]| {
+        let base = ["--demo=calm", "--demo-speed", "6", "-n", "shop"];
+        opsdeck(home.path()).args(base).args(arguments).output().unwrap()
+    };
+    let both = ["scale", "payment", "auth", "--by", "1", "--yes", "--incident", "INC-12", "--json"];
+    let output = act(&both);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["outcome"]["steps"].as_array().unwrap().len(), 2, "an outcome for each: {told:#}");
+    let id = told["id"].as_str().unwrap();
+    // Every start is a lab of its own, in which nothing was scaled: the undo goes as far as the plan, which says so.
+    let undone = act(&["audit", "undo", id, "--yes"]);
+    assert_eq!(undone.status.code(), Some(3), "{}{}", stdout(&undone), stderr(&undone));
+    assert!(stderr(&undone).contains("nothing to do"), "{}", stderr(&undone));
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    assert_eq!(records[0]["incident"], "INC-12");
+    assert_eq!(records[0]["targets"].as_array().unwrap().len(), 2);
+    assert_eq!(records.last().unwrap()["undo_of"], id);
+}
+
+#[test]
 fn doctor_finds_the_lab_well() {
     let home = home();
     let output = opsdeck(home.path()).args(["--demo", "doctor"]).output().unwrap();

@@ -12,6 +12,8 @@ mod properties;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(in crate::actions) mod walk;
@@ -103,6 +105,8 @@ pub struct Door {
     /// No answer came to the execution: it may or may not have happened.
     unsure: Option<String>,
     outcome: Option<Outcome>,
+    /// A guardrail refused it that break-glass overrides.
+    overridable: bool,
 }
 
 /// What the screen shows of a door.
@@ -128,12 +132,27 @@ pub struct DoorView<'a> {
     pub checks: &'a [Check],
     /// The rollout as last observed by the verification.
     pub rollout: Option<&'a RolloutStatus>,
+    /// Id of the intent in the audit log, from the confirmation on.
+    pub id: Option<&'a str>,
+    /// A guardrail refused it, and break-glass would override that.
+    pub overridable: bool,
     /// When the intent was made.
     pub since: Option<Instant>,
     /// When verification gives up.
     pub deadline: Option<Instant>,
     /// How it ended.
     pub outcome: Option<&'a Outcome>,
+}
+
+impl DoorView<'_> {
+    /// Is there something to take back: was it sent, and does the plan say how?
+    pub fn can_undo(&self) -> bool {
+        let sent = |outcome: &Outcome| matches!(outcome.end, End::Done | End::Failed | End::Unverified);
+        self.id.is_some()
+            && self.stage == Stage::Ended
+            && self.outcome.is_some_and(sent)
+            && self.plan.is_some_and(|plan| !plan.undo.actions.is_empty())
+    }
 }
 
 type Effects = Vec<DoorEffect>;
@@ -160,6 +179,7 @@ impl Door {
             patience: None,
             unsure: None,
             outcome: None,
+            overridable: false,
         };
         let effects = door.admit(now);
         (door, effects)
@@ -188,6 +208,8 @@ impl Door {
             can_confirm: self.confirmable().is_ok(),
             checks: self.verification.as_ref().map_or(&[], Verification::checks),
             rollout: self.verification.as_ref().and_then(Verification::rollout),
+            id: self.intent.as_ref().map(|(id, _)| &**id),
+            overridable: self.overridable && self.stage == Stage::Ended,
             since: self.intent.as_ref().map(|(_, at)| *at),
             deadline: self.verification.as_ref().map(|verification| verification.deadline),
             outcome: self.outcome.as_ref(),
@@ -311,11 +333,13 @@ impl Door {
             return Err("this is a dry run: it only plans".into());
         }
         let word = plan.confirm_word();
-        if plan.needed_confirmation() != ConfirmLevel::Name || self.typed.trim() == word {
+        // Spaces are forgiven, nothing else: a name with characters around it that nobody sees was not typed.
+        let typed = self.typed.trim_matches(' ');
+        if plan.needed_confirmation() != ConfirmLevel::Name || typed == word {
             return Ok(());
         }
-        Err(match self.typed.trim().chars().find(|c| !c.is_ascii()) {
-            Some(odd) => format!("type {word} to confirm: U+{:04X} only looks like a letter of it", u32::from(odd)),
+        Err(match typed.chars().find(|c| !c.is_ascii_graphic() && *c != ' ') {
+            Some(odd) => format!("type {word} to confirm: U+{:04X} is no letter of it", u32::from(odd)),
             None => format!("type {word} to confirm"),
         })
     }
@@ -329,7 +353,14 @@ impl Door {
         }
         let Some(plan) = &self.plan else { return Effects::new() };
         let id = record::id(&self.guard, plan, now);
-        let intent = record::intent(&id, &self.request, &self.guard, plan, now);
+        let intent = record::intent(
+            &id,
+            &self.request,
+            &self.guard,
+            plan,
+            super::before::of(plan, &self.request, &self.facts),
+            now,
+        );
         self.intent = Some((id, now));
         self.notice = None;
         self.stage = Stage::RecordingIntent;
@@ -340,6 +371,7 @@ impl Door {
     /// Nothing was sent, and nothing was intended. That it was tried is worth a record, except of a dry run.
     fn refuse(&mut self, refusal: &Refusal, now: Instant) -> Effects {
         self.end(End::Refused, refusal.to_string(), refusal.hint());
+        self.overridable = matches!(refusal, Refusal::Guardrail(_));
         if let Some(outcome) = &mut self.outcome {
             outcome.offer = refusal.offer();
         }
@@ -367,7 +399,10 @@ impl Door {
             plan.steps.iter().map(|step| StepEnd { step: step.title.clone(), state: step.state.clone() }).collect()
         });
         let steps = steps.unwrap_or_default();
-        let outcome = Outcome { end, detail, hint, offer: None, checks, steps, duration_ms, unrecorded: None };
+        let next = self.plan.as_ref().filter(|_| end == End::Done).and_then(|plan| plan.next.clone());
+        let (words, offer) = next.unzip();
+        let hint = hint.or(words);
+        let outcome = Outcome { end, detail, hint, offer, checks, steps, duration_ms, unrecorded: None };
         let written = record::outcome(&id, &self.request, &self.guard, &outcome, now);
         self.outcome = Some(outcome);
         self.open.clear();
@@ -401,6 +436,7 @@ impl Door {
         self.patience = None;
         self.unsure = None;
         self.outcome = None;
+        self.overridable = false;
         // The rules are asked again too: a freeze may have begun.
         self.admit(now)
     }

@@ -86,6 +86,7 @@ pub enum Answer {
 
 /// What the door is told.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few are alive at once, and answers are as large as what they bring")]
 pub enum DoorInput {
     /// The confirmation field's whole content, after every edit.
     Type(String),

@@ -21,17 +21,25 @@ pub struct Field {
     pub words: String,
     /// sha256 of the value in one canonical form; that of `null` for an absent field.
     pub digest: String,
+    /// It must have any other value than that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other: bool,
 }
 
 impl Field {
     /// A field that must have this value; `null` is as good as absent.
     pub fn new(path: impl Into<String>, words: impl Into<String>, value: &Value) -> Self {
-        Self { path: path.into(), words: words.into(), digest: canonical_digest(value) }
+        Self { path: path.into(), words: words.into(), digest: canonical_digest(value), other: false }
+    }
+
+    /// A field that must not have this value any more.
+    pub fn other(path: impl Into<String>, words: impl Into<String>, value: &Value) -> Self {
+        Self { other: true, ..Self::new(path, words, value) }
     }
 
     /// Does the object say so?
     pub fn holds(&self, object: &Value) -> bool {
-        canonical_digest(object.pointer(&self.path).unwrap_or(&Value::Null)) == self.digest
+        (canonical_digest(object.pointer(&self.path).unwrap_or(&Value::Null)) == self.digest) != self.other
     }
 }
 
@@ -52,6 +60,15 @@ pub enum Expectation {
         /// The workload.
         workload: WorkloadRef,
         /// What it has to say; empty only beside another expectation that is a sign.
+        fields: Vec<Field>,
+        /// Do alerts and burn count?
+        signals: bool,
+    },
+    /// An Argo Rollout has these fields, and its stable revision serves everything, whatever its spec asks for.
+    Stable {
+        /// The Rollout.
+        workload: WorkloadRef,
+        /// What it has to say; never empty.
         fields: Vec<Field>,
         /// Do alerts and burn count?
         signals: bool,
@@ -83,7 +100,7 @@ impl Expectation {
     /// What to look at.
     pub fn look(&self) -> Look {
         match self {
-            Self::Rollout { workload, signals, .. } => {
+            Self::Rollout { workload, signals, .. } | Self::Stable { workload, signals, .. } => {
                 Look { object: workload.into(), pods: false, signals: signals.then(|| workload.clone()) }
             }
             Self::Object { object, .. } | Self::Gone { object, .. } | Self::Exists { object } => {

@@ -186,6 +186,13 @@ impl GuardContext {
         judge(request, broken).map(|overridden| Admitted { overridden })
     }
 
+    /// Does a rule want a reason said, and an incident? To be asked before the door is.
+    pub fn wants(&self, request: &ActionRequest) -> (bool, bool) {
+        self.rules_for(request).fold((false, false), |(reason, incident), rules| {
+            (reason || rules.require_reason, incident || rules.require_incident)
+        })
+    }
+
     /// Refuses a plan that touches more than it may, and says how it has to be confirmed.
     pub fn limit(&self, request: &ActionRequest, plan: &mut Plan) -> Result<Vec<String>, Refusal> {
         let mut broken = Vec::new();

@@ -2,14 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::abort::{Abort, Retry};
+use super::cordon::{Cordon, Uncordon};
+use super::delete_pod::DeletePod;
+use super::drain::Drain;
+use super::evict_pod::EvictPod;
 use super::outcome::Refusal;
 use super::pause::{Pause, Resume};
 use super::plan::Plan;
+use super::promote::Promote;
 use super::restart::Restart;
 use super::rollback::Rollback;
 use super::scale::Scale;
 use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
+use super::silence::SilenceAlerts;
+use super::silence_change::{ExpireSilence, ExtendSilence};
+use super::suspend::Suspend;
+use super::trigger::Trigger;
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 use crate::ports::cluster::{Facts, Needs, Part};
@@ -21,6 +31,8 @@ pub struct Ground<'a> {
     pub now: Instant,
     /// Who asks: the user of the operating system.
     pub user: &'a str,
+    /// Who that is to the API server, when known.
+    pub identity: Option<&'a str>,
     /// Why, when it was said.
     pub reason: Option<&'a str>,
     /// It takes a recorded action back: what was there is restored as it was.
@@ -83,6 +95,32 @@ pub enum ActionKind {
     Resume(Resume),
     /// Another image for one container.
     SetImage(SetImage),
+    /// One pod less, for good or until its controller makes a new one.
+    DeletePod(DeletePod),
+    /// The same, as far as budgets allow.
+    EvictPod(EvictPod),
+    /// No new pods on a node.
+    Cordon(Cordon),
+    /// New pods on a node again.
+    Uncordon(Uncordon),
+    /// No pods on a node.
+    Drain(Drain),
+    /// No runs of a CronJob, or runs again.
+    Suspend(Suspend),
+    /// A run of a CronJob now.
+    Trigger(Trigger),
+    /// The newest revision of an Argo Rollout given up.
+    Abort(Abort),
+    /// The same revision again.
+    Retry(Retry),
+    /// The newest revision goes on, by a step or fully.
+    Promote(Promote),
+    /// Keep alerts quiet.
+    Silence(SilenceAlerts),
+    /// Another end for a silence.
+    ExtendSilence(ExtendSilence),
+    /// The end of a silence.
+    ExpireSilence(ExpireSilence),
 }
 
 impl ActionKind {
@@ -95,6 +133,19 @@ impl ActionKind {
             Self::Pause(action) => action,
             Self::Resume(action) => action,
             Self::SetImage(action) => action,
+            Self::DeletePod(action) => action,
+            Self::EvictPod(action) => action,
+            Self::Cordon(action) => action,
+            Self::Uncordon(action) => action,
+            Self::Drain(action) => action,
+            Self::Suspend(action) => action,
+            Self::Trigger(action) => action,
+            Self::Abort(action) => action,
+            Self::Retry(action) => action,
+            Self::Promote(action) => action,
+            Self::Silence(action) => action,
+            Self::ExtendSilence(action) => action,
+            Self::ExpireSilence(action) => action,
         }
     }
 

@@ -13,6 +13,10 @@ pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Label that the Deployment controller adds to the template of a ReplicaSet.
 pub const TEMPLATE_HASH: &str = "pod-template-hash";
+/// The same of Argo Rollouts.
+pub const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
+/// Annotation of Argo Rollouts and their ReplicaSets: the revision's number.
+const ROLLOUT_REVISION: &str = "rollout.argoproj.io/revision";
 
 /// The value at a path of object keys.
 pub fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
@@ -67,7 +71,11 @@ pub fn created(value: &Value) -> Option<Instant> {
 
 /// The revision that an annotation names; kubectl reads it as an `int64`, and no real one is below 1.
 pub fn revision(value: &Value) -> Option<u64> {
-    annotation(value, REVISION)?.parse().ok().filter(|revision| *revision > 0)
+    annotation(value, REVISION)
+        .or_else(|| annotation(value, ROLLOUT_REVISION))?
+        .parse()
+        .ok()
+        .filter(|revision| *revision > 0)
 }
 
 /// Images of a pod template, containers in order, cleaned.
@@ -80,6 +88,7 @@ pub fn without_hash(template: &Value) -> Value {
     let mut template = template.clone();
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
         labels.remove(TEMPLATE_HASH);
+        labels.remove(ROLLOUT_HASH);
     }
     template
 }

@@ -18,18 +18,28 @@
 //!    own precondition), field changes, blast radius, warnings, undo (as [`ActionKind`]s), what verification expects
 //!    ([`expectation::Expectation`]), and `confirm` when it is destructive. Copy `rollback.rs` or `scale.rs`.
 //! 2. Its variant in [`ActionKind`] and its line in `ActionKind::action` (both in `kind.rs`).
-//! 3. Its subcommand in `cli/`, its command in `app/`.
+//! 3. Its subcommand: a variant and a line in `cli/act.rs`. Its command in the console: an entry in `app/offers.rs` (menu,
+//!    palette, forms, bulk, footer and help derive from it), and its key in `keymaps/default.toml`.
 //!
 //! Several targets are several actions of one request ([`ActionRequest::bulk`]): a plan is for one target, and the door
 //! joins them. Guardrails, permission, dry run, confirmation, audit records, execution step by step, verification and
 //! presentation need nothing new. A new kind of *read* is a [`crate::ports::cluster::Part`], a new kind of *proof* an
 //! [`expectation::Expectation`], a new kind of *request* a [`crate::domain::mutation::Change`].
 
+pub mod abort;
 pub mod announcement;
 pub mod approval;
+pub mod before;
 pub mod capacity;
 pub mod compare;
+pub mod cordon;
+pub mod delete_pod;
+pub mod delivery;
 pub mod door;
+pub mod drain;
+pub mod evict_pod;
+#[cfg(test)]
+mod examples;
 pub mod exchange;
 pub mod expectation;
 pub mod guardrail;
@@ -39,7 +49,9 @@ pub mod outcome;
 pub mod ownership;
 pub mod pause;
 pub mod plan;
+pub mod pod;
 pub mod present;
+pub mod promote;
 pub mod quantity;
 pub mod record;
 #[cfg(test)]
@@ -50,7 +62,12 @@ pub mod scale;
 pub mod scale_bounds;
 pub mod set_image;
 pub mod settle;
+pub mod silence;
+pub mod silence_change;
 pub mod step;
+pub mod suspend;
+pub mod trigger;
+pub mod undo;
 pub mod verification;
 pub mod workload;
 

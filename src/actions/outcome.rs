@@ -225,7 +225,7 @@ impl Refusal {
                 Some(format!("resume it first, as kubectl demands: kubectl rollout resume {target}"))
             }
             Self::UnsupportedKind(_) => {
-                Some("only Deployments, StatefulSets and DaemonSets keep revisions to go back to".into())
+                Some("only Deployments, StatefulSets, DaemonSets and Argo Rollouts keep revisions to go back to".into())
             }
             Self::Unrecordable(_) => Some("make the audit directory writable, or set [audit] directory".into()),
             Self::SingleRevision { .. } => {

@@ -1,4 +1,5 @@
-//! Pausing a rollout and letting it go on: `spec.paused` of a Deployment, as `kubectl rollout pause` and `resume`.
+//! Pausing a rollout and letting it go on: `spec.paused` of a Deployment, as `kubectl rollout pause` and `resume`, and of
+//! an Argo Rollout.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,8 +8,9 @@ use super::expectation::{Expectation, Field};
 use super::kind::{Action, ActionKind, Ground};
 use super::outcome::Refusal;
 use super::plan::{FieldChange, Plan, Undo};
+use super::promote::Promote;
 use super::step::Step;
-use super::{compare, ownership, workload};
+use super::{compare, delivery, ownership, workload};
 use crate::domain::mutation::{Change, Mutation};
 use crate::domain::object::ObjectRef;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
@@ -30,15 +32,28 @@ pub struct Resume {
 
 fn admit(target: &WorkloadRef) -> Result<(), Refusal> {
     match target.kind {
-        WorkloadKind::Deployment => Ok(()),
-        kind => Err(Refusal::not_here(format!("only Deployments can be paused and resumed, not a {}", kind.kind()))),
+        WorkloadKind::Deployment | WorkloadKind::Rollout => Ok(()),
+        kind => {
+            let why = format!("only Deployments and Argo Rollouts can be paused and resumed, not a {}", kind.kind());
+            Err(Refusal::not_here(why))
+        }
     }
 }
 
 fn plan(action: &dyn Action, target: &WorkloadRef, pause: bool, facts: &Facts) -> Result<Plan, Refusal> {
     let object = &facts.object;
-    workload::template(target, object)?;
+    let rollout = target.kind == WorkloadKind::Rollout;
+    if !rollout {
+        workload::template(target, object)?;
+    }
     if workload::is_paused(object) == pause {
+        if rollout && !pause && delivery::is_waiting(object) {
+            return Err(Refusal::NotHere {
+                why: format!("{target} was not paused by hand: it waits at a step"),
+                instead: Some("promote it past that step".into()),
+                offer: Some(Box::new(ActionKind::Promote(Promote { target: target.clone(), full: false }))),
+            });
+        }
         let state = if pause { "is paused already" } else { "is not paused" };
         return Err(Refusal::not_here(format!("nothing to do: {target} {state}")));
     }
@@ -65,6 +80,13 @@ fn plan(action: &dyn Action, target: &WorkloadRef, pause: bool, facts: &Facts) -
         plan.undo = Undo::by("resume it", ActionKind::Resume(Resume { target: target.clone() }));
         plan.expect(Expectation::Object { object: target.into(), fields: sent, patient: false });
         plan.done = format!("{target} is paused");
+    } else if rollout {
+        let moves = "goes on with its steps".to_owned();
+        delivery::describe(&mut plan, target, object, delivery::wanted(object), moves);
+        plan.undo = Undo::by("pause it again", ActionKind::Pause(Pause { target: target.clone() }));
+        // Its steps may make it wait again: that it goes on is all that is promised.
+        plan.expect(Expectation::Object { object: target.into(), fields: sent, patient: false });
+        plan.done = format!("{target} goes on");
     } else {
         let moves = workload::moves(target.kind, object);
         plan.blast = moves.blast(target, object);

@@ -38,6 +38,9 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// How to undo it.
     pub undo: Undo,
+    /// What is worth doing after it, in words, and as an action that planning again takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<(String, ActionKind)>,
     /// How it has to be confirmed.
     pub confirm: ConfirmLevel,
     /// sha256 over all mutations, hex. The audit log carries it; two plans with one digest do the same.
@@ -193,6 +196,8 @@ pub enum WarningKind {
     LeftOut,
     /// A guardrail is overridden.
     BreakGlass,
+    /// A silence hides more, or less, than it is meant for.
+    Hides,
     /// It does not roll by itself: `OnDelete`, a `partition`, paused.
     Held,
 }
@@ -219,6 +224,7 @@ impl Plan {
             steps: Vec::new(),
             warnings: Vec::new(),
             undo: Undo::default(),
+            next: None,
             confirm: ConfirmLevel::None,
             digest: String::new(),
             expect: Vec::new(),
@@ -268,6 +274,7 @@ impl Plan {
             if let Some(first) = verb.get_mut(..1) {
                 first.make_ascii_uppercase();
             }
+            joined.next = None;
             joined.title = format!("{verb} {}", joined.named());
             joined.done = format!("done for {}", joined.named());
             joined.blast.moves = format!("{} pods in all", joined.blast.pods);

@@ -47,7 +47,15 @@ pub fn digest(mutations: &[&Mutation]) -> String {
 ///
 /// `undo` and `expect` are data ([`super::ActionKind`], [`super::expectation::Expectation`]): an action can be taken back
 /// from the audit log, and what a crash left open can be settled, with nothing else at hand.
-pub fn intent(id: &str, request: &ActionRequest, guard: &GuardContext, plan: &Plan, now: Instant) -> Value {
+/// `before` ([`super::before::of`]) makes the latter surer.
+pub fn intent(
+    id: &str,
+    request: &ActionRequest,
+    guard: &GuardContext,
+    plan: &Plan,
+    before: Vec<Value>,
+    now: Instant,
+) -> Value {
     let mut record = head("intent", id, request, guard, now);
     if let Some(revisions) = &plan.revisions {
         record["from"] = revision(&revisions.from);
@@ -65,6 +73,7 @@ pub fn intent(id: &str, request: &ActionRequest, guard: &GuardContext, plan: &Pl
     record["warnings"] = json!(plan.warnings.iter().map(|warning| &warning.text).collect::<Vec<_>>());
     record["undo"] = json!(plan.undo);
     record["expect"] = json!(plan.expect.iter().map(|(_, expectation)| expectation).collect::<Vec<_>>());
+    record["before"] = Value::Array(before);
     record
 }
 

@@ -1,6 +1,10 @@
 //! Plans of actions, applied in memory: what a plan's patch makes of the object, and whether its undo restores it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(in crate::actions) mod cron_jobs;
+pub(in crate::actions) mod deliveries;
+pub(in crate::actions) mod pods;
+
 use serde_json::{Value, json};
 
 use super::kind::Ground;
@@ -36,16 +40,20 @@ pub fn facts() -> Facts {
     Facts { object: deployment(), autoscalers: Some(vec![]), ..Facts::default() }
 }
 
-fn hpa(min: u32, max: u32, current: u32) -> Value {
-    json!({"metadata": {"name": "payment", "namespace": "shop", "uid": "h1"},
+pub fn hpa(min: u32, max: u32, current: u32) -> Value {
+    json!({"metadata": {"name": "payment", "namespace": "shop", "uid": "h1", "resourceVersion": "7"},
         "spec": {"minReplicas": min, "maxReplicas": max, "scaleTargetRef": {"kind": "Deployment", "name": "payment"}},
         "status": {"currentReplicas": current}})
 }
 
 pub fn plan(action: &ActionKind, facts: &Facts) -> Result<Plan, Refusal> {
+    plan_of(action, facts, false)
+}
+
+pub fn plan_of(action: &ActionKind, facts: &Facts, undoes: bool) -> Result<Plan, Refusal> {
     action.admit()?;
     let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-    action.plan(facts, &Ground { now, user: "alice", reason: None, undoes: false })
+    action.plan(facts, &Ground { now, user: "alice", identity: None, reason: None, undoes })
 }
 
 /// What the server makes of the object, with its preconditions; `Err` is a conflict.

@@ -16,6 +16,10 @@
 //!   revision would be one too far back: then "previous" is the highest.
 //! - `kubernetes.io/change-cause` says who rolled back and why, except when a rollback is itself an undo: that restores
 //!   what was there.
+//! - An Argo Rollout goes back to its stable revision, whatever was tried since, where `kubectl argo rollouts undo` takes
+//!   the second highest, which may be another bad one. Its revisions are the ReplicaSets' `rollout.argoproj.io/revision`,
+//!   only the template moves, and with a `workloadRef` it is that Deployment's. What is not the stable revision goes
+//!   through the steps of its canary again.
 //! - A StatefulSet with `OrderedReady` pods waits for a broken pod to become ready before it replaces it, for ever
 //!   (kubernetes/kubernetes#67250): the plan deletes that pod too.
 
@@ -28,14 +32,14 @@ use serde_json::{Map, Value, json};
 use super::expectation::{Expectation, Field};
 use super::kind::{Action, ActionKind, Ground};
 use super::manifest::{
-    CHANGE_CAUSE, LAST_APPLIED, REVISION, annotation, at, count, created, images, items, label, name, object, raw,
-    revision, same_template, without_hash,
+    CHANGE_CAUSE, LAST_APPLIED, REVISION, ROLLOUT_HASH, annotation, at, count, created, images, items, label, name,
+    object, raw, revision, same_template, without_hash,
 };
 use super::outcome::Refusal;
 use super::plan::{Plan, Revision, Revisions, Undo, Warning, WarningKind};
 use super::step::Step;
 use super::workload::{self, is_unobserved, pods};
-use super::{compare, ownership};
+use super::{compare, delivery, ownership};
 use crate::domain::mutation::{Change, Mutation, Preconditions};
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::target::{WorkloadKind, WorkloadRef};
@@ -80,13 +84,16 @@ impl Action for Rollback {
     fn needs(&self) -> &'static [Part] {
         match self.target.kind {
             WorkloadKind::StatefulSet => &[Part::Revisions, Part::Autoscalers, Part::Pods],
+            WorkloadKind::Rollout => &[Part::Revisions, Part::Autoscalers, Part::Template],
             _ => &[Part::Revisions, Part::Autoscalers],
         }
     }
 
     fn admit(&self) -> Result<(), Refusal> {
         match self.target.kind {
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Ok(()),
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet | WorkloadKind::Rollout => {
+                Ok(())
+            }
             kind => Err(Refusal::UnsupportedKind(kind)),
         }
     }
@@ -113,13 +120,18 @@ fn plan(action: &Rollback, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, R
     action.admit()?;
     let target = &action.target;
     let workload = &facts.object;
-    let template = workload::template(target, workload)?;
+    let (holder, held_by) = delivery::template_holder(target, workload, facts.template.as_ref())?;
+    let template = workload::template(target, held_by)?;
     if workload::is_paused(workload) {
         return Err(Refusal::Paused(target.to_string()));
     }
     let candidates = candidates(facts.revisions.as_deref().unwrap_or_default(), template);
     let unobserved = is_unobserved(workload) && !candidates.iter().any(|candidate| candidate.current);
-    let chosen = choose(target, action.to, &candidates, unobserved)?;
+    let stable = stable(workload, &candidates);
+    let chosen = match (action.to, stable) {
+        (None | Some(0), Some(stable)) => stable,
+        (to, _) => choose(target, to, &candidates, unobserved)?,
+    };
     if same_template(&chosen.template, template) {
         return Err(Refusal::NothingToDo { target: target.to_string(), revision: chosen.revision });
     }
@@ -130,7 +142,7 @@ fn plan(action: &Rollback, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, R
     };
     let moves = workload::moves(target.kind, workload);
     let sent = Field::new("/spec/template", "pod template", &chosen.template);
-    let mutation = Mutation::new(target.into(), Change::JsonPatch(patch(target.kind, workload, chosen, ground)?));
+    let mutation = Mutation::new((&holder).into(), Change::JsonPatch(patch(target.kind, held_by, chosen, ground)?));
     let mut plan = Plan::begin(action);
     plan.changes = compare::changes(template, &chosen.template);
     plan.diff = compare::unified_diff(template, &chosen.template, &side(&from), &side(&to));
@@ -138,7 +150,7 @@ fn plan(action: &Rollback, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, R
     plan.warnings.extend(workload::state_warnings(workload, unobserved, &moves));
     plan.blast = moves.blast(target, workload);
     plan.managed_by = ownership::manager(workload).map(|manager| manager.name);
-    plan.steps = vec![Step::new(format!("patch {target}"), mutation).leaving(vec![sent.clone()])];
+    plan.steps = vec![Step::new(format!("patch {holder}"), mutation).leaving(vec![sent.clone()])];
     plan.undo = match from.revision {
         0 => Undo::never("deploy the current version again: it is not a revision yet"),
         number => Undo::by(
@@ -146,7 +158,17 @@ fn plan(action: &Rollback, facts: &Facts, ground: &Ground<'_>) -> Result<Plan, R
             ActionKind::Rollback(Rollback { target: target.clone(), to: Some(number) }),
         ),
     };
-    workload::expect_rollout(&mut plan, target, &moves, vec![sent]);
+    if target.kind == WorkloadKind::Rollout {
+        expect_delivery(
+            &mut plan,
+            (target, &holder),
+            workload,
+            stable.is_some_and(|it| it.revision == to.revision),
+            sent,
+        );
+    } else {
+        workload::expect_rollout(&mut plan, target, &moves, vec![sent]);
+    }
     if moves.held.is_none() {
         unstick(&mut plan, target, facts);
     }
@@ -173,6 +195,40 @@ fn candidates<'a>(revisions: &'a [Value], current: &Value) -> Vec<Candidate<'a>>
         .collect();
     found.sort_by_key(|candidate| std::cmp::Reverse(candidate.revision));
     found
+}
+
+/// The stable revision of an Argo Rollout, where it is not what the spec asks for.
+fn stable<'a, 'b>(workload: &Value, candidates: &'b [Candidate<'a>]) -> Option<&'b Candidate<'a>> {
+    let hash = raw(workload, &["status", "stableRS"]).filter(|hash| !hash.is_empty())?;
+    let stable = candidates.iter().find(|candidate| label(candidate.object, ROLLOUT_HASH) == Some(hash))?;
+    (!stable.current).then_some(stable)
+}
+
+/// Back to the stable revision is a rollout that completes; any other one waits at its steps.
+fn expect_delivery(
+    plan: &mut Plan,
+    (target, holder): (&WorkloadRef, &WorkloadRef),
+    rollout: &Value,
+    to_stable: bool,
+    sent: Field,
+) {
+    let steps = delivery::steps(rollout).map_or(0, |(steps, _)| steps.len());
+    let completes = to_stable || steps == 0 && at(rollout, &["spec", "strategy", "blueGreen"]).is_none();
+    let own = target == holder;
+    if !own || !completes {
+        plan.expect(Expectation::Object { object: holder.into(), fields: vec![sent.clone()], patient: false });
+    }
+    if completes {
+        let fields = if own { vec![sent] } else { Vec::new() };
+        plan.expect(Expectation::Rollout { workload: target.clone(), fields, signals: true });
+        return;
+    }
+    let text = match steps {
+        0 => "it waits for a promotion before it is active".to_owned(),
+        1 => "it goes through the step of its canary again: promote it when it waits".to_owned(),
+        steps => format!("it goes through the {steps} steps of its canary again: promote it when it waits"),
+    };
+    plan.warnings.push(Warning::new(WarningKind::Held, text));
 }
 
 fn choose<'a, 'b>(

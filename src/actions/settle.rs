@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use super::expectation::{Expectation, Field};
 use super::manifest::{at, created, items, raw, text};
 use super::outcome::End;
+use crate::domain::mutation::{FIELD_MANAGER, Silence};
+use crate::domain::object::ObjectKind;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
-
-/// `fieldManager` of everything that this program sends.
-pub const FIELD_MANAGER: &str = "opsdeck";
 
 /// What became of an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +81,10 @@ pub fn settle(intent: &Value, seen: &[Sight]) -> Settlement {
         .iter()
         .zip(seen)
         .enumerate()
+        // A rollout alone is no sign of what was sent: it stands beside one that is.
+        .filter(|(_, (expectation, _))| {
+            !matches!(expectation, Expectation::Rollout { fields, .. } if fields.is_empty()) || expected.len() == 1
+        })
         .map(|(index, (expectation, sight))| {
             let trace = Trace { begun, before: before.get(index).unwrap_or(&Value::Null) };
             (expectation.object().to_string(), trace.one(expectation, sight))
@@ -133,6 +136,10 @@ impl Trace<'_> {
             Sight::There(object) => Some(object),
             Sight::Gone => None,
         };
+        let wanted = expectation.object();
+        if let (ObjectKind::Silence, Expectation::Object { fields, .. }) = (wanted.kind, expectation) {
+            return silence(&wanted.name, fields, object);
+        }
         match (expectation, object) {
             (Expectation::Gone { .. }, None) => Settlement::new(Verdict::Happened, "is gone, as it was meant to be"),
             (Expectation::Gone { uid, .. }, Some(object)) => self.gone(uid.as_deref(), object),
@@ -141,10 +148,12 @@ impl Trace<'_> {
                 Settlement::new(Verdict::CannotTell, "is not there: it was not created, or it has been removed since")
             }
             (Expectation::Exists { .. }, Some(object)) => self.exists(object),
-            (Expectation::Rollout { .. } | Expectation::Object { .. }, None) => {
+            (Expectation::Rollout { .. } | Expectation::Stable { .. } | Expectation::Object { .. }, None) => {
                 Settlement::new(Verdict::CannotTell, "does not exist any more, so it tells nothing")
             }
-            (Expectation::Rollout { fields, .. }, Some(object)) => self.fields(fields, false, object),
+            (Expectation::Rollout { fields, .. } | Expectation::Stable { fields, .. }, Some(object)) => {
+                self.fields(fields, false, object)
+            }
             (Expectation::Object { fields, patient, .. }, Some(object)) => self.fields(fields, *patient, object),
         }
     }
@@ -252,6 +261,21 @@ impl Trace<'_> {
                 format!("does not say what was wanted ({missing}), but {other} has written to it {}", clock(*at)),
             ),
         }
+    }
+}
+
+/// Alertmanager keeps a silence for days after its end, so one that it does not know was never made.
+fn silence(name: &str, fields: &[Field], object: Option<&Value>) -> Settlement {
+    match object {
+        None if Silence::is_key(name) => {
+            Settlement::new(Verdict::DidNotHappen, "is not there: Alertmanager knows no such silence")
+        }
+        Some(_) if Silence::is_key(name) => Settlement::new(Verdict::Happened, "is there: Alertmanager knows it"),
+        None => Settlement::new(Verdict::CannotTell, "does not exist any more, so it tells nothing"),
+        Some(object) if fields.iter().all(|field| field.holds(object)) => {
+            Settlement::new(Verdict::Happened, "says what was wanted")
+        }
+        Some(_) => Settlement::new(Verdict::DidNotHappen, "is as it was"),
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::delivery;
 use super::expectation::{Expectation, Field};
 use super::manifest::raw;
 use crate::domain::rollout::{RolloutPhase, RolloutStatus};
@@ -98,7 +99,7 @@ impl Proof {
         let waiting = |id, text: &str| Check { id, state: CheckState::Waiting, text: text.into() };
         let mut checks = Vec::new();
         match &expectation {
-            Expectation::Rollout { signals, fields, .. } => {
+            Expectation::Rollout { signals, fields, .. } | Expectation::Stable { signals, fields, .. } => {
                 checks.push(waiting(CheckId::Rollout, "rollout not seen yet"));
                 checks.push(waiting(CheckId::Ready, "pods not seen yet"));
                 if *signals {
@@ -128,9 +129,11 @@ impl Proof {
     fn observe(&mut self, seen: Seen) {
         let Seen { object, rollout, signals, .. } = seen;
         match self.expectation.clone() {
-            Expectation::Rollout { fields, .. } => {
+            Expectation::Rollout { fields, .. } | Expectation::Stable { fields, .. } => {
+                let stable = matches!(self.expectation, Expectation::Stable { .. });
                 match (&object, rollout) {
                     (Err(error), _) => self.unread(error),
+                    (Ok(object), status) if stable => self.observe_stable(object, status),
                     (Ok(_), None) => self.set(CheckId::Rollout, CheckState::Waiting, "it has no rollout"),
                     (Ok(_), Some(status)) => self.observe_rollout(status),
                 }
@@ -174,6 +177,12 @@ impl Proof {
             check.state = state;
             check.text = text.into();
         }
+    }
+
+    /// Can nothing disprove it any more? That very object never comes back.
+    fn is_final(&self) -> bool {
+        matches!(&self.expectation, Expectation::Gone { uid: Some(_), .. })
+            && self.state(CheckId::Gone) == Some(CheckState::Passed)
     }
 
     fn state(&self, id: CheckId) -> Option<CheckState> {
@@ -245,6 +254,18 @@ impl Proof {
         let state = if ready { CheckState::Passed } else { CheckState::Waiting };
         self.set(CheckId::Ready, state, format!("ready {}/{}", status.ready, status.desired));
         self.rollout = Some(status);
+    }
+
+    /// Of what was aborted, the stable revision counts; the controller calls it degraded all the same.
+    fn observe_stable(&mut self, object: &serde_json::Value, status: Option<RolloutStatus>) {
+        let (whole, text) = delivery::stable_serves(object);
+        let state = if whole { CheckState::Passed } else { CheckState::Waiting };
+        self.set(CheckId::Rollout, state, text);
+        if let Some(status) = status {
+            let state = if status.ready >= status.desired { CheckState::Passed } else { CheckState::Waiting };
+            self.set(CheckId::Ready, state, format!("ready {}/{}", status.ready, status.desired));
+            self.rollout = Some(status);
+        }
     }
 
     fn observe_alerts(&mut self, signals: &Signals) {
@@ -344,14 +365,14 @@ impl Verification {
         self.proofs.iter().find_map(|proof| proof.rollout.as_ref())
     }
 
-    /// What to look at.
+    /// What to look at. What is gone stays gone: it is not looked at again.
     pub fn looks(&self) -> Vec<Look> {
-        self.proofs.iter().map(|proof| proof.expectation.look()).collect()
+        self.proofs.iter().filter(|proof| !proof.is_final()).map(|proof| proof.expectation.look()).collect()
     }
 
     /// Takes what there was to see, in the order of [`Verification::looks`].
     pub fn observe(&mut self, seen: Vec<Seen>, now: Instant) {
-        for (proof, seen) in self.proofs.iter_mut().zip(seen) {
+        for (proof, seen) in self.proofs.iter_mut().filter(|proof| !proof.is_final()).zip(seen) {
             proof.observe(seen);
         }
         let holds = self.proofs.iter().all(Proof::holds);

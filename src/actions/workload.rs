@@ -65,10 +65,13 @@ pub fn pods(object: &Value) -> u32 {
 
 /// Has the controller yet to see the newest spec?
 pub fn is_unobserved(workload: &Value) -> bool {
-    match (count(workload, &["metadata", "generation"]), count(workload, &["status", "observedGeneration"])) {
-        (Some(generation), observed) => observed.unwrap_or(0) < generation,
-        _ => false,
-    }
+    let observed = at(workload, &["status", "observedGeneration"]);
+    // Argo Rollouts write it as a string, which older ones fill with a hash.
+    let observed = match observed.and_then(Value::as_str) {
+        Some(text) => text.parse().unwrap_or(u64::MAX),
+        None => observed.and_then(Value::as_u64).unwrap_or(0),
+    };
+    count(workload, &["metadata", "generation"]).is_some_and(|generation| observed < generation)
 }
 
 /// `spec.template`, or why there can be no plan.
@@ -141,7 +144,8 @@ pub fn moves(kind: WorkloadKind, workload: &Value) -> Moves {
             Moves { recreate: true, ..rolling(pods, 0) }
         }
         _ => {
-            let bound = |key| at(workload, &["spec", "strategy", "rollingUpdate", key]);
+            let strategy = if kind == WorkloadKind::Rollout { "canary" } else { "rollingUpdate" };
+            let bound = |key| at(workload, &["spec", "strategy", strategy, key]);
             let max_surge = share(bound("maxSurge"), pods, true);
             let mut max_unavailable = share(bound("maxUnavailable"), pods, false).min(pods);
             if max_surge == 0 && max_unavailable == 0 {

@@ -6,9 +6,9 @@ use crate::actions::exchange::{DoorEffect, DoorInput};
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::{End, Stage};
 use crate::actions::plan::Plan;
-use crate::actions::{ActionRequest, Origin, present};
-use crate::domain::target::WorkloadRef;
+use crate::actions::{ActionRequest, OnFailure, present};
 use crate::state::effect::Effect;
+use crate::state::form::{Field, Form, Purpose, Topic};
 use crate::state::session::{DoorBox, Overlay};
 
 impl App {
@@ -26,25 +26,50 @@ impl App {
             && view.plan.map(Plan::needed_confirmation) == Some(ConfirmLevel::Name)
     }
 
-    /// Opens the door for a rollback, of what is selected when no target is named.
-    pub(super) fn request_rollback(&mut self, target: Option<WorkloadRef>, to: Option<u64>) -> Vec<Effect> {
-        if self.door_is_busy() {
-            // One action at a time: show the one that is under way.
-            self.show_door();
-            return Vec::new();
-        }
-        let origin = if target.is_some() { Origin::Command } else { Origin::Key };
-        let Some(target) = target.or_else(|| self.action_target()) else {
-            self.notice("select a workload first");
-            return Vec::new();
-        };
-        let (door, effects) = Door::request(ActionRequest::rollback(target, to, origin), &self.guard, self.now);
+    /// Opens the door for a request. Nothing is under way.
+    pub(super) fn open_door(&mut self, request: ActionRequest) -> Vec<Effect> {
+        let (door, effects) = Door::request(request, &self.guard, self.now);
         self.door = Some(door);
         self.show_door();
         carried(effects)
     }
 
-    fn show_door(&mut self) {
+    /// Asks again for what stands at the door, altered: nothing of it was sent yet.
+    fn ask_again(&mut self, alter: impl FnOnce(&mut ActionRequest)) -> Vec<Effect> {
+        let Some(mut request) = self.door_request() else { return Vec::new() };
+        alter(&mut request);
+        self.open_door(request)
+    }
+
+    /// The request at the door, as long as it may be asked again: before anything is sent, or refused.
+    fn door_request(&mut self) -> Option<ActionRequest> {
+        let view = self.door.as_ref()?.view();
+        let refused = view.outcome.is_some_and(|outcome| outcome.end == End::Refused);
+        if !(view.stage.can_cancel() || (view.stage == Stage::Ended && refused)) {
+            return None;
+        }
+        if view.guard.context != self.guard.context {
+            self.notice("this was asked for in another context");
+            return None;
+        }
+        Some(view.request.clone())
+    }
+
+    /// Asks why, or why the guardrails are overridden, about what stands at the door.
+    fn ask_why(&mut self, break_glass: bool) {
+        let Some(request) = self.door_request() else { return };
+        let (reason, incident) = self.guard.wants(&request);
+        let form = if break_glass {
+            let title = "Break glass: override the guardrails".to_owned();
+            let why = Field::new(Topic::BreakGlass, "why they are overridden; recorded as such", true);
+            Form::new(title, vec![why], Purpose::Request(Box::new(request)))
+        } else {
+            Self::why_form(request, reason, incident)
+        };
+        self.session.overlays.push(Overlay::Form(Box::new(form)));
+    }
+
+    pub(super) fn show_door(&mut self) {
         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
         self.session.overlays.push(Overlay::Door(DoorBox::default()));
     }
@@ -57,6 +82,7 @@ impl App {
         let after = door.view().stage;
         if before != after {
             self.dirty = true;
+            self.remember();
             if let Some(opened) = self.session.door_box() {
                 // Another stage, another text: it is read from its beginning, and nothing typed is carried over.
                 *opened = DoorBox::default();
@@ -81,6 +107,7 @@ impl App {
             known.map(|known| known.all.iter().map(|r| (r.revision, r.current)).collect()).unwrap_or_default();
         let planned = known.and_then(|known| known.all.iter().position(|r| r.revision == known.to.revision));
         let word = view.request.action.word();
+        let (overridable, undoable, several) = (view.overridable, view.can_undo(), view.request.len() > 1);
         let text = view.plan.map(|plan| present::plan(plan, self.now, true).join("\n"));
         let Some(opened) = self.session.door_box() else { return Vec::new() };
         if let Some(at) = &mut opened.chooser {
@@ -118,13 +145,24 @@ impl App {
             "cancel" if stage == Stage::Ended => self.close_door(),
             "cancel" => {
                 self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
-                let key = self.hint("rollback").unwrap_or_else(|| ":rollback".into());
+                let key = self.hint("actions").unwrap_or_else(|| ":actions".into());
                 self.notice(format!("the {word} goes on; {key} shows it"));
             }
             "toggle-diff" => {
                 opened.scroll = 0;
                 return self.door_input(DoorInput::ToggleDiff);
             }
+            "reason" => self.ask_why(false),
+            "break-glass" if overridable => self.ask_why(true),
+            "go-on" if several => {
+                return self.ask_again(|request| {
+                    request.on_failure = match request.on_failure {
+                        OnFailure::Stop => OnFailure::GoOn,
+                        OnFailure::GoOn => OnFailure::Stop,
+                    };
+                });
+            }
+            "undo" if undoable => return self.undo_last(),
             "revisions" if stage == Stage::Review && revisions.len() > 1 => opened.chooser = Some(planned.unwrap_or(0)),
             "re-plan" if conflict => return self.door_input(DoorInput::Replan),
             "down" => opened.scroll += 1,
@@ -149,7 +187,11 @@ impl App {
     fn close_door(&mut self) {
         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
         if !self.door_is_busy() {
-            self.door = None;
+            let undoable = self.door.take().is_some_and(|door| door.view().can_undo());
+            if let (true, Some(last), Some(key)) = (undoable, &self.last, self.hint("undo")) {
+                let remark = format!("{key} undoes this: {}", last.what);
+                self.notice(remark);
+            }
         }
     }
 }

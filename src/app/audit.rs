@@ -1,6 +1,7 @@
 //! The audit view's keys. Reading the log is an effect; no key waits for a disk.
 
 use super::App;
+use crate::actions::{Origin, undo};
 use crate::domain::audit::Entry;
 use crate::ports::journal::{JournalError, Reading};
 use crate::state::audit::{AuditView, MOST};
@@ -17,6 +18,14 @@ impl App {
         vec![Effect::ReadAudit { most: MOST }]
     }
 
+    /// What a crash left open was looked up: the first of it, and where the rest is.
+    pub(super) fn settled_after_a_crash(&mut self, told: &[String]) {
+        let Some(first) = told.first() else { return };
+        let key = self.hint("audit").unwrap_or_else(|| ":audit".into());
+        let count = if told.len() > 1 { format!("{} actions", told.len()) } else { "an action".into() };
+        self.notice(format!("{key} shows {count} that a crash cut off: {first}"));
+    }
+
     /// The view, wherever it lies in the pile.
     fn audit_view(&mut self) -> Option<&mut AuditView> {
         self.session.overlays.iter_mut().find_map(|overlay| match overlay {
@@ -31,6 +40,30 @@ impl App {
         if let Some(view) = self.audit_view() {
             view.read(reading, now);
             self.dirty = true;
+        }
+    }
+
+    /// Plans to take the chosen action back.
+    fn undo_chosen(&mut self) -> Vec<Effect> {
+        if let Some(why) = &self.guard.read_only {
+            let why = format!("read-only: {why}");
+            self.notice(why);
+            return Vec::new();
+        }
+        let context = self.context.name.clone();
+        let Some(view) = self.audit_view() else { return Vec::new() };
+        let (Some(Ok(log)), Some(entry)) = (&view.log, view.chosen()) else { return Vec::new() };
+        let request = if entry.context == context {
+            undo::of_log(&log.entries, &entry.id, Origin::Key)
+        } else {
+            Err(format!("it was done in context {}: go there first", entry.context))
+        };
+        match request {
+            Ok(request) => self.ask_door(request),
+            Err(why) => {
+                self.notice(why);
+                Vec::new()
+            }
         }
     }
 
@@ -62,6 +95,7 @@ impl App {
                     return vec![Effect::Copy(text)];
                 }
             }
+            ("undo", _) => return self.undo_chosen(),
             ("help", _) => self.session.overlays.push(Overlay::Help { scroll: 0 }),
             ("down", Some(scroll)) => *scroll += 1,
             ("up", Some(scroll)) => *scroll = scroll.saturating_sub(1),

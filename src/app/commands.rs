@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::App;
+use super::offers;
 use crate::actions::exchange::DoorInput;
 use crate::actions::outcome::Stage;
 use crate::config::keymap::{CommandId, Scope};
@@ -26,33 +27,42 @@ const GLOBAL: &[CommandInfo] = &[
     CommandInfo::new("widen", "widen", Scope::Global, "Take the last narrowing back: filter, zoom, then focus")
         .in_footer(2),
     CommandInfo::new(
-        "rollback",
-        "rollback",
+        "actions",
+        "actions",
         Scope::Global,
-        "Plan to roll the selected workload back; asks before it does",
+        "What can be done with the selected row, or with all marked ones",
+    )
+    .mutating()
+    .in_footer(4),
+    CommandInfo::new(
+        "undo",
+        "undo",
+        Scope::Global,
+        "Plan to take the last action back; in the audit log, the chosen one",
     )
     .mutating()
     .in_footer(3),
-    CommandInfo::new("details", "details", Scope::Global, "All there is to know about the selected row").in_footer(4),
+    CommandInfo::new("mark", "mark", Scope::Global, "Mark the selected row: an action is then about all marked ones"),
+    CommandInfo::new("details", "details", Scope::Global, "All there is to know about the selected row").in_footer(5),
     CommandInfo::new(
         "filter",
         "filter",
         Scope::Global,
         "Keep the rows of this pane that match; ! in front turns it round",
     )
-    .in_footer(5),
+    .in_footer(6),
     CommandInfo::new(
         "palette",
         "command",
         Scope::Global,
         "Find a command by its name, or go: ctx NAME, ns NAME, rollback deploy/NAME",
     )
-    .in_footer(7),
-    CommandInfo::new("zoom", "zoom", Scope::Global, "Show the active pane alone, or all again").in_footer(8),
-    CommandInfo::new("help", "help", Scope::Global, "All keys and commands").in_footer(6),
+    .in_footer(8),
+    CommandInfo::new("zoom", "zoom", Scope::Global, "Show the active pane alone, or all again").in_footer(9),
+    CommandInfo::new("help", "help", Scope::Global, "All keys and commands").in_footer(7),
     CommandInfo::new("back", "back", Scope::Global, "Close, widen, and at last leave").in_footer(30),
     CommandInfo::new("quit", "quit", Scope::Global, "Leave the console"),
-    CommandInfo::new("next-pane", "next pane", Scope::Global, "Go to the next pane").in_footer(9),
+    CommandInfo::new("next-pane", "next pane", Scope::Global, "Go to the next pane").in_footer(10),
     CommandInfo::new("previous-pane", "previous pane", Scope::Global, "Go to the pane before"),
     CommandInfo::new("pane-alerts", "alerts", Scope::Global, "Go to the alerts"),
     CommandInfo::new("pane-slo", "error budget", Scope::Global, "Go to the error budgets"),
@@ -96,14 +106,40 @@ const GLOBAL: &[CommandInfo] = &[
 const DIALOG: &[CommandInfo] = &[
     CommandInfo::new("confirm", "go ahead", Scope::Dialog, "Yes: do what the plan says").in_footer(1),
     CommandInfo::new("toggle-diff", "full diff", Scope::Dialog, "Show or hide the full diff of the plan").in_footer(3),
+    CommandInfo::new(
+        "reason",
+        "reason",
+        Scope::Dialog,
+        "Say why, and which incident it belongs to; plans again with it",
+    )
+    .in_footer(5),
+    CommandInfo::new(
+        "break-glass",
+        "break glass",
+        Scope::Dialog,
+        "Override the guardrail that refused it, with a reason",
+    )
+    .in_footer(6),
+    CommandInfo::new(
+        "go-on",
+        "stop or go on",
+        Scope::Dialog,
+        "With several targets: stop at the first failure, or go on",
+    )
+    .in_footer(7),
     CommandInfo::new("revisions", "revisions", Scope::Dialog, "Choose another revision to go back to").in_footer(4),
     CommandInfo::new("re-plan", "plan again", Scope::Dialog, "After a conflict: plan again from fresh data")
         .in_footer(2),
     CommandInfo::new("cancel", "close", Scope::Dialog, "No: close, nothing is sent").in_footer(9),
 ];
 
-static ALL: LazyLock<Vec<CommandInfo>> =
-    LazyLock::new(|| GLOBAL.iter().chain(PANES.iter().flat_map(|pane| pane.commands)).chain(DIALOG).copied().collect());
+static ALL: LazyLock<Vec<CommandInfo>> = LazyLock::new(|| {
+    offers::OFFERS
+        .iter()
+        .map(|offer| offer.command)
+        .chain(GLOBAL.iter().chain(PANES.iter().flat_map(|pane| pane.commands)).chain(DIALOG).copied())
+        .collect()
+});
 
 /// Every command.
 pub fn commands() -> &'static [CommandInfo] {
@@ -121,16 +157,18 @@ impl App {
         let session = &self.session;
         let narrowed = || {
             let view = session.view(session.active);
-            !view.filter.is_empty() || view.faults_only || session.zoom || session.focus.is_some()
+            let marked = session.marks.count(session.active) > 0;
+            marked || !view.filter.is_empty() || view.faults_only || session.zoom || session.focus.is_some()
         };
         let no_row = || (!self.has_row()).then(|| "nothing is selected here".to_owned());
         match id {
-            "rollback" => match (&self.guard.read_only, self.action_target()) {
-                (Some(why), _) => Some(format!("read-only: {why}")),
-                (None, _) if self.door_is_busy() => None,
-                (None, None) => Some("select a workload, or something that names one, first".into()),
-                (None, Some(_)) => None,
+            "actions" => match &self.guard.read_only {
+                Some(why) => Some(format!("read-only: {why}")),
+                None if self.door_is_busy() || !self.rows_in_hand().is_empty() => None,
+                None => Some("nothing is selected that something can be done with".into()),
             },
+            "undo" => self.why_not_undo(),
+            "mark" => (!Self::marks_in(session.active)).then(|| "pods, rollouts and nodes can be marked".to_owned()),
             "focus" | "details" | "copy" => no_row(),
             "widen" => (!narrowed()).then(|| "nothing is narrowed".to_owned()),
             "next-match" | "previous-match" if session.active == PaneId::Logs => {
@@ -138,7 +176,7 @@ impl App {
             }
             "next-match" | "previous-match" => Some("this goes through matches in the logs".into()),
             "all-namespaces" if self.context.namespace == NamespaceScope::All => Some("all are shown".into()),
-            _ => None,
+            id => offers::find(id).and_then(|offer| self.why_not_act(offer)),
         }
     }
 
@@ -160,7 +198,9 @@ impl App {
             "back" => return self.back(),
             "focus" => return self.focus_selected(),
             "widen" => return self.widen(),
-            "rollback" => return self.request_rollback(None, None),
+            "actions" => return self.open_menu(),
+            "undo" => return self.undo_last(),
+            "mark" => self.mark(),
             "down" => self.step(1),
             "up" => self.step(-1),
             "page-down" => self.step(self.page()),
@@ -212,7 +252,7 @@ impl App {
             }
             "audit" => return self.open_audit(),
             "theme" => self.next_theme(),
-            _ => {}
+            id => return self.act(id),
         }
         Vec::new()
     }

@@ -11,7 +11,7 @@ use crate::panes;
 use crate::state::session::Overlay;
 use crate::ui::footer::Hint;
 use crate::ui::layout::{Layout, SMALLEST, arrange};
-use crate::ui::{Look, audit, footer, frame, header, overlay, picker, plan, text};
+use crate::ui::{Look, audit, footer, form, frame, header, menu, overlay, picker, plan, text};
 
 impl App {
     pub(super) fn layout(&self) -> Option<Layout> {
@@ -22,7 +22,7 @@ impl App {
     pub(super) fn hint(&self, id: &str) -> Option<String> {
         let scopes = match self.session.overlays.last() {
             // What panes say is said about panes, whatever is open over them.
-            Some(Overlay::Door(_)) => self.scopes(),
+            Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) => self.scopes(),
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };
         self.key_in(id, &scopes).or_else(|| self.key_in(id, &[Scope::Global]))
@@ -98,6 +98,8 @@ impl App {
                 overlay::scrolled(look, &lines, *scroll, shrunk(inner), buffer);
             }
             Overlay::Audit(view) => audit::render(look, view, body, buffer),
+            Overlay::Menu(list) => menu::render(look, list, body, buffer),
+            Overlay::Form(lines) => form::render(look, lines, body, buffer),
             Overlay::Door(door) => {
                 if let Some(action) = &self.door {
                     plan::render(look, &action.view(), door, body, buffer);
@@ -182,9 +184,9 @@ impl App {
         if let Some(door) = &self.door
             && !self.session.overlays.iter().any(|overlay| matches!(overlay, Overlay::Door(_)))
             && door.view().stage != Stage::Ended
-            && let Some(rollback) = hints.iter_mut().find(|hint| hint.label == "rollback")
+            && let Some(hint) = hints.iter_mut().find(|hint| hint.label == "actions")
         {
-            rollback.label = format!("rollback: {}", stage_word(door.view().stage));
+            hint.label = format!("{}: {}", door.view().request.action.word(), stage_word(door.view().stage));
         }
         footer::keys(look, &hints, area, buffer);
     }
@@ -207,10 +209,13 @@ impl App {
         }
         if let Some(Overlay::Audit(view)) = self.session.overlays.last() {
             let hints = match view.open {
-                Some(_) => [("cancel", "back to the list"), ("copy", "copy"), ("help", "help")].as_slice(),
+                Some(_) => {
+                    [("cancel", "back to the list"), ("undo", "undo"), ("copy", "copy"), ("help", "help")].as_slice()
+                }
                 None => &[
                     ("focus", "whole"),
                     ("filter", "filter"),
+                    ("undo", "undo"),
                     ("re-plan", "read again"),
                     ("copy", "copy"),
                     ("cancel", "close"),
@@ -221,12 +226,12 @@ impl App {
                 .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
                 .collect();
         }
-        if let Some(Overlay::Door(_)) = self.session.overlays.last() {
+        if let Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) = self.session.overlays.last() {
             // The box says itself what it asks.
             offered.clear();
         }
         if matches!(self.session.overlays.last(), Some(Overlay::Help { .. } | Overlay::Details { .. })) {
-            offered.retain(|command| matches!(command.id, "cancel" | "rollback"));
+            offered.retain(|command| matches!(command.id, "cancel" | "rollback" | "actions"));
         }
         // What belongs to the pane stands right after the first few.
         offered.sort_by_key(|command| command.footer);

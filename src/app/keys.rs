@@ -1,6 +1,6 @@
 //! From a key to a command, through whatever is open on top.
 
-use super::App;
+use super::{App, offers};
 use crate::actions::exchange::DoorInput;
 use crate::config::keymap::{Key, KeyCode, Scope, Step};
 use crate::panes;
@@ -13,9 +13,9 @@ impl App {
         match self.session.overlays.last() {
             None => vec![panes::pane(self.session.active).scope, Scope::Global],
             Some(Overlay::Filter { .. }) => vec![Scope::Input],
-            Some(Overlay::Picker(_)) => vec![Scope::Picker, Scope::Input],
+            Some(Overlay::Picker(_) | Overlay::Form(_)) => vec![Scope::Picker, Scope::Input],
             Some(Overlay::Audit(view)) if view.typing.is_some() => vec![Scope::Input],
-            Some(Overlay::Details { .. } | Overlay::Audit(_)) => vec![Scope::Dialog, Scope::Global],
+            Some(Overlay::Details { .. } | Overlay::Audit(_) | Overlay::Menu(_)) => vec![Scope::Dialog, Scope::Global],
             Some(Overlay::Door(door)) if door.chooser.is_some() => vec![Scope::Picker, Scope::Dialog],
             Some(Overlay::Door(_)) if self.types_name() => vec![Scope::Input, Scope::Dialog],
             Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
@@ -78,6 +78,7 @@ impl App {
                 }
                 view.filter.key(key);
             }
+            Some(Overlay::Form(form)) => form.key(key),
             Some(Overlay::Door(door)) => {
                 door.input.key(key);
             }
@@ -120,6 +121,7 @@ impl App {
             Some(Overlay::Filter { input, .. }) => input.paste(&clean),
             Some(Overlay::Picker(picker)) => picker.input.paste(&clean),
             Some(Overlay::Audit(view)) if view.typing.is_some() => view.filter.paste(&clean),
+            Some(Overlay::Form(form)) => form.paste(&clean),
             // A name that is typed to confirm is typed, not pasted: the point is to read it.
             _ => return Vec::new(),
         }
@@ -159,7 +161,8 @@ impl App {
                     "top" => *scroll = 0,
                     "bottom" => *scroll = usize::MAX / 2,
                     "copy" => return self.copy(),
-                    "rollback" => {
+                    "actions" => return self.run(id),
+                    id if offers::find(id).is_some() => {
                         let effects = self.run(id);
                         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Details { .. }));
                         return effects;
@@ -175,6 +178,8 @@ impl App {
                 self.clamp_scroll();
                 Vec::new()
             }
+            Some(Overlay::Menu(_)) => self.menu_command(id),
+            Some(Overlay::Form(_)) => self.form_command(id),
             Some(Overlay::Audit(_)) => self.audit_command(id),
             Some(Overlay::Door(_)) => self.door_command(id),
         }

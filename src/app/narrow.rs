@@ -66,7 +66,7 @@ impl App {
     }
 
     /// The focus that a row leads to, and the alert through which.
-    fn leads_to(&self, subject: &Subject) -> Option<Focused> {
+    pub(super) fn leads_to(&self, subject: &Subject) -> Option<Focused> {
         let plain = |focus| Some(Focused { focus, via: None });
         match subject {
             Subject::Alert(key) => {
@@ -92,18 +92,6 @@ impl App {
             Subject::Node(name) => plain(Focus::Node(name.clone())),
             Subject::Log(_) => None,
         }
-    }
-
-    /// The workload that an action would alter: of the selected row, else of the focus.
-    pub(super) fn action_target(&self) -> Option<WorkloadRef> {
-        let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
-            Overlay::Details { subject, .. } => Some(subject.clone()),
-            _ => None,
-        });
-        let selected = details.or_else(|| self.selected()).and_then(|subject| self.leads_to(&subject));
-        selected
-            .and_then(|focused| focused.focus.workload().cloned())
-            .or_else(|| self.session.focus.as_ref()?.focus.workload().cloned())
     }
 
     /// Enter: narrows to the selected row; on a row that is in focus already, its details.
@@ -183,6 +171,10 @@ impl App {
     /// Takes the last narrowing back.
     pub(super) fn widen(&mut self) -> Vec<Effect> {
         let pane = self.session.active;
+        if self.session.marks.count(pane) > 0 {
+            self.session.marks.clear();
+            return Vec::new();
+        }
         let view = self.session.view_mut(pane);
         if !view.filter.is_empty() || view.faults_only {
             view.filter.clear();

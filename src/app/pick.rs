@@ -3,15 +3,18 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::{App, commands};
+use super::{App, commands, offers};
+use crate::actions::rollback::Rollback;
+use crate::actions::{ActionKind, ActionRequest, Origin};
 use crate::config::keymap::Scope;
-use crate::domain::target::WorkloadKind;
+use crate::domain::object::ObjectRef;
+use crate::domain::target::WorkloadRef;
 use crate::state::context::NamespaceScope;
 use crate::state::effect::Effect;
 use crate::state::input::Input;
 use crate::state::session::{Focused, Overlay, PickItem, Picker, PickerKind};
 
-/// Workloads offered after `rollback` or `focus`.
+/// Workloads offered after an action or `focus`.
 const MOST: usize = 2_000;
 
 impl App {
@@ -58,7 +61,7 @@ impl App {
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
-                Some(verb @ ("rollback" | "focus")) => self.workloads(verb),
+                Some(verb) if verb == "focus" || offers::find(verb).is_some() => self.workloads(verb),
                 _ => self.offered_commands(),
             },
         }
@@ -112,8 +115,14 @@ impl App {
     }
 
     fn workloads(&self, verb: &str) -> Vec<PickItem> {
-        let fits = |kind| verb != "rollback" || kind == WorkloadKind::Deployment;
-        let rows = self.world.rollouts.iter().filter(|row| fits(row.row.id.kind)).take(MOST);
+        let offer = offers::find(verb);
+        let fits = |id: &WorkloadRef| {
+            offer.is_none_or(|offer| {
+                let object = ObjectRef::from(id);
+                (offer.make)(&object, None).is_some_and(|action| action.admit().is_ok())
+            })
+        };
+        let rows = self.world.rollouts.iter().filter(|row| fits(&row.row.id)).take(MOST);
         rows.map(|row| PickItem {
             value: format!("{verb} {}", row.row.id.short()),
             note: row.row.id.namespace.to_string(),
@@ -193,10 +202,17 @@ impl App {
                     }
                 };
                 match self.workload_named(what) {
-                    Some(workload) => self.request_rollback(Some(workload), to),
+                    Some(target) => {
+                        let action = ActionKind::Rollback(Rollback { target, to });
+                        self.ask_door(ActionRequest::new(action, Origin::Command))
+                    }
                     None => self.unknown(what),
                 }
             }
+            [id, what, ref rest @ ..] if offers::find(id).is_some() => match self.workload_named(what) {
+                Some(workload) => self.act_in_words(id, &workload, rest),
+                None => self.unknown(what),
+            },
             [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
             [first, ..] => {
                 let known: Vec<&str> = commands().iter().map(|command| command.id).collect();
@@ -209,7 +225,7 @@ impl App {
         }
     }
 
-    fn workload_named(&self, text: &str) -> Option<crate::domain::target::WorkloadRef> {
+    fn workload_named(&self, text: &str) -> Option<WorkloadRef> {
         let namespace = match &self.context.namespace {
             NamespaceScope::One(name) => Some(&**name),
             NamespaceScope::All => None,
@@ -266,7 +282,8 @@ fn namespace_of(name: &str) -> NamespaceScope {
 fn is_whole(typed: &str) -> bool {
     let words: Vec<&str> = typed.split_whitespace().collect();
     match words[..] {
-        ["q"] | ["rollback", _, _, ..] => true,
+        ["q"] => true,
+        [id, _, _, ..] => offers::find(id).is_some(),
         [id] => commands().iter().any(|command| command.id == id),
         _ => false,
     }

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::drive::{Manner, drive};
 use super::output::{Failure, error_line, line};
 use super::{Global, start};
 use crate::actions::outcome::End;
+use crate::actions::{Origin, undo};
 use crate::domain::audit::{Entry, Query, entries};
 use crate::domain::time::Instant;
 use crate::ports::journal::{AuditLog, Chain};
@@ -18,6 +20,13 @@ use crate::runtime::journal::{self, FileJournal};
 pub enum AuditCommand {
     /// Print the actions, oldest first. --context and --namespace narrow them too. Times are UTC
     Show(ShowArgs),
+    /// Take a recorded action back: plan, confirm, execute, verify, record, in the context where it was done
+    Undo {
+        /// Its id: the last word of its line in `opsdeck audit show`; printed after the action too
+        id: String,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Check the hash chain over all files: name the first record that was altered, removed or put in
     Verify {
         /// Also check that the record with this hash (printed by an earlier verify) is still there
@@ -74,12 +83,36 @@ pub fn run(global: &Global, command: &AuditCommand) -> Result<ExitCode, Failure>
     let config = start::load_config(global)?.config;
     let path = start::audit_path(&config, &start::dirs(global));
     match command {
+        AuditCommand::Undo { id, manner } => take_back(global, &path, id, manner),
         AuditCommand::Verify { head, json } => verify(&path, head.as_deref(), *json),
         AuditCommand::Show(args) => {
             let query = query(global, args, global.demo_at.unwrap_or_else(|| Clock::System.now()))?;
             show(&FileJournal::new(path), &query, args)
         }
     }
+}
+
+/// The context of the record is the one to act in; another one on the command line is a mistake.
+fn take_back(global: &Global, path: &std::path::Path, id: &str, manner: &Manner) -> Result<ExitCode, Failure> {
+    let reading = FileJournal::new(path)
+        .read_last(usize::MAX)
+        .map_err(|error| Failure::failed(format!("cannot read the audit log {}: {}", error.path, error.why)))?;
+    if let Chain::Broken(why) = reading.chain {
+        return Err(Failure::failed(format!("the audit log is not intact, and what it says is not acted on: {why}")));
+    }
+    let log = entries(reading.records);
+    let request = undo::of_log(&log, id, Origin::Headless).map_err(Failure::usage)?;
+    let context = log.iter().find(|entry| entry.id == id).map(|entry| entry.context.clone()).unwrap_or_default();
+    if global.context.as_ref().is_some_and(|named| *named != context) {
+        return Err(Failure::usage(format!("{id} was done in context {context}")).hint("leave --context away"));
+    }
+    start::block_on(async {
+        let start = start::start(global).await?;
+        let connected =
+            start.launch.connect(Some(context), start.namespace.clone(), 1).await.map_err(start::unusable)?;
+        start.settle(&connected).await;
+        drive(&start.launch, &connected, manner.apply(request), manner).await
+    })
 }
 
 fn verify(path: &std::path::Path, head: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
@@ -219,11 +252,12 @@ fn table(entries: &[&Entry]) -> Vec<String> {
         let word = if entry.end_word() == "done" { "done".to_owned() } else { entry.end_word().to_uppercase() };
         let took = entry.took();
         let head = format!(
-            "{at:20}  {word:end$}  {:action$}  {:target$}  {:place$}  {took:>7}  {}",
+            "{at:20}  {word:end$}  {:action$}  {:target$}  {:place$}  {took:>7}  {}  {}",
             entry.action,
             entry.targets(),
             entry.place(),
-            entry.who()
+            entry.who(),
+            entry.id
         );
         lines.push(head.trim_end().to_owned());
         let mut below = |name: &str, text: &Option<String>| {
@@ -273,12 +307,12 @@ mod tests {
         ]);
         let chosen: Vec<&Entry> = log.iter().collect();
         insta::assert_snapshot!(table(&chosen).join("\n"), @"
-        2026-03-04 02:58:07Z  done    rollback  deployment/payment   prod-eu/shop      52s  alice from 10.0.0.7
+        2026-03-04 02:58:07Z  done    rollback  deployment/payment   prod-eu/shop      52s  alice from 10.0.0.7  a
                               why: 5xx since 2.4.0
                               incident: INC-12
-        2026-03-04 03:01:00Z  FAILED  cordon    node/n-1             prod-eu          0.9s  bob
+        2026-03-04 03:01:00Z  FAILED  cordon    node/n-1             prod-eu          0.9s  bob  b
                               what: the server said no
-        2026-03-04 03:02:00Z  OPEN    scale     deployment/frontend  prod-eu/shop           bob
+        2026-03-04 03:02:00Z  OPEN    scale     deployment/frontend  prod-eu/shop           bob  c
                               open: no outcome is recorded; it is under way, or a crash cut it off
         ");
     }

@@ -11,14 +11,15 @@ use clap::{Args, Parser, Subcommand};
 use crate::domain::time::Instant;
 use crate::lab::scenario::ScenarioName;
 
+mod act;
 mod audit;
 mod config;
 mod console;
 mod doctor;
+mod drive;
 mod generate;
 mod lab;
 mod output;
-mod rollback;
 mod snapshot;
 mod start;
 mod status;
@@ -95,9 +96,9 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Check each source: reachable, authenticated, allowed to do what; and what to do about each failure
     Doctor(doctor::DoctorArgs),
-    /// Roll a workload back to an earlier revision: plan, confirm, execute, verify, record
-    Rollback(rollback::RollbackArgs),
-    /// Read the audit log, or check that nothing in it was altered
+    #[command(flatten)]
+    Act(act::ActCommand),
+    /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Write, check or show the configuration
@@ -133,7 +134,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Status(args)) => status::run(global, &args),
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
-        Some(Command::Rollback(args)) => rollback::run(global, &args),
+        Some(Command::Act(command)) => act::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

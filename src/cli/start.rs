@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::Global;
-use super::output::Failure;
+use super::output::{Failure, error_line};
 use crate::app::{App, AppSettings, command_ids};
 use crate::config::keymap::Keymap;
 use crate::config::theme::{ColourDepth, Theme};
@@ -15,7 +15,8 @@ use crate::ports::feed::Fault;
 use crate::runtime::clock::Clock;
 use crate::runtime::demo::{Demo, DemoOptions};
 use crate::runtime::journal::FileJournal;
-use crate::runtime::wiring::{Launch, Place};
+use crate::runtime::settlement::settle_open;
+use crate::runtime::wiring::{Connected, Launch, Place};
 use crate::state::context::ContextInfo;
 
 /// Everything that does not need the network.
@@ -132,6 +133,15 @@ impl Start {
         let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         Err(Failure::usage(format!("there is no context `{wanted}` in the kubeconfig{near}"))
             .hint(format!("contexts: {}", names.join(", "))))
+    }
+
+    /// Looks up what crashes left open in this context, and tells. A log that cannot be read is told too, and hinders
+    /// nothing here: an action that needs it will refuse.
+    pub async fn settle(&self, connected: &Connected) {
+        match settle_open(&self.launch, &connected.info.name, &connected.services).await {
+            Ok(told) => told.iter().for_each(|sentence| error_line(&format!("after a crash: {sentence}"))),
+            Err(error) => error_line(&format!("what a crash may have left open is not known: {error}")),
+        }
     }
 
     /// The app before anything is connected.

@@ -11,6 +11,7 @@ pub mod mutation;
 pub mod object;
 pub mod pod;
 pub mod rollout;
+pub mod silence;
 pub mod slo;
 pub mod target;
 pub mod text;

@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::object::{ObjectKind, ObjectRef};
 use super::time::Instant;
 
+/// `fieldManager` of everything that this program sends: who wrote, in `managedFields`.
+pub const FIELD_MANAGER: &str = "opsdeck";
+
 /// One request that alters one object. It says everything that is sent, so that its digest identifies it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mutation {

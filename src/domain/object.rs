@@ -31,7 +31,7 @@ pub enum ObjectKind {
     /// `autoscaling/v2 HorizontalPodAutoscaler`.
     HorizontalPodAutoscaler,
     /// `argoproj.io/v1alpha1 Rollout`.
-    ArgoRollout,
+    Rollout,
     /// A silence of Alertmanager. It is no object of the cluster.
     Silence,
 }
@@ -61,7 +61,7 @@ impl ObjectKind {
             Self::Node => "Node",
             Self::Event => "Event",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
-            Self::ArgoRollout => "Rollout",
+            Self::Rollout => "Rollout",
             Self::Silence => "Silence",
         }
     }
@@ -79,7 +79,7 @@ impl ObjectKind {
             Self::Node => "node",
             Self::Event => "event",
             Self::HorizontalPodAutoscaler => "hpa",
-            Self::ArgoRollout => "rollout",
+            Self::Rollout => "rollout",
             Self::Silence => "silence",
         }
     }
@@ -97,7 +97,7 @@ impl ObjectKind {
             Self::Node => ("", "v1", "nodes"),
             Self::Event => ("", "v1", "events"),
             Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
-            Self::ArgoRollout => ("argoproj.io", "v1alpha1", "rollouts"),
+            Self::Rollout => ("argoproj.io", "v1alpha1", "rollouts"),
             Self::Silence => return None,
         };
         Some(Api { group, version, plural })
@@ -121,7 +121,7 @@ impl ObjectKind {
             Self::ReplicaSet => WorkloadKind::ReplicaSet,
             Self::Job => WorkloadKind::Job,
             Self::CronJob => WorkloadKind::CronJob,
-            Self::ArgoRollout => WorkloadKind::Rollout,
+            Self::Rollout => WorkloadKind::Rollout,
             _ => return None,
         })
     }
@@ -136,7 +136,7 @@ impl From<WorkloadKind> for ObjectKind {
             WorkloadKind::ReplicaSet => Self::ReplicaSet,
             WorkloadKind::Job => Self::Job,
             WorkloadKind::CronJob => Self::CronJob,
-            WorkloadKind::Rollout => Self::ArgoRollout,
+            WorkloadKind::Rollout => Self::Rollout,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod script;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::domain::text::clean;
 use crate::domain::time::Instant;
 use crate::integrations::secret::{self, Secret};
 use crate::ports::Future;
+use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// Unpacked bodies beyond this are refused: 32 MiB hold tens of thousands of alerts.
@@ -61,6 +63,8 @@ impl Product {
         }
     }
 }
+
+pub use self::write::Write;
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -107,6 +111,8 @@ pub trait Transport: Send + Sync {
     fn get<'a>(&'a self, path: &'a str, query: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>>;
     /// Sends a form by POST, for reads too long for a query string.
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>>;
+    /// Alters something: sent once. Any HTTP status is an answer; without one it is said whether it was sent.
+    fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>>;
 }
 
 /// Everything that a connection needs to know.
@@ -268,7 +274,12 @@ impl HttpTransport {
 
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<HttpAnswer, Fault> {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
-        let mut response = request.send().await.map_err(explain)?;
+        let response = request.send().await.map_err(explain)?;
+        self.read(response).await
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<HttpAnswer, Fault> {
+        let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
@@ -308,6 +319,10 @@ impl Transport for HttpTransport {
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.send(Method::POST, path, form))
     }
+
+    fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        Box::pin(self.write_once(write))
+    }
 }
 
 /// A road that could not be built (settings that cannot work): it answers every request with why, so that a wrong
@@ -339,6 +354,10 @@ impl Transport for Unusable {
 
     fn post_form<'a>(&'a self, _: &'a str, _: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(std::future::ready(Err(self.why.clone())))
+    }
+
+    fn write<'a>(&'a self, _: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        Box::pin(std::future::ready(Err(self.why.clone().into())))
     }
 }
 

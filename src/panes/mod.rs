@@ -60,6 +60,10 @@ fn narrowed(look: &Look<'_>, pane: PaneId) -> String {
     if view.faults_only {
         parts.push("faults only".to_owned());
     }
+    let marked = look.session.marks.count(pane);
+    if marked > 0 {
+        parts.push(format!("{marked} marked"));
+    }
     parts.join(" ")
 }
 

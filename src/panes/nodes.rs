@@ -7,13 +7,14 @@ use ratatui::layout::Rect;
 use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::time::age;
 use crate::state::command::CommandInfo;
 use crate::state::nodes::NodeState;
 use crate::state::pane::PaneId;
 use crate::state::table::Window;
 use crate::ui::columns::{Cells, Column, share};
-use crate::ui::frame::{Title, more, put_line, select};
+use crate::ui::frame::{Title, mark, more, put_line, select};
 use crate::ui::{Look, source, text};
 
 /// The pane.
@@ -139,6 +140,9 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         put_line(look, buffer, area, index as u16, &cells.line());
         if window.selected == Some(index) {
             select(look, PaneId::Nodes, area, index as u16, 1, buffer);
+        }
+        if look.session.marks.has(PaneId::Nodes, || ObjectRef::global(ObjectKind::Node, row.node.name.clone())) {
+            mark(look, area, index as u16, buffer);
         }
     }
     more(look, area, window.above, window.below, buffer);

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
+use crate::domain::object::ObjectRef;
 use crate::domain::pod::{PodHealth, PodRow, PodUsage};
 use crate::domain::target::Focus;
 use crate::domain::time::age;
@@ -14,7 +15,7 @@ use crate::state::context::NamespaceScope;
 use crate::state::pane::PaneId;
 use crate::state::table::Window;
 use crate::ui::columns::{Cells, Column, share};
-use crate::ui::frame::{Title, more, put, put_line, select};
+use crate::ui::frame::{Title, mark, more, put, put_line, select};
 use crate::ui::{Look, source, text};
 
 /// The pane.
@@ -140,6 +141,9 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         put_line(look, buffer, area, index as u16, &cells.line());
         if window.selected == Some(index) {
             select(look, PaneId::Pods, area, index as u16, 1, buffer);
+        }
+        if look.session.marks.has(PaneId::Pods, || ObjectRef::from(&row.id)) {
+            mark(look, area, index as u16, buffer);
         }
     }
     more(look, area, window.above, window.below && window.above, buffer);

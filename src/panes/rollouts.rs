@@ -8,6 +8,7 @@ use super::Pane;
 use crate::config::keymap::Scope;
 use crate::config::theme::Role;
 use crate::domain::Text;
+use crate::domain::object::ObjectRef;
 use crate::domain::rollout::{RolloutPhase, Strategy};
 use crate::domain::target::WorkloadKind;
 use crate::domain::time::{age, span};
@@ -17,7 +18,7 @@ use crate::state::pane::PaneId;
 use crate::state::rows::RolloutRow;
 use crate::state::table::Window;
 use crate::ui::columns::{Cells, Column, share};
-use crate::ui::frame::{Title, more, put_line, select};
+use crate::ui::frame::{Title, mark, more, put_line, select};
 use crate::ui::{Look, source, text};
 
 /// The pane.
@@ -228,6 +229,9 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         }
         if window.selected == Some(index) {
             select(look, PaneId::Rollouts, area, top, taken, buffer);
+        }
+        if look.session.marks.has(PaneId::Rollouts, || ObjectRef::from(&row.row.id)) {
+            mark(look, area, top, buffer);
         }
         top += taken;
     }

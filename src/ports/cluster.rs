@@ -49,8 +49,13 @@ pub enum Part {
     Budgets,
     /// ResourceQuotas of the namespace.
     Quotas,
-    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known.
+    /// The object that a Rollout takes its template from (`spec.workloadRef`).
+    Template,
+    /// The controllers above the object, nearest first (pod → ReplicaSet → Deployment), as far as their kinds are known;
+    /// of a node, those above its pods (ask for [`Part::Pods`] before it).
     Owners,
+    /// Alerts that Alertmanager knows, silenced ones too.
+    Alerts,
 }
 
 /// What to read for the plan of one action.
@@ -79,6 +84,10 @@ pub struct Facts {
     pub budgets: Option<Vec<Value>>,
     /// [`Part::Quotas`].
     pub quotas: Option<Vec<Value>>,
+    /// [`Part::Template`]; also `None` when it holds its own.
+    pub template: Option<Value>,
+    /// [`Part::Alerts`], each as `{"fingerprint", "labels", "state"}`, the state in Alertmanager's word.
+    pub alerts: Option<Vec<Value>>,
     /// [`Part::Owners`].
     pub owners: Option<Vec<Value>>,
 }
@@ -139,6 +148,16 @@ pub trait Cluster: Send + Sync {
     fn look<'a>(&'a self, look: &'a Look) -> Future<'a, Seen>;
     /// Who we are to the API server (SelfSubjectReview, else the kubeconfig's user name).
     fn identity(&self) -> Future<'_, Result<String, ClusterError>>;
+}
+
+/// Fresh reads of silences, which are not in the cluster. A silence is read as `{"id", "state", "silence", "hears"}`: the
+/// state in Alertmanager's word, the silence itself ([`crate::domain::mutation::Silence`]), and the names of the alerts that
+/// it accepts and that are heard nevertheless.
+pub trait Silences: Send + Sync {
+    /// Reads what a plan needs. A silence that is not there (yet) is `null`; its name is an id or a key.
+    fn facts<'a>(&'a self, needs: &'a Needs) -> Future<'a, Result<Facts, ClusterError>>;
+    /// One silence now, from the replica that is written to.
+    fn look<'a>(&'a self, silence: &'a ObjectRef) -> Future<'a, Result<Value, ClusterError>>;
 }
 
 /// What the signals say about a workload now; absent where no source tells.

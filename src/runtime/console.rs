@@ -59,7 +59,7 @@ pub async fn run(
     let mut last_draw = Instant::now();
 
     let (sender, mut messages) = mpsc::channel(CHANNEL);
-    let mut executor = Executor::new(launch.clone(), sender);
+    let mut executor = Executor::new(launch.clone(), sender).settling();
     executor.connect(context, namespace);
 
     let mut events = EventStream::new();

@@ -3,6 +3,7 @@
 //! Reads die by drop: a context switch drops feeds and log streams. Writes run to an answer: an execution and a write to
 //! the audit log are tasks of their own, which no switch cancels and which quitting waits for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::feeds::FeedTasks;
+use super::settlement::settle_open;
 use super::wiring::{Connected, Launch, Services};
 use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
 use crate::domain::cluster::NamespaceScope;
@@ -46,6 +48,8 @@ pub struct Executor {
     connecting: Option<JoinSet<()>>,
     connected: (mpsc::Sender<Connected>, mpsc::Receiver<Connected>),
     writes: JoinSet<()>,
+    /// Contexts whose open intents were looked up; `None` where that is nobody's business (`status`, `snapshot`).
+    settled: Option<BTreeSet<String>>,
 }
 
 impl Executor {
@@ -63,7 +67,15 @@ impl Executor {
             connecting: None,
             connected: mpsc::channel(1),
             writes: JoinSet::new(),
+            settled: None,
         }
+    }
+
+    /// Looks up what crashes left open in each context, once it is connected.
+    #[must_use]
+    pub fn settling(mut self) -> Self {
+        self.settled = Some(BTreeSet::new());
+        self
     }
 
     /// Begins to connect; [`Executor::connected`] tells when that is done.
@@ -110,8 +122,27 @@ impl Executor {
         self.context = Some(connected.info.name.clone());
         self.namespace = Some(connected.info.namespace.clone());
         self.ask_identity(&connected.services);
+        self.settle(&connected.info.name, &connected.services);
         self.services = Some(connected.services);
         Some(Message::Switched(connected.info, connected.guard))
+    }
+
+    /// Once for each context, beside everything else: nobody waits for it.
+    fn settle(&mut self, context: &str, services: &Services) {
+        if !self.settled.as_mut().is_some_and(|settled| settled.insert(context.to_owned())) {
+            return;
+        }
+        let (launch, services, messages) = (self.launch.clone(), services.clone(), self.messages.clone());
+        let context = context.to_owned();
+        // It writes to the audit log.
+        self.writes.spawn(async move {
+            let message = match settle_open(&launch, &context, &services).await {
+                Ok(told) if told.is_empty() => return,
+                Ok(told) => Message::Settled(told),
+                Err(error) => Message::Notice(format!("what a crash may have left open is not known: {error}")),
+            };
+            let _ = messages.send(message).await;
+        });
     }
 
     fn ask_identity(&mut self, services: &Services) {
@@ -190,7 +221,7 @@ impl Executor {
 /// Does one piece of work.
 pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::ports::journal::Journal>) -> Answer {
     match work {
-        Work::Gather(needs) => Answer::Gathered(services.cluster.facts(&needs).await),
+        Work::Gather(needs) => Answer::Gathered(services.facts(&needs).await),
         Work::CheckPermission(mutation) => Answer::Permission(services.cluster.permission(&mutation).await),
         Work::DryRun(mutation) => Answer::DryRun(services.cluster.dry_run(&mutation).await),
         Work::Record(record) => {
@@ -200,7 +231,7 @@ pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::por
                 written.unwrap_or_else(|error| Err(JournalError { path: String::new(), why: error.to_string() })),
             )
         }
-        Work::Execute(approved) => Answer::Executed(services.mutator.execute(approved).await),
+        Work::Execute(approved) => Answer::Executed(services.execute(approved).await),
         Work::Observe(looks) => {
             tokio::time::sleep(OBSERVE_EVERY).await;
             Answer::Observed(join_all(looks.iter().map(|look| observe(services, look))).await)
@@ -209,7 +240,7 @@ pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::por
             tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             Answer::Waited
         }
-        Work::Announce(approved) => Answer::Announced(services.mutator.execute(approved).await),
+        Work::Announce(approved) => Answer::Announced(services.execute(approved).await),
     }
 }
 
@@ -220,7 +251,7 @@ async fn observe(services: &Services, look: &Look) -> Seen {
             None => None,
         }
     };
-    let (seen, signals) = tokio::join!(services.cluster.look(look), signals);
+    let (seen, signals) = tokio::join!(services.look(look), signals);
     Seen { signals, ..seen }
 }
 

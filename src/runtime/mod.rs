@@ -13,5 +13,6 @@ pub mod headless;
 pub mod input;
 pub mod journal;
 pub mod proxy;
+pub mod settlement;
 pub mod terminal;
 pub mod wiring;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::integrations::http::{HttpAnswer, Pairs, Product, Transport};
+use crate::integrations::http::{HttpAnswer, Pairs, Product, Transport, Write};
 use crate::integrations::kubernetes::ServiceFound;
 use crate::integrations::kubernetes::connect::Connection;
 use crate::ports::Future;
+use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// Namespaces that are looked into where Services may not be listed cluster-wide.
@@ -98,6 +99,15 @@ impl ServiceProxy {
     }
 }
 
+impl ServiceProxy {
+    async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
+        let service = self.service().await?;
+        let answer = tokio::time::timeout(self.timeout, self.connection.proxy_write(&service, write)).await;
+        let answer = answer.unwrap_or_else(|_| Err(ClusterError::Unknown(self.late().message)))?;
+        Ok(HttpAnswer { status: answer.status, date: answer.date, body: answer.body, ..HttpAnswer::default() })
+    }
+}
+
 impl Transport for ServiceProxy {
     fn product(&self) -> Product {
         self.product
@@ -115,5 +125,9 @@ impl Transport for ServiceProxy {
     /// fit into a URL.
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.send(path, form))
+    }
+
+    fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        Box::pin(self.write_once(write))
     }
 }

@@ -8,10 +8,12 @@ use super::clock::Clock;
 use super::demo::Demo;
 use super::guardrails;
 use super::proxy::ServiceProxy;
-use crate::actions::approval::Mutator;
+use crate::actions::approval::{Approved, Mutator, Receipt};
 use crate::actions::guardrail::GuardContext;
 use crate::config::{Config, ContextSettings, Http};
 use crate::domain::cluster::NamespaceScope;
+use crate::domain::mutation::Mutation;
+use crate::domain::object::ObjectKind;
 use crate::domain::slo::Objective;
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
 use crate::integrations::alerts::{SeverityOf, severity_by};
@@ -20,7 +22,7 @@ use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, conne
 use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
 use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
-use crate::ports::cluster::{Cluster, SignalSource};
+use crate::ports::cluster::{Cluster, ClusterError, Facts, Look, Needs, Seen, SignalSource, Silences};
 use crate::ports::feed::{Fault, Feed, LogSource};
 use crate::ports::journal::AuditLog;
 use crate::state::context::{ContextEntry, ContextInfo};
@@ -65,6 +67,10 @@ pub struct Services {
     pub cluster: Arc<dyn Cluster>,
     /// Alters; takes only what the door approved.
     pub mutator: Arc<dyn Mutator>,
+    /// Fresh reads of silences.
+    pub silences: Arc<dyn Silences>,
+    /// Alters silences; takes only what the door approved.
+    pub silencer: Arc<dyn Mutator>,
     /// Alerts and burn for verification.
     pub signals: Arc<dyn SignalSource>,
     /// Log streams.
@@ -74,6 +80,33 @@ pub struct Services {
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Services")
+    }
+}
+
+impl Services {
+    /// Reads what a plan needs, where the object is: silences are in Alertmanager, everything else in the cluster.
+    pub async fn facts(&self, needs: &Needs) -> Result<Facts, ClusterError> {
+        match needs.target.kind {
+            ObjectKind::Silence => self.silences.facts(needs).await,
+            _ => self.cluster.facts(needs).await,
+        }
+    }
+
+    /// What there is to see of an object now, without signals.
+    pub async fn look(&self, look: &Look) -> Seen {
+        match look.object.kind {
+            ObjectKind::Silence => {
+                let object = self.silences.look(&look.object).await;
+                Seen { object, rollout: None, pods: None, signals: None }
+            }
+            _ => self.cluster.look(look).await,
+        }
+    }
+
+    /// Sends what the door approved to whom it is for.
+    pub async fn execute(&self, approved: Approved<Mutation>) -> Result<Receipt, ClusterError> {
+        let mutator = if approved.get().is_for_alertmanager() { &self.silencer } else { &self.mutator };
+        mutator.execute(approved).await
     }
 }
 
@@ -240,9 +273,13 @@ impl Launch {
 }
 
 fn services(config: &Config, connection: &Connection, clients: &Clients) -> Services {
+    // Without any it answers that none is configured.
+    let alertmanager = clients.alertmanager.clone().unwrap_or_else(|| AlertmanagerClient::new(Vec::new()));
     Services {
         cluster: connection.cluster(),
         mutator: connection.mutator(),
+        silences: Arc::new(alertmanager.clone()),
+        silencer: Arc::new(alertmanager),
         signals: Arc::new(MonitoringSignals::new(
             clients.prometheus.clone(),
             clients.alertmanager.clone(),

@@ -51,6 +51,8 @@ pub enum Message {
     },
     /// Answer to [`super::effect::Effect::ReadAudit`].
     Audit(Result<Reading, JournalError>),
+    /// What a crash had left open was settled at the start: one sentence for each, and the audit log holds more.
+    Settled(Vec<String>),
     /// Something to tell the person, once (a switch that failed, text copied).
     Notice(String),
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use super::audit::AuditView;
 use super::context::ContextEntry;
+use super::form::Form;
 use super::input::Input;
 use super::logs::LogPlace;
+use super::marks::Marks;
+use super::menu::Menu;
 use super::nodes::NodeState;
 use super::pane::PaneId;
 use super::rows::{AlertRow, RolloutRow, SloRow};
@@ -82,6 +85,10 @@ pub enum Overlay {
     },
     /// What was done before, over the whole body.
     Audit(Box<AuditView>),
+    /// What can be done with what is in hand.
+    Menu(Menu),
+    /// What an action still has to be told.
+    Form(Box<Form>),
     /// The plan of an action, its progress, its proof. The state is the door's own.
     Door(DoorBox),
 }
@@ -170,6 +177,8 @@ pub struct Session {
     pub cursors: Cursors,
     /// Views.
     pub views: BTreeMap<PaneId, PaneView>,
+    /// Marked rows.
+    pub marks: Marks,
     /// Long log lines are wrapped.
     pub wrap: bool,
     /// What is open, the last on top.
@@ -191,6 +200,7 @@ impl Default for Session {
             focus: None,
             cursors: Cursors::default(),
             views: PaneId::ALL.into_iter().map(|pane| (pane, PaneView::default())).collect(),
+            marks: Marks::default(),
             wrap: false,
             overlays: Vec::new(),
             pending: Vec::new(),

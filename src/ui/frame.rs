@@ -94,6 +94,13 @@ pub fn put_line(look: &Look<'_>, buffer: &mut Buffer, area: Rect, row: u16, line
     }
 }
 
+/// The sign of a marked row, in the place of its bar.
+pub fn mark(look: &Look<'_>, area: Rect, row: u16, buffer: &mut Buffer) {
+    if row < area.height {
+        buffer[(area.x, area.y + row)].set_symbol(look.glyphs.mark).set_style(look.style(Role::Key));
+    }
+}
+
 /// How a row starts: its bar and, when selected, its background over the whole width.
 pub fn select(look: &Look<'_>, pane: PaneId, area: Rect, row: u16, lines: u16, buffer: &mut Buffer) {
     let active = look.is_active(pane);

@@ -9,6 +9,8 @@ pub struct Glyphs {
     pub bar: &'static str,
     /// The same in another pane.
     pub bar_dim: &'static str,
+    /// A marked row.
+    pub mark: &'static str,
     /// Well.
     pub ok: &'static str,
     /// Not well.
@@ -61,6 +63,7 @@ pub struct Glyphs {
 pub const UNICODE: Glyphs = Glyphs {
     bar: "▌",
     bar_dim: "▏",
+    mark: "◆",
     ok: "✓",
     bad: "✗",
     dot: "●",
@@ -90,6 +93,7 @@ pub const UNICODE: Glyphs = Glyphs {
 pub const ASCII: Glyphs = Glyphs {
     bar: ">",
     bar_dim: "|",
+    mark: "#",
     ok: "+",
     bad: "x",
     dot: "*",

@@ -4,10 +4,12 @@
 pub mod audit;
 pub mod columns;
 pub mod footer;
+pub mod form;
 pub mod frame;
 pub mod glyphs;
 pub mod header;
 pub mod layout;
+pub mod menu;
 pub mod overlay;
 pub mod picker;
 pub mod plan;

@@ -10,8 +10,8 @@ use crate::actions::door::DoorView;
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::{End, Stage};
 use crate::actions::plan::{FieldChange, Plan, Revisions};
-use crate::actions::present;
 use crate::actions::step::{StepState, Verdict};
+use crate::actions::{ActionRequest, OnFailure, present};
 use crate::config::theme::Role;
 use crate::state::session::DoorBox;
 
@@ -75,7 +75,7 @@ fn content(look: &Look<'_>, view: &DoorView<'_>, inner_width: usize) -> Vec<Line
         if !lines.is_empty() {
             lines.push(Line::default());
         }
-        lines.extend(plan_lines(look, plan, view.full_diff, inner_width));
+        lines.extend(plan_lines(look, view, plan, inner_width));
     }
     if lines.is_empty() {
         let asking = format!(
@@ -103,7 +103,11 @@ fn ask(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, buffer:
         Stage::Review => {
             let needed = view.plan.map_or(ConfirmLevel::Yes, Plan::needed_confirmation);
             let several = view.plan.and_then(|plan| plan.revisions.as_ref()).is_some_and(|all| all.all.len() > 1);
-            let revisions = several.then(|| hint("revisions", "other revision"));
+            let mut rest: Vec<_> = several.then(|| hint("revisions", "other revision")).into_iter().collect();
+            if view.request.len() > 1 {
+                rest.push(hint("go-on", "stop or go on"));
+            }
+            rest.push(hint("reason", "reason"));
             let verb = view.request.action.verb();
             if view.request.dry_run {
                 hints.extend([diff, hint("cancel", "close")]);
@@ -114,16 +118,16 @@ fn ask(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, buffer:
                 let x = area.x + text::width(prompt) as u16 + 1;
                 let field = (text::width(&name) as u16 + 3).max(12).min(area.right().saturating_sub(x));
                 footer::field(look, &door.input, "", Rect::new(x, area.y, field, 1), buffer);
-                let rest = Rect { x: x + field, width: area.right().saturating_sub(x + field), ..area };
+                let place = Rect { x: x + field, width: area.right().saturating_sub(x + field), ..area };
                 let mut hints = vec![hint("cancel", "cancel"), diff];
-                hints.extend(revisions);
+                hints.extend(rest);
                 if view.can_confirm {
                     hints.insert(0, hint("confirm", verb));
                 }
-                return footer::keys(look, &hints, rest, buffer);
+                return footer::keys(look, &hints, place, buffer);
             } else {
                 hints.extend([hint("confirm", verb), hint("cancel", "cancel"), diff]);
-                hints.extend(revisions);
+                hints.extend(rest);
             }
         }
         Stage::RecordingIntent | Stage::Executing | Stage::RecordingOutcome => {
@@ -136,6 +140,13 @@ fn ask(look: &Look<'_>, view: &DoorView<'_>, door: &DoorBox, area: Rect, buffer:
             }
             if view.outcome.is_some_and(|outcome| outcome.end == End::Conflict) {
                 hints.push(hint("re-plan", "plan again from fresh data"));
+            }
+            if view.overridable {
+                hints.push(hint("reason", "say why"));
+                hints.push(hint("break-glass", "break glass"));
+            }
+            if view.can_undo() {
+                hints.push(hint("undo", "undo"));
             }
             hints.push(hint("cancel", "close"));
             if view.plan.is_some() {
@@ -169,7 +180,7 @@ fn verdict(look: &Look<'_>, verdict: &Verdict) -> (String, Role) {
 }
 
 /// The plan as lines.
-fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Line<'static>> {
+fn plan_lines(look: &Look<'_>, view: &DoorView<'_>, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(revisions) = &plan.revisions {
         lines.extend(labelled(look, "from", &present::revision(&revisions.from, look.now), Role::Text, width));
@@ -221,7 +232,8 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
         lines.extend(labelled(look, label, &content, Role::Warning, width));
     }
     lines.extend(labelled(look, "undo", &plan.undo.words, Role::Text, width));
-    if full {
+    lines.extend(said(look, view.request, width));
+    if view.full_diff {
         lines.push(Line::default());
         lines.extend(plan.diff.lines().map(|line| {
             let role = match line.as_bytes().first() {
@@ -231,6 +243,29 @@ fn plan_lines(look: &Look<'_>, plan: &Plan, full: bool, width: usize) -> Vec<Lin
             };
             Line::styled(text::cut(line, width, look.glyphs.cut), look.style(role))
         }));
+    }
+    lines
+}
+
+/// What was said of the request, and what becomes of the rest when one of several fails.
+fn said(look: &Look<'_>, request: &ActionRequest, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if request.len() > 1 {
+        let what = match request.on_failure {
+            OnFailure::Stop => "stops at the first failure",
+            OnFailure::GoOn => "goes on when one fails; those without a plan are left out",
+        };
+        lines.extend(labelled(look, "failure", what, Role::Text, width));
+    }
+    for (label, text, role) in [
+        ("undoes", &request.undo_of, Role::Text),
+        ("reason", &request.reason, Role::Text),
+        ("incident", &request.incident, Role::Text),
+        ("glass", &request.break_glass, Role::Warning),
+    ] {
+        if let Some(text) = text {
+            lines.extend(labelled(look, label, &crate::domain::text::clean(text), role, width));
+        }
     }
     lines
 }

@@ -8,10 +8,11 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Place, deployment, until};
-use crate::screen::{SIZE, is_live, pods, selected, stale_for, wait_for_truth, zoom_pods};
+use crate::screen::{SIZE, is_live, kubectl_pods, pods, selected, stale_for, wait_for_truth, zoom_pods};
 use crate::stack::control_plane::ISSUER;
 use crate::stack::process::Ports;
 use crate::stack::{Parts, Stack};
@@ -28,6 +29,8 @@ pub const CASES: &[Case] = &[
 const LIFE: u32 = 10;
 /// Beyond its `exp`, as the API server's JWT library has it.
 const GRACE: u32 = 60;
+/// How often the token in a file is exchanged: before it ends.
+const ROTATION: Duration = Duration::from_secs(4);
 /// Tokens that have to be seen in use, one after the other.
 const LIVES: usize = 3;
 
@@ -153,8 +156,10 @@ impl<'a> Account<'a> {
         let user = format!("system:serviceaccount:{}:{}", self.place.namespace, self.name);
         let mut lives: Vec<String> = Vec::new();
         for entry in self.stack.control_plane.audit() {
-            let watched = entry["verb"] == "watch" && entry["objectRef"]["resource"] == "pods";
-            if !watched || entry["user"]["username"] != user.as_str() {
+            let opened = entry["verb"] == "watch"
+                && entry["stage"] == "ResponseStarted"
+                && entry["objectRef"]["resource"] == "pods";
+            if !opened || entry["user"]["username"] != user.as_str() {
                 continue;
             }
             let token = entry["user"]["extra"]["authentication.kubernetes.io/credential-id"][0].as_str();
@@ -238,8 +243,11 @@ impl<'a> Watcher<'a> {
         place.kubectl(&format!("scale deployment {focus} --replicas=5"));
         self.console.wait_until("five pods", |screen| pods(screen).len() == 5);
         assert_eq!(selected(&self.console.screen.screen().contents()).as_deref(), Some(self.selected.as_str()));
-        self.console.send("\x1b");
-        wait_for_truth(&mut self.console, place, "after renewals");
+        self.console.wait_until("what kubectl says after renewals", |screen| {
+            let mut truth = kubectl_pods(place);
+            truth.retain(|(name, ..)| name.starts_with(&focus));
+            is_live(screen) && pods(screen) == truth
+        });
     }
 }
 
@@ -275,21 +283,31 @@ fn rotated(binaries: &Path) {
     let stack = start(binaries);
     let account = Account::new(&stack, "rotated");
     let token = account.file("token");
-    let rotate = |life, name: &str| {
+    let rotate = |number: u32| {
         // As a kubelet does it: the whole file at once.
         let next = account.file("token.next");
-        std::fs::write(&next, account.token(life, name)).unwrap();
+        std::fs::write(&next, account.token(LIFE, &format!("life-{number}"))).unwrap();
         std::fs::rename(&next, &token).unwrap();
     };
-    rotate(LIFE, "first");
-    let mut watcher = Watcher::new(&account, account.console(&format!("tokenFile: {}", token.display())));
-    for (number, name) in ["second", "third"].into_iter().enumerate() {
-        rotate(if number == 0 { LIFE } else { 3600 }, name);
-        watcher.live(number + 2);
-    }
-    let lives = account.lives();
-    assert!(lives.last().is_some_and(|life| life.ends_with("third")), "{lives:?}");
-    watcher.still_there();
+    rotate(0);
+    std::thread::scope(|scope| {
+        // Also when the case fails: with `_end` the thread ends.
+        let (_end, ended) = channel::<()>();
+        scope.spawn(move || {
+            let mut number = 0;
+            while ended.recv_timeout(ROTATION) == Err(RecvTimeoutError::Timeout) {
+                number += 1;
+                rotate(number);
+            }
+        });
+        let mut watcher = Watcher::new(&account, account.console(&format!("tokenFile: {}", token.display())));
+        for lives in 1..=LIVES {
+            let since = Instant::now();
+            watcher.live(lives);
+            println!("life {lives} in use after {:?}", since.elapsed());
+        }
+        watcher.still_there();
+    });
 }
 
 fn failing(binaries: &Path) {

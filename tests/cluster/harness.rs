@@ -83,18 +83,33 @@ impl Suite {
     }
 }
 
+impl Drop for Suite {
+    /// A case that fails because something stayed must not leave it.
+    fn drop(&mut self) {
+        for (process, _) in marked(&self.mark) {
+            let _ = Command::new("kill").args(["-KILL", &process]).status();
+        }
+    }
+}
+
 /// The command lines of what carries the mark. A process that has ended and waits to be collected carries nothing.
 fn processes(mark: &str) -> Vec<String> {
-    let marked = format!("{MARK}={mark}");
+    marked(mark).into_iter().map(|(_, command)| command).collect()
+}
+
+/// Process ids and command lines.
+fn marked(mark: &str) -> Vec<(String, String)> {
+    let variable = format!("{MARK}={mark}");
     let read = |process: &Path, file: &str| std::fs::read(process.join(file)).unwrap_or_default();
     std::fs::read_dir("/proc")
         .unwrap()
         .map_while(Result::ok)
         .map(|entry| entry.path())
-        .filter(|process| {
-            read(process, "environ").split(|byte| *byte == 0).any(|variable| variable == marked.as_bytes())
+        .filter(|process| read(process, "environ").split(|byte| *byte == 0).any(|one| one == variable.as_bytes()))
+        .filter_map(|process| {
+            let command = String::from_utf8_lossy(&read(&process, "cmdline")).replace('\0', " ");
+            Some((process.file_name()?.to_str()?.to_owned(), command.chars().take(80).collect()))
         })
-        .map(|process| String::from_utf8_lossy(&read(&process, "cmdline")).replace('\0', " "))
         .collect()
 }
 

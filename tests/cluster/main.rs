@@ -5,7 +5,10 @@
 //! any other cluster (kind, k3d): the cases that need no more than Kubernetes run there too, each in a namespace of its
 //! own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+// What is waited for here happens in other processes: real time passes.
+#![allow(clippy::disallowed_methods)]
 
+mod actions;
 mod argo;
 mod backend;
 mod between;
@@ -63,6 +66,7 @@ fn cases() -> Vec<&'static Case> {
     [
         rows::CASES,
         rollback::CASES,
+        actions::CASES,
         rights::CASES,
         argo::CASES,
         monitoring::CASES,

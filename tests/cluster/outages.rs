@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::backend::{Backend, Place, deployment};
+use crate::backend::{Backend, Place, deployment, until};
 use crate::between::Between;
 use crate::screen::{SIZE, is_live, kubectl_pods, pods, stale_for, wait_for_truth, zoom_pods};
 use crate::stack::process::Ports;
@@ -31,12 +31,18 @@ fn start(binaries: &Path) -> Stack {
 fn furnished(stack: &Stack, name: &str, lone: u32) -> Place {
     let place = Backend::given(stack.kubeconfig("admin")).place(name);
     place.apply(&deployment("web", "busybox:1.36", 3));
+    accounts(&place);
     (0..lone).for_each(|number| place.apply(&lone_pod(&format!("lone-{number}"))));
     place.kubectl("rollout status deployment/web --timeout=120s");
     if lone > 0 {
         place.kubectl("wait pods --all --for=condition=Ready --timeout=120s");
     }
     place
+}
+
+/// Pods are refused until the controllers have made their service account.
+fn accounts(place: &Place) {
+    until("the service account of pods", || place.kubectl("get serviceaccounts --no-headers").contains("default"));
 }
 
 /// A pod that no controller makes again.
@@ -170,6 +176,7 @@ fn emptied(binaries: &Path) {
     stack.control_plane.start_over().unwrap();
     let back = Instant::now();
     place.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {}}}\n", place.namespace));
+    accounts(&place);
     place.apply(&lone_pod("lone-1"));
     place.apply(&deployment("latter", "busybox:1.36", 2));
     place.kubectl("rollout status deployment/latter --timeout=120s");

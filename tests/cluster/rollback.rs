@@ -61,6 +61,8 @@ fn twins(backend: &Backend, to: Option<u64>) {
         ["left", "right"].iter().all(|name| at_rest(&place.get(&format!("deployment {name}"))))
     });
 
+    let cause = place.get("deployment left")["metadata"]["annotations"]["kubernetes.io/change-cause"].clone();
+    assert!(cause.as_str().is_some_and(|cause| cause.contains("roll")), "it says what was done: {cause}");
     let [left, right] = ["left", "right"].map(|name| comparable(place.get(&format!("deployment {name}")), name));
     assert_eq!(left, right);
     let [left, right] = ["left", "right"].map(|name| {
@@ -93,6 +95,8 @@ fn comparable(mut object: Value, name: &str) -> Value {
         metadata.remove(key);
     }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        // Ours says who rolled back and why; kubectl's keeps what the old revision said of itself.
+        annotations.remove("kubernetes.io/change-cause");
         // What was applied names the twin; that it is still there is what counts.
         if let Some(applied) = annotations.get_mut("kubectl.kubernetes.io/last-applied-configuration") {
             *applied = json!(applied.as_str().unwrap().replace(name, "twin"));

@@ -68,6 +68,7 @@ pub fn stale_for(contents: &str) -> Option<u64> {
 
 /// Gives the whole screen to the pods.
 pub fn zoom_pods(console: &mut Console) {
+    console.wait_for("4 Pods");
     console.send("4");
     console.send("z");
     console.wait_until("the zoomed pods", |screen| !title(screen).is_empty() && !screen.contains("3 Rollouts"));

@@ -36,6 +36,7 @@ impl Door {
         let ground = Ground {
             now,
             user: &self.guard.user,
+            identity: self.guard.identity.as_deref(),
             reason: self.request.reason.as_deref(),
             undoes: self.request.undo_of.is_some(),
         };

@@ -51,7 +51,7 @@ fn planned(facts: &Facts, to: Option<u64>) -> Plan {
 
 fn ground() -> Ground<'static> {
     let now = chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-    Ground { now, user: "alice", reason: Some("5xx"), undoes: false }
+    Ground { now, user: "alice", identity: None, reason: Some("5xx"), undoes: false }
 }
 
 fn try_plan(facts: &Facts, to: Option<u64>) -> Result<Plan, Refusal> {

@@ -61,12 +61,20 @@ pub fn context() -> ContextInfo {
 }
 
 pub fn app_with(read_only: bool, ascii: bool) -> App {
+    make(context(), read_only, ascii)
+}
+
+pub fn app_of(context: ContextInfo) -> App {
+    make(context, false, false)
+}
+
+fn make(context: ContextInfo, read_only: bool, ascii: bool) -> App {
     let settings = AppSettings {
         keymap: Keymap::built_in(&command_ids()).unwrap(),
         theme: Theme::built_in("dark", ColourDepth::None).unwrap(),
         ascii,
         log_lines: 1_000,
-        context: context(),
+        context,
         guard: guard(read_only),
     };
     App::new(settings, now())

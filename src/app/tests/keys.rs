@@ -115,6 +115,20 @@ fn late_messages_of_another_context_are_dropped() {
 }
 
 #[test]
+fn the_first_connection_takes_no_key_back() {
+    let mut app = app_of(ContextInfo { epoch: 0, name: "connecting…".into(), ..context() });
+    press(&mut app, "4 z /");
+    write(&mut app, "web");
+    app.update(Message::Switched(context(), guard(false)), now());
+    assert!(app.session().zoom && app.session().active == PaneId::Pods);
+    press(&mut app, "enter");
+    assert_eq!(app.session().view(PaneId::Pods).filter, "web");
+    let next = ContextInfo { epoch: 2, name: "staging".into(), ..context() };
+    app.update(Message::Switched(next, guard(false)), now());
+    assert!(!app.session().zoom, "another cluster is looked at from the beginning");
+}
+
+#[test]
 fn a_refresh_keeps_rows_and_focus_until_the_new_lists_come() {
     let mut app = app();
     incident(&mut app);

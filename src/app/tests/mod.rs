@@ -7,3 +7,4 @@ mod fixture;
 mod keys;
 mod kinds;
 mod screens;
+mod surface;

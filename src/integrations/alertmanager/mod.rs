@@ -4,12 +4,14 @@
 //! replica that does not answer is told, and only when none answers there is no data.
 
 mod feed;
+mod silences;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
@@ -52,19 +54,44 @@ pub struct ServerStatus {
 #[derive(Clone)]
 pub struct AlertmanagerClient {
     replicas: Vec<Arc<dyn Transport>>,
+    /// The replica that silences are written to.
+    writer: Arc<AtomicUsize>,
+}
+
+/// What the replicas that answer say together.
+struct Told<'a> {
+    seen: BTreeMap<String, WireAlert>,
+    up: Vec<&'a dyn Transport>,
+    down: Vec<Fault>,
+}
+
+fn not_configured() -> Fault {
+    Fault::new(FaultKind::NotConfigured, "no Alertmanager is configured")
+        .hint(format!("set {}", Product::Alertmanager.url_setting()))
 }
 
 impl AlertmanagerClient {
     /// A client over one transport per replica; sends nothing.
     pub fn new(replicas: Vec<Arc<dyn Transport>>) -> Self {
-        Self { replicas }
+        Self { replicas, writer: Arc::default() }
     }
 
     /// The alerts of all replicas.
     pub async fn alerts(&self, severity: &SeverityOf) -> Result<View, Fault> {
+        let Told { seen, up, down } = self.gather().await?;
+        let silences = if seen.values().any(|alert| !alert.status.silenced_by.is_empty()) {
+            silences(&up).await
+        } else {
+            BTreeMap::new()
+        };
+        let alerts = seen.values().map(|alert| convert(alert, &seen, &silences, severity)).collect();
+        Ok(View { alerts, down, replicas: self.replicas.len() })
+    }
+
+    /// Every alert that some replica knows; a fault when none answers.
+    async fn gather(&self) -> Result<Told<'_>, Fault> {
         if self.replicas.is_empty() {
-            return Err(Fault::new(FaultKind::NotConfigured, "no Alertmanager is configured")
-                .hint(format!("set {}", Product::Alertmanager.url_setting())));
+            return Err(not_configured());
         }
         let query: Pairs<'_> =
             &[("active", "true"), ("silenced", "true"), ("inhibited", "true"), ("unprocessed", "true")];
@@ -88,13 +115,7 @@ impl AlertmanagerClient {
         if up.is_empty() {
             return Err(all_down(down));
         }
-        let silences = if seen.values().any(|alert| !alert.status.silenced_by.is_empty()) {
-            silences(&up).await
-        } else {
-            BTreeMap::new()
-        };
-        let alerts = seen.values().map(|alert| convert(alert, &seen, &silences, severity)).collect();
-        Ok(View { alerts, down, replicas: self.replicas.len() })
+        Ok(Told { seen, up, down })
     }
 
     /// Every replica's origin, and its status or why it has none; for diagnosis.

@@ -49,7 +49,41 @@ pub(super) struct WireSilence {
     pub created_by: String,
     #[serde(default)]
     pub comment: String,
+    #[serde(default)]
+    pub starts_at: Option<DateTime<FixedOffset>>,
     pub ends_at: DateTime<FixedOffset>,
+    #[serde(default)]
+    pub matchers: Vec<WireMatcher>,
+    #[serde(default)]
+    pub status: WireSilenceStatus,
+    /// Since 0.29.
+    #[serde(default)]
+    pub annotations: WireLabels,
+}
+
+/// `silenceStatus`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireSilenceStatus {
+    /// `pending`, `active` or `expired`.
+    pub state: String,
+}
+
+/// `matcher`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireMatcher {
+    pub name: String,
+    pub value: String,
+    #[serde(default)]
+    pub is_regex: bool,
+    /// Absent before 0.22, which knew no other.
+    #[serde(default = "yes")]
+    pub is_equal: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// `alertmanagerStatus`.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{HttpAnswer, Pairs, Product, Transport};
+use super::{HttpAnswer, Pairs, Product, Transport, Write};
 use crate::config::Http;
 use crate::ports::Future;
+use crate::ports::cluster::ClusterError;
 use crate::ports::feed::Fault;
 
 /// How to reach a server without credentials.
@@ -85,5 +86,12 @@ impl Transport for Script {
 
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         self.answer(path, form)
+    }
+
+    /// Asked as `POST /path`, with the body as the pair `body`.
+    fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        let body = String::from_utf8_lossy(write.body).into_owned();
+        let answer = self.answer(&format!("{} {}", write.method, write.path), &[("body", &body)]);
+        Box::pin(async { Ok(answer.await?) })
     }
 }

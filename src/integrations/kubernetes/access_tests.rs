@@ -134,7 +134,7 @@ async fn every_change_goes_where_the_api_wants_it() {
     let node = || ObjectRef::global(ObjectKind::Node, "node-1");
     let preconditions = || Preconditions { uid: Some("p1".into()), resource_version: None };
     let deployment = || ObjectRef::from(&target());
-    let rollout = ObjectRef::new(ObjectKind::ArgoRollout, "shop", "web");
+    let rollout = ObjectRef::new(ObjectKind::Rollout, "shop", "web");
     let cases = [
         (
             Mutation::of(deployment(), Subresource::Scale, Change::JsonPatch(json!([]))),
@@ -176,6 +176,28 @@ async fn every_change_goes_where_the_api_wants_it() {
 }
 
 #[tokio::test]
+async fn the_status_of_an_old_rollout_goes_to_the_object_itself() {
+    let rollout = ObjectRef::new(ObjectKind::Rollout, "shop", "web");
+    let abort = |target| Mutation::of(target, Subresource::Status, Change::JsonPatch(json!([])));
+    let (transport, log) = server(|_, asked| {
+        if asked.path.ends_with("/status") {
+            refuse(404, "NotFound", "no status")
+        } else {
+            ok(&json!({"metadata": {}}))
+        }
+    });
+    let access = ClusterAccess::new(transport, "u".into());
+    access.send(&abort(rollout), true).await.unwrap();
+    let sent: Vec<String> = log.all().into_iter().map(|asked| asked.path + &asked.method).collect();
+    assert_eq!(sent.len(), 2);
+    assert!(sent[1].contains("/rollouts/web") && !sent[1].contains("status"), "{sent:?}");
+    // Nothing else is sent anywhere else than where it was meant to go.
+    let node = ObjectRef::global(ObjectKind::Node, "n");
+    assert!(matches!(access.send(&abort(node), false).await, Err(ClusterError::NotFound(_))));
+    assert_eq!(log.all().len(), 3);
+}
+
+#[tokio::test]
 async fn a_budget_blocks_an_eviction_and_a_silence_is_nothing_of_the_cluster() {
     let pod = ObjectRef::new(ObjectKind::Pod, "shop", "payment-1");
     let evict = Mutation::new(pod, Change::Evict { grace_seconds: None, preconditions: Preconditions::default() });
@@ -193,8 +215,10 @@ async fn a_budget_blocks_an_eviction_and_a_silence_is_nothing_of_the_cluster() {
 #[tokio::test]
 async fn parts_are_read_by_what_the_object_is_and_hidden_ones_are_none() {
     let (transport, log) = server(|_, asked| match asked.path.as_str() {
-        "/api/v1/namespaces/shop/pods/p-1" => ok(&json!({"metadata": {"name": "p-1", "uid": "p1", "ownerReferences": [
-            {"kind": "ReplicaSet", "apiVersion": "apps/v1", "name": "p", "uid": "r1", "controller": true}]}})),
+        "/api/v1/namespaces/shop/pods/p-1" => {
+            ok(&json!({"metadata": {"name": "p-1", "namespace": "shop", "uid": "p1", "ownerReferences": [
+            {"kind": "ReplicaSet", "apiVersion": "apps/v1", "name": "p", "uid": "r1", "controller": true}]}}))
+        }
         "/api/v1/namespaces/shop/pods" => ok(&list(
             "1",
             "",

@@ -10,13 +10,12 @@ use super::fault::{fault, is_admission, never_sent, short};
 use super::paths::{collection_of, object, with_query};
 use super::transport::{Answer, Failure, Status, request};
 use crate::actions::approval::{Approved, Mutator, Receipt};
-use crate::domain::mutation::{Change, Mutation, Preconditions, Subresource};
+use crate::domain::mutation::{Change, FIELD_MANAGER, Mutation, Preconditions, Subresource};
+use crate::domain::object::ObjectKind;
 use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
-/// Who wrote, in `managedFields`.
-const FIELD_MANAGER: &str = "opsdeck";
 /// The API server itself gives up a request after 60 s.
 const LONGEST: Duration = Duration::from_secs(65);
 
@@ -132,7 +131,21 @@ pub(super) const fn verb(change: &Change) -> &'static str {
 
 impl ClusterAccess {
     /// One request; with `dry`, the server goes all the way but writes nothing.
+    ///
+    /// Custom resources may be served without a `status` of their own (Argo Rollouts before 1.0): a 404 altered nothing,
+    /// so that their status is then sent to the object itself, as `kubectl argo rollouts` does.
     pub(super) async fn send(&self, mutation: &Mutation, dry: bool) -> Result<Answer, ClusterError> {
+        match self.send_once(mutation, dry).await {
+            Err(ClusterError::NotFound(_))
+                if mutation.subresource == Some(Subresource::Status) && mutation.target.kind == ObjectKind::Rollout =>
+            {
+                self.send_once(&Mutation { subresource: None, ..mutation.clone() }, dry).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send_once(&self, mutation: &Mutation, dry: bool) -> Result<Answer, ClusterError> {
         let word = if matches!(mutation.change, Change::Evict { .. }) { "evict" } else { verb(&mutation.change) };
         let what = format!("{word} {}", mutation.target);
         let Some(sent) = Sent::of(mutation, dry) else {

@@ -1,5 +1,8 @@
 //! Fresh reads for plans: facts, permissions, the rollout as it is now, and who we are.
 
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,6 +26,8 @@ use crate::ports::cluster::{Cluster, ClusterError, DryRun, Facts, Look, Needs, P
 
 /// Owners are looked up no higher than this; two levels are the most that the built-in controllers make.
 const DEEPEST: usize = 4;
+/// So many owners are read at the same time.
+const AT_ONCE: usize = 8;
 /// The kinds that own others.
 const OWNERS: [ObjectKind; 7] = [
     ObjectKind::ReplicaSet,
@@ -31,7 +36,7 @@ const OWNERS: [ObjectKind; 7] = [
     ObjectKind::DaemonSet,
     ObjectKind::Job,
     ObjectKind::CronJob,
-    ObjectKind::ArgoRollout,
+    ObjectKind::Rollout,
 ];
 
 impl Cluster for ClusterAccess {
@@ -75,7 +80,7 @@ fn rollout_of(kind: ObjectKind, object: &Value) -> Option<RolloutStatus> {
         ObjectKind::StatefulSet => Some(rollout::stateful_set(&LeanStatefulSet::deserialize(object).ok()?)),
         ObjectKind::DaemonSet => Some(rollout::daemon_set(&LeanDaemonSet::deserialize(object).ok()?)),
         ObjectKind::ReplicaSet => Some(rollout::replica_set(&LeanReplicaSet::deserialize(object).ok()?)),
-        ObjectKind::ArgoRollout => Some(progressive::status(&LeanRollout::deserialize(object).ok()?)),
+        ObjectKind::Rollout => Some(progressive::status(&LeanRollout::deserialize(object).ok()?)),
         _ => None,
     }
 }
@@ -131,7 +136,20 @@ impl ClusterAccess {
                     facts.budgets = self.named_collection("/apis/policy/v1", "poddisruptionbudgets", target).await?;
                 }
                 Part::Quotas => facts.quotas = self.named_collection("/api/v1", "resourcequotas", target).await?,
-                Part::Owners => facts.owners = may_be_hidden(self.owners(target, &object).await)?,
+                Part::Template => {
+                    let template = self.template_of(target, &object).await;
+                    facts.template = may_be_hidden(template)?.and_then(|mut found| found.pop());
+                }
+                Part::Owners => {
+                    let of = match &facts.pods {
+                        // Of a node, those of its pods.
+                        Some(pods) if target.kind == ObjectKind::Node => pods.as_slice(),
+                        _ => std::slice::from_ref(&object),
+                    };
+                    facts.owners = may_be_hidden(self.owners(of).await)?;
+                }
+                // The cluster knows none.
+                Part::Alerts => {}
             }
         }
         facts.object = object;
@@ -140,7 +158,7 @@ impl ClusterAccess {
 
     async fn revisions(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
         let revisions = match target.kind {
-            ObjectKind::Deployment | ObjectKind::ArgoRollout => "replicasets",
+            ObjectKind::Deployment | ObjectKind::Rollout => "replicasets",
             ObjectKind::StatefulSet | ObjectKind::DaemonSet => "controllerrevisions",
             kind => return Err(ClusterError::Rejected(format!("a {} has no revisions", kind.kind()))),
         };
@@ -180,26 +198,39 @@ impl ClusterAccess {
         }
     }
 
-    /// The controllers above an object, nearest first, as far as their kinds are known.
-    async fn owners(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+    /// The Deployment that a Rollout names as its template's, if it does.
+    async fn template_of(&self, target: &ObjectRef, object: &Value) -> Result<Vec<Value>, ClusterError> {
+        let reference = &object["spec"]["workloadRef"];
+        let (kind, name) = (&reference["kind"], reference["name"].as_str().unwrap_or_default());
+        if target.kind != ObjectKind::Rollout || kind != ObjectKind::Deployment.kind() || name.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = ObjectRef { kind: ObjectKind::Deployment, namespace: target.namespace.clone(), name: name.into() };
+        Ok(vec![self.object(&named).await?])
+    }
+
+    /// The controllers above objects, level by level and each once, as far as their kinds are known.
+    async fn owners(&self, objects: &[Value]) -> Result<Vec<Value>, ClusterError> {
         let mut owners: Vec<Value> = Vec::new();
-        while owners.len() < DEEPEST {
-            let below = owners.last().unwrap_or(object);
-            let Some(reference) = controller(below) else { break };
-            let kind = reference["kind"].as_str().unwrap_or_default();
-            let Some(kind) = OWNERS
-                .into_iter()
-                .find(|known| known.kind() == kind && reference["apiVersion"].as_str() == Some(&known.api_version()))
-            else {
-                break;
-            };
-            let name = reference["name"].as_str().unwrap_or_default();
-            let owner = ObjectRef { kind, namespace: target.namespace.clone(), name: name.into() };
-            match self.object(&owner).await {
-                Ok(owner) => owners.push(owner),
-                Err(ClusterError::NotFound(_)) => break,
-                Err(error) => return Err(error),
+        let mut known = BTreeSet::new();
+        let mut below = objects.to_vec();
+        for _ in 0..DEEPEST {
+            let wanted: Vec<ObjectRef> =
+                below.iter().filter_map(owner).filter(|owner| known.insert(owner.clone())).collect();
+            below.clear();
+            for some in wanted.chunks(AT_ONCE) {
+                for read in join_all(some.iter().map(|owner| self.object(owner))).await {
+                    match read {
+                        Ok(owner) => below.push(owner),
+                        Err(ClusterError::NotFound(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
             }
+            if below.is_empty() {
+                break;
+            }
+            owners.extend(below.iter().cloned());
         }
         Ok(owners)
     }
@@ -273,6 +304,15 @@ fn may_be_hidden(read: Result<Vec<Value>, ClusterError>) -> Result<Option<Vec<Va
         Err(ClusterError::Forbidden(_) | ClusterError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The owner that controls an object, where its kind is known.
+fn owner(object: &Value) -> Option<ObjectRef> {
+    let reference = controller(object)?;
+    let (kind, version) = (reference["kind"].as_str()?, reference["apiVersion"].as_str()?);
+    let kind = OWNERS.into_iter().find(|known| known.kind() == kind && known.api_version() == version)?;
+    let namespace = object["metadata"]["namespace"].as_str().map(Into::into);
+    Some(ObjectRef { kind, namespace, name: reference["name"].as_str()?.into() })
 }
 
 /// The owner that controls an object.

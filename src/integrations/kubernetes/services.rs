@@ -4,13 +4,15 @@
 use serde::Deserialize;
 
 use super::connect::Connection;
-use super::fault::fault;
+use super::fault::{fault, never_sent};
 use super::lean::{List, Meta};
 use super::paths::{escape, with_query};
-use super::transport::{Failure, request};
+use super::transport::{Answer, Failure, request};
 use crate::domain::Text;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
+use crate::integrations::http::Write;
+use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// A Service that may be the one looked for.
@@ -173,6 +175,36 @@ impl Connection {
     /// Answers of the service come back whatever their code; refusals of the API server itself are faults.
     pub async fn proxy_get(&self, service: &ServiceFound, path: &str) -> Result<ProxyAnswer, Fault> {
         let what = format!("get {}/{} through the API server", service.namespace, service.name);
+        let asked = self.proxied("GET", service, path, None, Vec::new()).await;
+        self.proxy_answer(service, "get", asked.map_err(|failure| self.fault(&failure, &what))?)
+    }
+
+    /// A write at a Service, through the API server, sent once. Needs the right `create services/proxy` (`delete` for a
+    /// DELETE).
+    pub async fn proxy_write(&self, service: &ServiceFound, write: Write<'_>) -> Result<ProxyAnswer, ClusterError> {
+        let what = format!("write to {}/{} through the API server", service.namespace, service.name);
+        let content = (!write.body.is_empty()).then_some("application/json");
+        let asked = self.proxied(write.method, service, write.path, content, write.body.to_vec()).await;
+        let answer = asked.map_err(|failure| {
+            let fault = self.fault(&failure, &what);
+            match failure {
+                Failure::Transport(error) if never_sent(&error) => fault.into(),
+                Failure::Status(_) | Failure::Credentials(_) => fault.into(),
+                _ => ClusterError::Unknown(fault.message),
+            }
+        })?;
+        let verb = if write.method == "DELETE" { "delete" } else { "create" };
+        Ok(self.proxy_answer(service, verb, answer)?)
+    }
+
+    async fn proxied(
+        &self,
+        method: &str,
+        service: &ServiceFound,
+        path: &str,
+        content: Option<&'static str>,
+        body: Vec<u8>,
+    ) -> Result<(http::StatusCode, Answer), Failure> {
         let scheme = if service.https { "https:" } else { "" };
         let full = format!(
             "/api/v1/namespaces/{}/services/{scheme}{}:{}/proxy/{}",
@@ -181,8 +213,16 @@ impl Connection {
             service.port,
             path.trim_start_matches('/')
         );
-        let request = request("GET", &full, None, Vec::new()).map_err(|failure| self.fault(&failure, &what))?;
-        let (code, answer) = self.transport.ask(request).await.map_err(|failure| self.fault(&failure, &what))?;
+        self.transport.ask(request(method, &full, content, body)?).await
+    }
+
+    fn proxy_answer(
+        &self,
+        service: &ServiceFound,
+        verb: &str,
+        (code, answer): (http::StatusCode, Answer),
+    ) -> Result<ProxyAnswer, Fault> {
+        let what = format!("{verb} {}/{} through the API server", service.namespace, service.name);
         // The API server's own words are a Status; nothing behind the proxy speaks so.
         if !code.is_success()
             && let Ok(own) = serde_json::from_slice::<OwnStatus>(&answer.body)
@@ -192,7 +232,7 @@ impl Connection {
             let mut fault = self.fault(&Failure::Status(status), &what);
             if code.as_u16() == 403 {
                 fault.hint = Some(format!(
-                    "needs `get services/proxy` in namespace {}, or configure the address directly",
+                    "needs `{verb} services/proxy` in namespace {}, or configure the address directly",
                     service.namespace
                 ));
             } else if code.as_u16() == 503 {

@@ -93,6 +93,10 @@ impl ControlPlane {
         self.etcd.restart()?;
         self.apiserver.restart()?;
         self.until_ready()?;
+        // They watch from versions that the new store has not reached, and would see nothing for long.
+        for watching in [&mut self.controllers, &mut self.scheduler, &mut self.kwok] {
+            watching.restart()?;
+        }
         self.furnish()
     }
 
@@ -141,9 +145,8 @@ fn etcd(site: &mut Site<'_>) -> Result<(Process, String), StartError> {
 fn apiserver(site: &mut Site<'_>, certificates: &Certificates, etcd: &str) -> Result<(Process, String), StartError> {
     let file = |name: &str| site.directory.join(name);
     write(&file("audit-policy.yaml"), AUDIT_POLICY)?;
-    let tokens: String =
-        kubeconfig::PEOPLE.iter().map(|user| format!("{},{user},{user}\n", kubeconfig::token(user))).collect();
-    write(&file("tokens.csv"), &tokens)?;
+    let people = kubeconfig::PEOPLE.map(|user| format!("{},{user},{user}", kubeconfig::token(user)));
+    write(&file("tokens.csv"), &people.join("\n"))?;
     let path = |name: &str| file(name).display().to_string();
     let mut own = vec![
         format!("--etcd-servers={etcd}"),

@@ -65,6 +65,7 @@ impl Exporter {
 
     fn text(&self) -> String {
         let all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(series, line)| format!("{series} {}\n", line.now())).collect()
+        let lines: Vec<String> = all.iter().map(|(series, line)| format!("{series} {}\n", line.now())).collect();
+        lines.concat()
     }
 }

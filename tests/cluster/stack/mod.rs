@@ -29,6 +29,7 @@ use self::process::{Ports, Process, StartError, find};
 
 /// What to bring up beside the control plane and its nodes.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of what to switch on")]
 pub struct Parts {
     /// metrics-server, for the `metrics.k8s.io` API.
     pub metrics: bool,
@@ -60,7 +61,7 @@ pub struct Stack {
 }
 
 /// Where things are while a stack comes up.
-pub(self) struct Site<'a> {
+struct Site<'a> {
     /// The binaries that `build` made.
     parts: &'a Path,
     /// Files of this stack.

@@ -1,4 +1,4 @@
-//! `opsdeck rollback`: the door without the screen.
+//! The door without the screen: what all actions share on the command line, and the one driver of every subcommand.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -6,57 +6,75 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::{Failure, error_line, json, line};
-use super::{Global, start};
 use crate::actions::door::Door;
 use crate::actions::exchange::{DoorInput, Work};
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::Stage;
-use crate::actions::{ActionRequest, Origin, present};
+use crate::actions::{ActionKind, ActionRequest, OnFailure, Origin, present};
+use crate::domain::Text;
 use crate::domain::cluster::NamespaceScope;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::runtime::clock::Clock;
 use crate::runtime::executor::answer;
 use crate::runtime::wiring::{Connected, Launch};
 
-/// Options of `rollback`.
-#[derive(Debug, Args)]
-pub struct RollbackArgs {
-    /// What to roll back: `deployment/payment`, or just `payment` for a Deployment
-    #[arg(value_name = "WORKLOAD")]
-    workload: String,
-    /// Revision to go back to [default: the one before the current]
-    #[arg(long, value_name = "N")]
-    to_revision: Option<u64>,
+/// What every action takes beside its own arguments.
+#[derive(Clone, Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub struct Manner {
     /// Print the plan, with the server's dry run, and stop
     #[arg(long)]
     dry_run: bool,
-    /// Approve the plan, where the guardrails allow it without the screen
+    /// Approve the plan, whatever confirmation the guardrails ask for
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
     /// Why; goes to the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// The incident that it belongs to; goes to the audit log
+    #[arg(long, value_name = "ID")]
+    incident: Option<String>,
+    /// Override the guardrails, and why; recorded as such. Never overrides read-only
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
+    /// With several targets: go on with the rest when one of them fails
+    #[arg(long)]
+    go_on: bool,
     /// Print plan and outcome as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs it.
-pub fn run(global: &Global, args: &RollbackArgs) -> Result<ExitCode, Failure> {
-    start::block_on(async {
-        let start = start::start(global).await?;
-        let connected =
-            start.launch.connect(start.context.clone(), start.namespace.clone(), 1).await.map_err(start::unusable)?;
-        let target = target(&args.workload, &connected)?;
-        let mut request = ActionRequest::rollback(target, args.to_revision, Origin::Headless);
-        request.reason.clone_from(&args.reason);
-        request.dry_run = args.dry_run;
-        drive(&start.launch, &connected, request, args).await
-    })
+impl Manner {
+    /// The request that asks for these actions in this manner.
+    pub fn request(&self, actions: Vec<ActionKind>) -> Result<ActionRequest, Failure> {
+        let request = ActionRequest::bulk(actions, Origin::Headless).ok_or_else(|| Failure::usage("no target"))?;
+        Ok(self.apply(request))
+    }
+
+    /// The same for a request that is there already.
+    pub fn apply(&self, request: ActionRequest) -> ActionRequest {
+        ActionRequest {
+            reason: self.reason.clone(),
+            incident: self.incident.clone(),
+            break_glass: self.break_glass.clone(),
+            on_failure: if self.go_on { OnFailure::GoOn } else { request.on_failure },
+            dry_run: self.dry_run,
+            ..request
+        }
+    }
 }
 
-/// Reads `kind/name` or a Deployment's name; the namespace is the session's, or the kubeconfig's own.
-fn target(text: &str, connected: &Connected) -> Result<WorkloadRef, Failure> {
+/// The namespace that names on the command line are of: the session's, or the kubeconfig's own.
+pub fn namespace(connected: &Connected) -> Text {
+    match &connected.info.namespace {
+        NamespaceScope::One(namespace) => namespace.clone(),
+        NamespaceScope::All => connected.clients.kubernetes.namespace().clone(),
+    }
+}
+
+/// Reads `kind/name`, or the name of a Deployment.
+pub fn workload(text: &str, connected: &Connected) -> Result<WorkloadRef, Failure> {
     let (kind, name) = match text.split_once('/') {
         None => (WorkloadKind::Deployment, text),
         Some((kind, name)) => {
@@ -67,22 +85,32 @@ fn target(text: &str, connected: &Connected) -> Result<WorkloadRef, Failure> {
             (kind, name)
         }
     };
-    if name.is_empty() || name.contains('/') {
-        return Err(Failure::usage(format!("`{text}` names no workload")).hint("write it as `deployment/payment`"));
-    }
-    let namespace = match &connected.info.namespace {
-        NamespaceScope::One(namespace) => namespace.clone(),
-        NamespaceScope::All => connected.clients.kubernetes.namespace().clone(),
+    Ok(WorkloadRef::new(kind, namespace(connected), whole(name, text)?))
+}
+
+/// Reads the name of an object of one kind, with or without one of the kind's `words` in front (`pod/payment-1`).
+pub fn named<'a>(text: &'a str, words: &[&str]) -> Result<&'a str, Failure> {
+    let name = match text.split_once('/') {
+        Some((word, name)) if words.contains(&&*word.to_ascii_lowercase()) => name,
+        Some(_) => return Err(Failure::usage(format!("`{text}` is no {}", words.first().unwrap_or(&"object")))),
+        None => text,
     };
-    Ok(WorkloadRef::new(kind, namespace, name))
+    whole(name, text)
+}
+
+fn whole<'a>(name: &'a str, text: &str) -> Result<&'a str, Failure> {
+    if name.is_empty() || name.contains('/') {
+        return Err(Failure::usage(format!("`{text}` names nothing")).hint("write it as `deployment/payment`"));
+    }
+    Ok(name)
 }
 
 /// Drives the door to its end: the same machine as in the console, with arguments in place of keys.
-async fn drive(
+pub async fn drive(
     launch: &Launch,
     connected: &Connected,
     request: ActionRequest,
-    args: &RollbackArgs,
+    manner: &Manner,
 ) -> Result<ExitCode, Failure> {
     let clock = launch.clock;
     let mut guard = connected.guard.clone();
@@ -95,39 +123,38 @@ async fn drive(
             let answer = answer(effect.work, &connected.services, launch.journal.clone()).await;
             effects.extend(door.handle(DoorInput::Answer(effect.ticket, answer), clock.now()));
             effects.extend(door.handle(DoorInput::Tick, clock.now()));
-            if observing && !args.json {
+            if observing && !manner.json {
                 progress(&door, &mut told);
             }
         }
         let stage = door.view().stage;
         if stage == Stage::Ended {
-            return finish(&door, args);
+            return finish(&door, manner);
         }
         if stage != Stage::Review {
             return Err(Failure::failed("the action stands still; nothing more was sent"));
         }
-        if !shown && !args.json {
+        if !shown && !manner.json {
             print_plan(&door, clock);
         }
         shown = true;
-        let input = if args.dry_run {
-            if args.json {
+        if manner.dry_run {
+            if manner.json {
                 json(&door.view().plan)?;
             }
             return Ok(ExitCode::SUCCESS);
-        } else {
-            confirmation(&door, args)
-        };
-        effects = input.into_iter().flat_map(|input| door.handle(input, clock.now())).collect();
+        }
+        let inputs = confirmation(&door, manner);
+        effects = inputs.into_iter().flat_map(|input| door.handle(input, clock.now())).collect();
     }
 }
 
 /// `--yes` says what a person would type; without it a person at a terminal is asked, and nobody is a no.
-fn confirmation(door: &Door, args: &RollbackArgs) -> Vec<DoorInput> {
+fn confirmation(door: &Door, manner: &Manner) -> Vec<DoorInput> {
     let view = door.view();
     let (level, name) =
         view.plan.map_or((ConfirmLevel::Name, String::new()), |plan| (plan.needed_confirmation(), plan.confirm_word()));
-    if args.yes {
+    if manner.yes {
         return vec![DoorInput::Type(name), DoorInput::Confirm];
     }
     if !std::io::stdin().is_terminal() {
@@ -135,13 +162,14 @@ fn confirmation(door: &Door, args: &RollbackArgs) -> Vec<DoorInput> {
         return vec![DoorInput::Cancel];
     }
     let question = match level {
-        ConfirmLevel::Name => format!("type the name ({name}) to confirm: "),
+        ConfirmLevel::Name => format!("type {name} to confirm: "),
         ConfirmLevel::Yes | ConfirmLevel::None => "type yes to confirm: ".to_owned(),
     };
     let _ = write!(std::io::stderr(), "{question}");
     let mut typed = String::new();
     let read = std::io::stdin().read_line(&mut typed);
-    let typed = typed.trim().to_owned();
+    // Only what ends a line is taken off: a name with anything else around it was not typed.
+    let typed = typed.trim_matches([' ', '\n', '\r']).to_owned();
     let agreed = if level == ConfirmLevel::Name { typed == name } else { matches!(typed.as_str(), "y" | "yes") };
     if read.is_ok() && agreed { vec![DoorInput::Type(typed), DoorInput::Confirm] } else { vec![DoorInput::Cancel] }
 }
@@ -164,14 +192,17 @@ fn progress(door: &Door, told: &mut String) {
     }
 }
 
-fn finish(door: &Door, args: &RollbackArgs) -> Result<ExitCode, Failure> {
+fn finish(door: &Door, manner: &Manner) -> Result<ExitCode, Failure> {
     let view = door.view();
     let Some(outcome) = view.outcome else { return Err(Failure::failed("the action ended without an outcome")) };
-    if args.json {
-        json(&serde_json::json!({ "plan": view.plan, "outcome": outcome }))?;
+    if manner.json {
+        json(&serde_json::json!({ "plan": view.plan, "outcome": outcome, "id": view.id }))?;
     } else {
         for text in present::outcome(outcome) {
             if outcome.end.exit_code() == 0 { line(&text) } else { error_line(&text) }
+        }
+        if let Some(id) = view.id.filter(|_| view.can_undo()) {
+            error_line(&format!("to undo it: opsdeck audit undo {id}"));
         }
     }
     Ok(ExitCode::from(outcome.end.exit_code()))

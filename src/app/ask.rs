@@ -1,0 +1,272 @@
+//! From a key or a command to a request: which objects, what has to be asked first, and what the guardrails want said.
+
+use super::App;
+use super::offers::{self, Offer};
+use crate::actions::outcome::Stage;
+use crate::actions::{ActionRequest, Origin};
+use crate::domain::object::{ObjectKind, ObjectRef};
+use crate::domain::target::{Focus, WorkloadRef};
+use crate::state::effect::Effect;
+use crate::state::form::{Field, Form, Purpose, Topic};
+use crate::state::session::{Overlay, Subject};
+
+impl App {
+    /// The objects that a row stands for, the nearest first: a pod, then what owns it.
+    fn objects_of(&self, subject: &Subject) -> Vec<ObjectRef> {
+        let Some(focused) = self.leads_to(subject) else { return Vec::new() };
+        let mut objects = Vec::new();
+        match &focused.focus {
+            Focus::Pod { pod, .. } => objects.push(ObjectRef::from(pod)),
+            Focus::Node(name) => objects.push(ObjectRef::global(ObjectKind::Node, name.clone())),
+            Focus::Workload(_) | Focus::Service { .. } => {}
+        }
+        objects.extend(focused.focus.workload().map(ObjectRef::from));
+        objects
+    }
+
+    /// The same for a marked row.
+    fn with_owner(&self, object: &ObjectRef) -> Vec<ObjectRef> {
+        let pod = (object.kind == ObjectKind::Pod).then(|| object.namespace.clone()).flatten().and_then(|namespace| {
+            let pod = crate::domain::target::PodRef { namespace, name: object.name.clone() };
+            self.world.pods.get(&pod)?.owner.as_ref().map(ObjectRef::from)
+        });
+        std::iter::once(object.clone()).chain(pod).collect()
+    }
+
+    /// What actions would be about: for each row the objects that it stands for. The marked rows of the active pane, else
+    /// the selected row, else what is in focus.
+    pub(super) fn rows_in_hand(&self) -> Vec<Vec<ObjectRef>> {
+        let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
+            Overlay::Details { subject, .. } => Some(subject.clone()),
+            _ => None,
+        });
+        if details.is_none() && self.session.marks.count(self.session.active) > 0 {
+            let marked = self.session.marks.of(self.session.active);
+            return marked.map(|object| self.with_owner(object)).collect();
+        }
+        let mut objects =
+            details.or_else(|| self.selected()).map(|subject| self.objects_of(&subject)).unwrap_or_default();
+        if !objects.iter().any(|object| object.workload().is_some()) {
+            let focus = self.session.focus.as_ref().and_then(|focused| focused.focus.workload());
+            objects.extend(focus.map(ObjectRef::from));
+        }
+        if objects.is_empty() { Vec::new() } else { vec![objects] }
+    }
+
+    /// The objects that one action would be done to, each once.
+    pub(super) fn targets(&self, offer: &Offer) -> Vec<ObjectRef> {
+        let mut targets = Vec::new();
+        for row in self.rows_in_hand() {
+            let target = row.into_iter().find(|object| (offer.make)(object, None).is_some());
+            targets.extend(target.filter(|target| !targets.contains(target)));
+        }
+        targets
+    }
+
+    /// Why an action cannot be asked for here and now.
+    pub(super) fn why_not_act(&self, offer: &Offer) -> Option<String> {
+        if let Some(why) = &self.guard.read_only {
+            return Some(format!("read-only: {why}"));
+        }
+        if self.door_is_busy() {
+            return None;
+        }
+        let targets = self.targets(offer);
+        if targets.is_empty() {
+            return Some("select a workload, or something that names one, first".into());
+        }
+        // Of several, those that cannot are the plan's to leave out or to refuse.
+        let reasons: Vec<String> = targets.iter().filter_map(|target| offer.why_not(target)).collect();
+        reasons.into_iter().next().filter(|_| targets.len() == 1)
+    }
+
+    /// Asks for an action on what is in hand: plans it, or asks first what it has to know.
+    pub(super) fn act(&mut self, id: &str) -> Vec<Effect> {
+        let Some(offer) = offers::find(id) else { return Vec::new() };
+        if self.door_is_busy() {
+            // One action at a time: show the one that is under way.
+            self.show_door();
+            return Vec::new();
+        }
+        let targets = self.targets(offer);
+        self.act_on(offer, targets, Origin::Key)
+    }
+
+    /// The same on objects that were named.
+    pub(super) fn act_on(&mut self, offer: &Offer, targets: Vec<ObjectRef>, origin: Origin) -> Vec<Effect> {
+        if !offer.asks.is_empty() {
+            let form = self.form(offer, targets);
+            self.session.overlays.push(Overlay::Form(Box::new(form)));
+            return Vec::new();
+        }
+        let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
+        let Some(request) = ActionRequest::bulk(actions, origin) else {
+            self.notice("select a workload first");
+            return Vec::new();
+        };
+        self.ask_door(request)
+    }
+
+    /// The form of an action, with what is known filled in.
+    fn form(&self, offer: &Offer, targets: Vec<ObjectRef>) -> Form {
+        let known = match targets.as_slice() {
+            [one] => one.workload().and_then(|workload| self.world.rollouts.get(&workload)),
+            _ => None,
+        };
+        let images = known.map(|row| &*row.row.images).unwrap_or_default();
+        let mut fields = Vec::new();
+        for topic in offer.asks {
+            match topic {
+                Topic::Replicas => {
+                    let now = known.map(|row| row.row.rollout.desired.to_string()).unwrap_or_default();
+                    let hint = "a number, or a step: +2, -1";
+                    fields.push(Field::new(Topic::Replicas, hint, true).offering(&now));
+                }
+                // With one container there is no choice.
+                Topic::Container if images.len() == 1 => {}
+                Topic::Container => fields.push(Field::new(Topic::Container, "which, where there are several", false)),
+                Topic::Image => {
+                    let now = if let [one] = images { one.to_string() } else { String::new() };
+                    fields.push(Field::new(Topic::Image, "NAME[:TAG][@DIGEST]", true).offering(&now));
+                }
+                other => fields.push(Field::new(*other, "", true)),
+            }
+        }
+        let named = named(&targets);
+        let mut title = offer.command.label.to_owned();
+        if let Some(first) = title.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
+        let wants = ActionRequest::bulk(actions, Origin::Key).map(|request| self.guard.wants(&request));
+        let (reason, incident) = wants.unwrap_or_default();
+        fields.push(Field::new(Topic::Reason, "why, for the audit log", reason));
+        fields.push(Field::new(Topic::Incident, "the incident that it belongs to", incident));
+        Form::new(format!("{title} {named}"), fields, Purpose::Action(offer.command.id, targets))
+    }
+
+    /// Opens the door, or asks first for what the guardrails want said.
+    pub(super) fn ask_door(&mut self, request: ActionRequest) -> Vec<Effect> {
+        // A plan that waits for a word is replaced; what was sent is not.
+        if self.door.as_ref().is_some_and(|door| door.view().stage != Stage::Ended && !door.view().stage.can_cancel()) {
+            self.show_door();
+            return Vec::new();
+        }
+        let (reason, incident) = self.guard.wants(&request);
+        let is_said = |wanted: bool, text: &Option<String>| !wanted || text.is_some();
+        if self.guard.read_only.is_some()
+            || request.break_glass.is_some()
+            || (is_said(reason, &request.reason) && is_said(incident, &request.incident))
+        {
+            return self.open_door(request);
+        }
+        self.session.overlays.push(Overlay::Form(Box::new(Self::why_form(request, reason, incident))));
+        Vec::new()
+    }
+
+    /// Asks why a request is made.
+    pub(super) fn why_form(request: ActionRequest, reason: bool, incident: bool) -> Form {
+        let line = |topic, hint: &str, needed: bool, text: &Option<String>| {
+            let hint = if needed { format!("{hint} (a guardrail wants it)") } else { hint.to_owned() };
+            Field::new(topic, hint, needed).offering(text.as_deref().unwrap_or_default())
+        };
+        let fields = vec![
+            line(Topic::Reason, "why, for the audit log", reason, &request.reason),
+            line(Topic::Incident, "the incident that it belongs to", incident, &request.incident),
+        ];
+        let title = format!("Why: {}", lower_first(&request.action.title()));
+        let mut form = Form::new(title, fields, Purpose::Request(Box::new(request)));
+        if !reason && incident {
+            form.at = 1;
+        }
+        form
+    }
+
+    /// A command while a form has the keys.
+    pub(super) fn form_command(&mut self, id: &str) -> Vec<Effect> {
+        let Some(Overlay::Form(form)) = self.session.overlays.last_mut() else { return Vec::new() };
+        match id {
+            "down" => form.go(true),
+            "up" => form.go(false),
+            "page-up" => form.fold(true),
+            "page-down" => form.fold(false),
+            "cancel" => {
+                self.session.overlays.pop();
+            }
+            "confirm" => return self.submit(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn submit(&mut self) -> Vec<Effect> {
+        let Some(Overlay::Form(form)) = self.session.overlays.last_mut() else { return Vec::new() };
+        if !form.is_complete() {
+            return Vec::new();
+        }
+        let request = match &form.purpose {
+            Purpose::Request(request) => Some((**request).clone()),
+            Purpose::Action(id, targets) => offers::find(id).and_then(|offer| {
+                let actions = targets.iter().filter_map(|target| (offer.make)(target, Some(&**form)));
+                ActionRequest::bulk(actions, Origin::Key)
+            }),
+        };
+        let Some(request) = request else {
+            form.notice = Some("that is no number: write 6, +2 or -1".into());
+            return Vec::new();
+        };
+        let request = form.explain(request);
+        // What makes no sense is said here, where it can be typed again.
+        if let Some(refusal) = request.actions().find_map(|action| action.admit().err()) {
+            form.notice = Some(refusal.to_string());
+            return Vec::new();
+        }
+        self.session.overlays.pop();
+        self.ask_door(request)
+    }
+
+    /// An action in words: `scale deploy/payment +2`.
+    pub(super) fn act_in_words(&mut self, id: &str, target: &WorkloadRef, rest: &[&str]) -> Vec<Effect> {
+        let Some(offer) = offers::find(id) else { return Vec::new() };
+        if let Some(why) = &self.guard.read_only {
+            let why = format!("read-only: {why}");
+            self.notice(why);
+            return Vec::new();
+        }
+        if self.door_is_busy() {
+            self.show_door();
+            return Vec::new();
+        }
+        let effects = self.act_on(offer, vec![ObjectRef::from(target)], Origin::Command);
+        let (Some(Overlay::Form(form)), [word]) = (self.session.overlays.last_mut(), rest) else { return effects };
+        let (container, image) = word.split_once('=').unwrap_or(("", word));
+        for field in &mut form.fields {
+            match field.topic {
+                Topic::Container => field.input = crate::state::input::Input::with(container),
+                Topic::Image => field.input = crate::state::input::Input::with(image),
+                Topic::Replicas => field.input = crate::state::input::Input::with(word),
+                _ => {}
+            }
+        }
+        self.submit()
+    }
+}
+
+/// `deployment/payment`, or `3 pods`.
+pub(super) fn named(objects: &[ObjectRef]) -> String {
+    match objects {
+        [one] => one.to_string(),
+        [first, rest @ ..] if rest.iter().all(|object| object.kind == first.kind) => {
+            format!("{} {}s", objects.len(), first.kind.word())
+        }
+        _ => format!("{} objects", objects.len()),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    text
+}

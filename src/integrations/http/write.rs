@@ -1,0 +1,49 @@
+//! Requests that alter something: with the door's pass, sent once, and honest about what is known afterwards.
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+
+use super::{HttpAnswer, HttpTransport, fault};
+use crate::actions::approval::Approved;
+use crate::domain::mutation::Mutation;
+use crate::ports::cluster::ClusterError;
+
+/// One write. It holds the pass, so that nothing can be written without the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// What was approved.
+    pub pass: &'a Approved<Mutation>,
+    /// `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Path of the API.
+    pub path: &'a str,
+    /// A JSON body; empty for none.
+    pub body: &'a [u8],
+}
+
+impl HttpTransport {
+    /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
+    pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
+        let method = if write.method == "DELETE" { Method::DELETE } else { Method::POST };
+        loop {
+            let (headers, from_cache) = self.headers().await?;
+            let mut request = self.client.request(method.clone(), format!("{}{}", self.base, write.path));
+            if !write.body.is_empty() {
+                request = request.header(CONTENT_TYPE, "application/json").body(write.body.to_vec());
+            }
+            let response = request.headers(headers).send().await.map_err(|error| {
+                let never_sent = error.is_connect() || error.is_builder();
+                let fault = fault::of_request(error, self.product, &self.origin, self.http.timeout);
+                if never_sent { ClusterError::Fault(fault) } else { ClusterError::Unknown(fault.message) }
+            })?;
+            let answer = self.read(response).await.map_err(|fault| ClusterError::Unknown(fault.message))?;
+            if answer.status == 401 {
+                *self.secrets.lock().await = None;
+                if from_cache && self.has_secrets() {
+                    continue;
+                }
+            }
+            return Ok(answer);
+        }
+    }
+}
