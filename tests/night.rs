@@ -149,6 +149,7 @@ fn a_signal_while_a_rollback_is_verified_leaves_no_open_intent() {
     let home = home();
     let mut console = Console::start(home.path(), &["--demo"], (120, 40));
     console.wait_for("HighErrorRate");
+    console.wait_for("CrashLoopBackOff");
     console.send("\r");
     console.wait_for("deploy/payment");
     console.send("R");

@@ -1,6 +1,7 @@
 //! From a wish to the door, and from the door to effects. The door itself decides; this only carries.
 
 use super::App;
+use super::ask::why_form;
 use crate::actions::door::Door;
 use crate::actions::exchange::{DoorEffect, DoorInput};
 use crate::actions::guardrail::ConfirmLevel;
@@ -64,7 +65,7 @@ impl App {
             let why = Field::new(Topic::BreakGlass, "why they are overridden; recorded as such", true);
             Form::new(title, vec![why], Purpose::Request(Box::new(request)))
         } else {
-            self.why_form(request, reason, incident)
+            why_form(request, reason, incident)
         };
         self.session.overlays.push(Overlay::Form(Box::new(form)));
     }
@@ -83,7 +84,7 @@ impl App {
         let after = view.stage;
         // It is shown when its outcome is known; who closed the box on that outcome does not get it a second time, unless
         // the record of it failed.
-        let told = before == Stage::RecordingOutcome && !view.outcome.is_some_and(|end| end.unrecorded.is_some());
+        let told = before == Stage::RecordingOutcome && view.outcome.is_none_or(|end| end.unrecorded.is_none());
         let news = after == Stage::RecordingOutcome || (after == Stage::Ended && !told);
         if before != after {
             self.dirty = true;

@@ -100,13 +100,11 @@ impl App {
             return Vec::new();
         }
         let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
-        match ActionRequest::bulk(actions, origin) {
-            Some(request) => self.ask_door(request),
-            None => {
-                self.notice("select a workload first");
-                Vec::new()
-            }
+        if let Some(request) = ActionRequest::bulk(actions, origin) {
+            return self.ask_door(request);
         }
+        self.notice("select a workload first");
+        Vec::new()
     }
 
     /// The form of an action, with what is known filled in.
@@ -162,26 +160,8 @@ impl App {
         {
             return self.open_door(request);
         }
-        self.session.overlays.push(Overlay::Form(Box::new(self.why_form(request, reason, incident))));
+        self.session.overlays.push(Overlay::Form(Box::new(why_form(request, reason, incident))));
         Vec::new()
-    }
-
-    /// Asks why a request is made.
-    pub(super) fn why_form(&self, request: ActionRequest, reason: bool, incident: bool) -> Form {
-        let line = |topic, hint: &str, needed: bool, text: &Option<String>| {
-            let hint = if needed { format!("{hint} (a guardrail wants it)") } else { hint.to_owned() };
-            Field::new(topic, hint, needed).offering(text.as_deref().unwrap_or_default())
-        };
-        let fields = vec![
-            line(Topic::Reason, "why, for the audit log", reason, &request.reason),
-            line(Topic::Incident, "the incident that it belongs to", incident, &request.incident),
-        ];
-        let title = format!("Why: {}", lower_first(&request.action.title()));
-        let mut form = Form::new(title, fields, Purpose::Request(Box::new(request)));
-        if !reason && incident {
-            form.at = 1;
-        }
-        form
     }
 
     /// A command while a form has the keys.
@@ -228,7 +208,7 @@ impl App {
     }
 
     /// An action in words: `scale deploy/payment +2`.
-    pub(super) fn act_in_words(&mut self, id: &str, target: WorkloadRef, rest: &[&str]) -> Vec<Effect> {
+    pub(super) fn act_in_words(&mut self, id: &str, target: &WorkloadRef, rest: &[&str]) -> Vec<Effect> {
         let Some(offer) = offers::find(id) else { return Vec::new() };
         if let Some(why) = &self.guard.read_only {
             let why = format!("read-only: {why}");
@@ -239,7 +219,7 @@ impl App {
             self.show_door();
             return Vec::new();
         }
-        let effects = self.act_on(offer, vec![ObjectRef::from(&target)], Origin::Command);
+        let effects = self.act_on(offer, vec![ObjectRef::from(target)], Origin::Command);
         let (Some(Overlay::Form(form)), [word]) = (self.session.overlays.last_mut(), rest) else { return effects };
         let (container, image) = word.split_once('=').unwrap_or(("", word));
         for field in &mut form.fields {
@@ -252,6 +232,24 @@ impl App {
         }
         self.submit()
     }
+}
+
+/// Asks why a request is made.
+pub(super) fn why_form(request: ActionRequest, reason: bool, incident: bool) -> Form {
+    let line = |topic, hint: &str, needed: bool, text: &Option<String>| {
+        let hint = if needed { format!("{hint} (a guardrail wants it)") } else { hint.to_owned() };
+        Field::new(topic, hint, needed).offering(text.as_deref().unwrap_or_default())
+    };
+    let fields = vec![
+        line(Topic::Reason, "why, for the audit log", reason, &request.reason),
+        line(Topic::Incident, "the incident that it belongs to", incident, &request.incident),
+    ];
+    let title = format!("Why: {}", lower_first(&request.action.title()));
+    let mut form = Form::new(title, fields, Purpose::Request(Box::new(request)));
+    if !reason && incident {
+        form.at = 1;
+    }
+    form
 }
 
 /// `deployment/payment`, or `3 pods`.

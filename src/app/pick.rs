@@ -210,7 +210,7 @@ impl App {
                 }
             }
             [id, what, ref rest @ ..] if offers::find(id).is_some() => match self.workload_named(what) {
-                Some(workload) => self.act_in_words(id, workload, rest),
+                Some(workload) => self.act_in_words(id, &workload, rest),
                 None => self.unknown(what),
             },
             [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
