@@ -150,8 +150,10 @@ impl World {
             }
             Change::Create(object) => {
                 let name = object["metadata"]["name"].as_str().unwrap_or(&target.name).to_owned();
+                let mut object = object.clone();
+                object["metadata"]["creationTimestamp"] = json!(walk::start() + chrono::TimeDelta::minutes(1));
                 self.objects.insert(ObjectRef { name: name.into(), ..target }, object.clone());
-                return Ok(object.clone());
+                return Ok(object);
             }
             Change::Silence(silence) => {
                 let id = if target.name.is_empty() { SILENCE } else { &*target.name };
