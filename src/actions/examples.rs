@@ -181,7 +181,11 @@ impl World {
 
     /// What verification sees: everything that rolls has rolled, and nothing fires.
     pub fn seen(&self, look: &Look) -> Seen {
-        let object = self.object(&look.object).cloned();
+        let mut object = self.object(&look.object).cloned();
+        // The controller takes the canary of what was aborted away.
+        if let Some(rollout) = object.as_mut().filter(|object| object["status"]["abort"] == true) {
+            rollout["status"]["updatedReplicas"] = json!(0);
+        }
         let is_workload = look.object.kind.workload().is_some();
         // What an autoscaler scales was not read, and is there all the same; a Job is what a trigger makes.
         let is_there = is_workload && look.object.kind != ObjectKind::Job;
