@@ -7,7 +7,9 @@ mod look;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use opsdeck::app::command_ids;
 use opsdeck::config::keymap::{CommandId, Keymap};
 use opsdeck::config::theme::{ColourDepth, Theme};
 use opsdeck::config::{
@@ -15,53 +17,7 @@ use opsdeck::config::{
 };
 
 /// Commands as the console registers them.
-const COMMANDS: [CommandId; 45] = [
-    "quit",
-    "back",
-    "help",
-    "palette",
-    "filter",
-    "zoom",
-    "focus",
-    "widen",
-    "next-pane",
-    "previous-pane",
-    "pane-alerts",
-    "pane-slo",
-    "pane-rollouts",
-    "pane-pods",
-    "pane-logs",
-    "pane-nodes",
-    "down",
-    "up",
-    "page-down",
-    "page-up",
-    "top",
-    "bottom",
-    "left",
-    "right",
-    "rollback",
-    "context",
-    "namespace",
-    "all-namespaces",
-    "copy",
-    "follow",
-    "wrap",
-    "next-error",
-    "previous-error",
-    "next-match",
-    "previous-match",
-    "faults-only",
-    "details",
-    "refresh",
-    "audit",
-    "theme",
-    "confirm",
-    "cancel",
-    "toggle-diff",
-    "revisions",
-    "re-plan",
-];
+static COMMANDS: LazyLock<Vec<CommandId>> = LazyLock::new(command_ids);
 
 fn fixtures(kind: &str) -> Vec<(String, PathBuf)> {
     let mut found: Vec<_> = std::fs::read_dir(Path::new("tests/config").join(kind))

@@ -37,11 +37,82 @@ fn from_the_page_to_a_verified_rollback() {
     assert_eq!(records[0]["id"], records[1]["id"]);
 }
 
+/// Presses keys and counts them. The confirmation counts as the one decision that it is, however many letters the name
+/// has that it asks for: it is there to be slow.
+struct Fingers {
+    console: Console,
+    pressed: usize,
+}
+
+impl Fingers {
+    fn press(&mut self, key: &str) {
+        self.pressed += 1;
+        self.console.send(key);
+    }
+
+    /// Says yes in the way that is asked for, and waits until the request is out: the proof is being waited for.
+    fn confirm(&mut self, name: &str) {
+        self.pressed += 1;
+        // Only a plan that the server was asked about has a diff to show and takes a word.
+        self.console.wait_until("the question", |screen| screen.contains("full diff") && screen.contains("esc cancel"));
+        if self.console.screen.screen().contents().contains("type the name") {
+            self.console.send(name);
+            // The field holds it, and only then enter means yes.
+            self.console.wait_until("the key that confirms", |screen| {
+                screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
+            });
+            self.console.send("\r");
+        } else {
+            self.console.send("y");
+        }
+        self.console.wait_for("waiting for proof");
+    }
+}
+
+#[test]
+fn a_rollback_is_issued_within_five_keys_of_the_start() {
+    let home = home();
+    let console = Console::start(home.path(), &["--demo"], (120, 40));
+    let mut fingers = Fingers { console, pressed: 0 };
+    fingers.console.wait_for("CrashLoopBackOff");
+    fingers.console.wait_for("R rollback");
+    fingers.press("R");
+    fingers.confirm("payment");
+    assert!(fingers.pressed <= 5, "{}", fingers.pressed);
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    assert_eq!((&records[0]["kind"], &records[0]["action"]), (&"intent".into(), &"rollback".into()));
+}
+
+#[test]
+fn more_pods_are_issued_within_five_keys_of_the_start() {
+    let home = home();
+    let console = Console::start(home.path(), &["--demo=traffic-spike"], (120, 40));
+    let mut fingers = Fingers { console, pressed: 0 };
+    fingers.console.wait_for("frontend  ");
+    fingers.console.wait_for("a actions");
+    fingers.press("S");
+    fingers.console.wait_for("Scale deployment/frontend");
+    // Page up doubles the number that is there. The autoscaler owns it: one key takes its bounds instead.
+    fingers.press("\u{1b}[5~");
+    fingers.console.wait_for("16");
+    fingers.press("\r");
+    fingers.console.wait_for("plan that instead");
+    fingers.press("r");
+    fingers.confirm("frontend");
+    assert!(fingers.pressed <= 5, "{}", fingers.pressed);
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    let intent = records.iter().find(|record| record["kind"] == "intent").unwrap();
+    assert_eq!(intent["action"], "scale-bounds");
+    assert_eq!(intent["changes"][0]["after"], "16", "{intent}");
+}
+
 #[test]
 fn read_only_offers_no_way_to_change_anything() {
     let home = home();
     let mut console = Console::start(home.path(), &["--demo", "--read-only"], (120, 40));
     console.wait_for("HighErrorRate");
+    // An alert leads to its workload once the workloads are there.
+    console.wait_for("CrashLoopBackOff");
     console.send("\r");
     console.wait_for("deploy/payment");
     console.send("R");
@@ -78,6 +149,7 @@ fn a_signal_while_a_rollback_is_verified_leaves_no_open_intent() {
     let home = home();
     let mut console = Console::start(home.path(), &["--demo"], (120, 40));
     console.wait_for("HighErrorRate");
+    console.wait_for("CrashLoopBackOff");
     console.send("\r");
     console.wait_for("deploy/payment");
     console.send("R");

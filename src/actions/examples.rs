@@ -150,8 +150,10 @@ impl World {
             }
             Change::Create(object) => {
                 let name = object["metadata"]["name"].as_str().unwrap_or(&target.name).to_owned();
+                let mut object = object.clone();
+                object["metadata"]["creationTimestamp"] = json!(walk::start() + chrono::TimeDelta::minutes(1));
                 self.objects.insert(ObjectRef { name: name.into(), ..target }, object.clone());
-                return Ok(object.clone());
+                return Ok(object);
             }
             Change::Silence(silence) => {
                 let id = if target.name.is_empty() { SILENCE } else { &*target.name };
@@ -179,7 +181,11 @@ impl World {
 
     /// What verification sees: everything that rolls has rolled, and nothing fires.
     pub fn seen(&self, look: &Look) -> Seen {
-        let object = self.object(&look.object).cloned();
+        let mut object = self.object(&look.object).cloned();
+        // The controller takes the canary of what was aborted away.
+        if let Some(rollout) = object.as_mut().filter(|object| object["status"]["abort"] == true) {
+            rollout["status"]["updatedReplicas"] = json!(0);
+        }
         let is_workload = look.object.kind.workload().is_some();
         // What an autoscaler scales was not read, and is there all the same; a Job is what a trigger makes.
         let is_there = is_workload && look.object.kind != ObjectKind::Job;

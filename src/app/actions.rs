@@ -1,6 +1,7 @@
 //! From a wish to the door, and from the door to effects. The door itself decides; this only carries.
 
 use super::App;
+use super::ask::why_form;
 use crate::actions::door::Door;
 use crate::actions::exchange::{DoorEffect, DoorInput};
 use crate::actions::guardrail::ConfirmLevel;
@@ -64,7 +65,7 @@ impl App {
             let why = Field::new(Topic::BreakGlass, "why they are overridden; recorded as such", true);
             Form::new(title, vec![why], Purpose::Request(Box::new(request)))
         } else {
-            Self::why_form(request, reason, incident)
+            why_form(request, reason, incident)
         };
         self.session.overlays.push(Overlay::Form(Box::new(form)));
     }
@@ -79,14 +80,19 @@ impl App {
         let Some(door) = &mut self.door else { return Vec::new() };
         let before = door.view().stage;
         let effects = door.handle(input, self.now);
-        let after = door.view().stage;
+        let view = door.view();
+        let after = view.stage;
+        // It is shown when its outcome is known; who closed the box on that outcome does not get it a second time, unless
+        // the record of it failed.
+        let told = before == Stage::RecordingOutcome && view.outcome.is_none_or(|end| end.unrecorded.is_none());
+        let news = after == Stage::RecordingOutcome || (after == Stage::Ended && !told);
         if before != after {
             self.dirty = true;
             self.remember();
             if let Some(opened) = self.session.door_box() {
                 // Another stage, another text: it is read from its beginning, and nothing typed is carried over.
                 *opened = DoorBox::default();
-            } else if after == Stage::Ended {
+            } else if news {
                 self.show_door();
             }
         }
@@ -143,6 +149,10 @@ impl App {
                 return effects;
             }
             "cancel" if stage == Stage::Ended => self.close_door(),
+            // The outcome is on screen: nothing is left to hide from.
+            "cancel" if stage == Stage::RecordingOutcome => {
+                self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
+            }
             "cancel" => {
                 self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Door(_)));
                 let key = self.hint("actions").unwrap_or_else(|| ":actions".into());

@@ -100,11 +100,11 @@ impl App {
             return Vec::new();
         }
         let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
-        let Some(request) = ActionRequest::bulk(actions, origin) else {
-            self.notice("select a workload first");
-            return Vec::new();
-        };
-        self.ask_door(request)
+        if let Some(request) = ActionRequest::bulk(actions, origin) {
+            return self.ask_door(request);
+        }
+        self.notice("select a workload first");
+        Vec::new()
     }
 
     /// The form of an action, with what is known filled in.
@@ -160,26 +160,8 @@ impl App {
         {
             return self.open_door(request);
         }
-        self.session.overlays.push(Overlay::Form(Box::new(Self::why_form(request, reason, incident))));
+        self.session.overlays.push(Overlay::Form(Box::new(why_form(request, reason, incident))));
         Vec::new()
-    }
-
-    /// Asks why a request is made.
-    pub(super) fn why_form(request: ActionRequest, reason: bool, incident: bool) -> Form {
-        let line = |topic, hint: &str, needed: bool, text: &Option<String>| {
-            let hint = if needed { format!("{hint} (a guardrail wants it)") } else { hint.to_owned() };
-            Field::new(topic, hint, needed).offering(text.as_deref().unwrap_or_default())
-        };
-        let fields = vec![
-            line(Topic::Reason, "why, for the audit log", reason, &request.reason),
-            line(Topic::Incident, "the incident that it belongs to", incident, &request.incident),
-        ];
-        let title = format!("Why: {}", lower_first(&request.action.title()));
-        let mut form = Form::new(title, fields, Purpose::Request(Box::new(request)));
-        if !reason && incident {
-            form.at = 1;
-        }
-        form
     }
 
     /// A command while a form has the keys.
@@ -250,6 +232,24 @@ impl App {
         }
         self.submit()
     }
+}
+
+/// Asks why a request is made.
+pub(super) fn why_form(request: ActionRequest, reason: bool, incident: bool) -> Form {
+    let line = |topic, hint: &str, needed: bool, text: &Option<String>| {
+        let hint = if needed { format!("{hint} (a guardrail wants it)") } else { hint.to_owned() };
+        Field::new(topic, hint, needed).offering(text.as_deref().unwrap_or_default())
+    };
+    let fields = vec![
+        line(Topic::Reason, "why, for the audit log", reason, &request.reason),
+        line(Topic::Incident, "the incident that it belongs to", incident, &request.incident),
+    ];
+    let title = format!("Why: {}", lower_first(&request.action.title()));
+    let mut form = Form::new(title, fields, Purpose::Request(Box::new(request)));
+    if !reason && incident {
+        form.at = 1;
+    }
+    form
 }
 
 /// `deployment/payment`, or `3 pods`.

@@ -20,7 +20,7 @@ use crate::runtime::wiring::{Connected, Launch};
 
 /// What every action takes beside its own arguments.
 #[derive(Clone, Debug, Default, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Manner {
     /// Print the plan, with the server's dry run, and stop
     #[arg(long)]

@@ -122,7 +122,7 @@ fn trials(case: &'static Case, stack: Option<&Arc<Stack>>, binaries: Option<&Pat
             let mut trials = vec![
                 trial(
                     "lab",
-                    backend::kubectl_is_there()
+                    (binaries.is_some() && backend::kubectl_is_there())
                         .then(|| -> Box<dyn FnOnce() + Send> { Box::new(move || body(&Backend::lab())) }),
                 ),
                 trial(

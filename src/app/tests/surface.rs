@@ -254,6 +254,21 @@ fn the_last_action_is_undone_with_one_key() {
     assert!(screen(&mut app, 120, 40).contains("nothing to do"));
 }
 
+#[test]
+fn a_box_that_was_closed_on_its_outcome_stays_closed() {
+    let mut app = app_under(Rules::default());
+    let effects = press(&mut app, "3 F");
+    answer(&mut app, effects, false);
+    let effects = press(&mut app, "y");
+    answer(&mut app, effects, false);
+    let effects = app.update(Message::Door(DoorInput::StopVerifying), now());
+    assert_eq!(stage(&app), Some(Stage::RecordingOutcome));
+    press(&mut app, "esc");
+    answer(&mut app, effects, false);
+    assert_eq!(stage(&app), Some(Stage::Ended));
+    assert!(app.session().overlays.is_empty(), "the record came after the key");
+}
+
 fn door_id(app: &App) -> String {
     app.door.as_ref().and_then(|door| door.view().request.undo_of.clone()).unwrap_or_default()
 }
