@@ -12,7 +12,7 @@ fn target(name: &str) -> WorkloadRef {
 }
 
 fn cron_job(suspended: bool) -> Value {
-    json!({"metadata": {"name": "nightly", "uid": "c1", "generation": 2},
+    json!({"metadata": {"name": "nightly", "uid": "c1", "generation": 2, "resourceVersion": "300"},
         "spec": {"schedule": "0 3 * * *", "suspend": suspended, "concurrencyPolicy": "Forbid", "jobTemplate": {
             "metadata": {"labels": {"app": "nightly"}, "annotations": {"a": "b"}},
             "spec": {"backoffLimit": 1, "template": {"spec": {"containers": [{"name": "c", "image": "job:1"}]}}}}},

@@ -19,7 +19,7 @@ fn template(image: &str) -> Value {
 
 /// One canary of four pods, which waits for somebody at step 1 of 4.
 fn canary() -> Value {
-    json!({"metadata": {"name": "auth", "namespace": "shop", "uid": "r", "generation": 9,
+    json!({"metadata": {"name": "auth", "namespace": "shop", "uid": "r", "generation": 9, "resourceVersion": "500",
             "annotations": {"rollout.argoproj.io/revision": "9"}},
         "spec": {"replicas": 4, "template": template("auth:9"), "strategy": {"canary": {"steps": [
             {"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "5m"}}]}}},
