@@ -145,37 +145,38 @@ fn drain(backend: &Backend) {
     let nodes = place.get("nodes");
     let node = nodes["items"].as_array().unwrap().iter().find(|node| node["metadata"]["name"] == "worker-b1");
     let Some(node) = node else { return };
-    // The real nodes are shared with other cases: there it is one of its own, for those who tolerate it.
+    // The real nodes are shared with other cases: there it is a pool of its own, for those who tolerate it. Its second
+    // node joins when the first has all pods, so that there is somebody to move.
     let shared = node["metadata"]["annotations"].get("metrics.k8s.io/resource-metrics-path").is_some();
-    let own = format!("{}-node", place.namespace);
-    let name = if shared { own.as_str() } else { "worker-b1" };
-    if shared {
+    let pool = place.namespace.clone();
+    let join = |name: &str| {
         place.apply(&format!(
-            "apiVersion: v1\nkind: Node\nmetadata:\n  name: {own}\n  labels: {{kubernetes.io/hostname: {own}}}\n\
+            "apiVersion: v1\nkind: Node\nmetadata:\n  name: {name}\n  labels: {{kubernetes.io/hostname: {name}, pool: {pool}}}\n\
              spec: {{taints: [{{key: opsdeck, effect: NoSchedule}}]}}\n"
         ));
-    }
-    let prefers = format!(
-        "{}      tolerations: [{{key: opsdeck, operator: Exists}}]\n      affinity: {{nodeAffinity: \
-         {{preferredDuringSchedulingIgnoredDuringExecution: [{{weight: 100, preference: {{matchExpressions: [{{key: \
-         kubernetes.io/hostname, operator: In, values: [{name}]}}]}}}}]}}}}\n",
-        deployment("web", "busybox:1.36", 2)
-    );
-    if shared {
         until("the node is ready", || {
-            let node = place.get(&format!("node {own}"));
+            let node = place.get(&format!("node {name}"));
             let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
             node["status"]["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(ready))
         });
+    };
+    let names = ["a", "b"].map(|name| format!("{pool}-{name}"));
+    let name = if shared { names[0].as_str() } else { "worker-b1" };
+    let mut web = deployment("web", "busybox:1.36", 2);
+    if shared {
+        join(&names[0]);
+        web += &format!("      tolerations: [{{key: opsdeck, operator: Exists}}]\n      nodeSelector: {{pool: {pool}}}\n");
     }
-    place.apply(&prefers);
+    place.apply(&web);
     place.kubectl("rollout status deployment/web --timeout=120s");
+    if shared {
+        join(&names[1]);
+    }
     let on_node = || {
         let pods = place.get("pods -l app=web");
         pods["items"].as_array().unwrap().iter().filter(|pod| pod["spec"]["nodeName"] == name).count()
     };
-    let before = on_node();
-    assert!(!shared || before > 0, "somebody to move");
+    assert!(!shared || on_node() == 2, "somebody to move");
     let drain = ActionKind::Drain(Drain { node: name.into(), force: true });
     let ended = done(backend, &place, drain.clone());
     assert_eq!(on_node(), 0, "{:?}", ended.outcome);
@@ -186,7 +187,7 @@ fn drain(backend: &Backend) {
     done(backend, &place, ActionKind::Uncordon(Uncordon { node: name.into() }));
     assert_eq!(place.get(&format!("node {name}"))["spec"].get("unschedulable"), None);
     if shared {
-        place.kubectl(&format!("delete node {own} --wait=false"));
+        place.kubectl(&format!("delete node {} --wait=false", names.join(" ")));
     }
 }
 

@@ -86,7 +86,9 @@ fn main() -> ExitCode {
     if given.first().is_some_and(|first| first == "up") {
         return up::run(&given[1..]);
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time they wait for other processes.
+    arguments.test_threads.get_or_insert(4);
     let binaries = std::env::var_os("OPSDECK_TEST_PARTS").map(PathBuf::from);
     let stack = match &binaries {
         // Started by this thread, so that the servers live as long as the process.
