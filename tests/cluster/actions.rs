@@ -162,11 +162,12 @@ fn drain(backend: &Backend) {
     };
     let names = ["a", "b"].map(|name| format!("{pool}-{name}"));
     let name = if shared { names[0].as_str() } else { "worker-b1" };
-    let mut web = deployment("web", "busybox:1.36", 2);
+    let tolerates =
+        format!("      tolerations: [{{key: opsdeck, operator: Exists}}]\n      nodeSelector: {{pool: {pool}}}\n");
+    let web = deployment("web", "busybox:1.36", 2);
+    let web = if shared { web + &tolerates } else { web };
     if shared {
         join(&names[0]);
-        web +=
-            &format!("      tolerations: [{{key: opsdeck, operator: Exists}}]\n      nodeSelector: {{pool: {pool}}}\n");
     }
     place.apply(&web);
     place.kubectl("rollout status deployment/web --timeout=120s");
