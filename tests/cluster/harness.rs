@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -113,11 +114,13 @@ fn marked(mark: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A row of ports that are free now.
+/// A row of ports that are free now, and another one each time: cases run at the same time.
 fn free_row() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let own = 23_000 + u16::try_from(std::process::id() % 200).unwrap() * PORTS;
-    (own..32_000).step_by(PORTS.into()).find(|first| (*first..*first + PORTS).all(free)).expect("free ports")
+    let rows = std::iter::repeat_with(|| own + GIVEN.fetch_add(1, Ordering::Relaxed) * PORTS);
+    rows.take_while(|first| *first < 32_000).find(|first| (*first..*first + PORTS).all(free)).expect("free ports")
 }
 
 fn port_in_use(binaries: &Path) {
