@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::manifest::{at, count, items, name, raw, text};
 use super::plan::{Warning, WarningKind};
-use super::quantity::milli;
 use super::workload::selects;
+use crate::domain::quantity::milli;
 use crate::ports::cluster::Facts;
 
 /// What may keep `more` pods from running.

@@ -52,7 +52,6 @@ pub mod plan;
 pub mod pod;
 pub mod present;
 pub mod promote;
-pub mod quantity;
 pub mod record;
 #[cfg(test)]
 mod rehearsal;

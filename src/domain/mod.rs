@@ -10,6 +10,7 @@ pub mod log;
 pub mod mutation;
 pub mod object;
 pub mod pod;
+pub mod quantity;
 pub mod rollout;
 pub mod silence;
 pub mod slo;

@@ -22,7 +22,6 @@ mod namespaces;
 pub(in crate::integrations) mod paths;
 mod plugin;
 mod proxy;
-mod quantity;
 pub(in crate::integrations) mod reads;
 pub(in crate::integrations) mod rows;
 mod served;

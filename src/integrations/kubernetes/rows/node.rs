@@ -3,11 +3,11 @@
 use super::Table;
 use crate::domain::Text;
 use crate::domain::cluster::NodeRow;
+use crate::domain::quantity::quantity;
 use crate::domain::time::Instant;
 use crate::integrations::kubernetes::intern::Interner;
 use crate::integrations::kubernetes::lean::condition;
 use crate::integrations::kubernetes::lean::node::LeanNode;
-use crate::integrations::kubernetes::quantity::quantity;
 use crate::ports::feed::{Delta, Update};
 
 /// The nodes' table.

@@ -3,10 +3,10 @@
 use super::Table;
 use crate::domain::Text;
 use crate::domain::cluster::NodeUsage;
+use crate::domain::quantity::{millicores, quantity};
 use crate::domain::time::Instant;
 use crate::integrations::kubernetes::intern::Interner;
 use crate::integrations::kubernetes::lean::node_metrics::LeanNodeMetrics;
-use crate::integrations::kubernetes::quantity::{millicores, quantity};
 use crate::ports::feed::{Delta, Update};
 
 /// The metrics' table.

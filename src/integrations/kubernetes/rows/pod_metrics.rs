@@ -2,11 +2,11 @@
 
 use super::Table;
 use crate::domain::pod::PodUsage;
+use crate::domain::quantity::{millicores, quantity};
 use crate::domain::target::PodRef;
 use crate::domain::time::Instant;
 use crate::integrations::kubernetes::intern::Interner;
 use crate::integrations::kubernetes::lean::pod_metrics::LeanPodMetrics;
-use crate::integrations::kubernetes::quantity::{millicores, quantity};
 use crate::ports::feed::{Delta, Update};
 
 /// The metrics' table.
