@@ -74,9 +74,23 @@ pub fn namespace(connected: &Connected) -> Text {
 }
 
 /// Reads `kind/name`, or the name of a Deployment.
-pub fn workload(text: &str, connected: &Connected) -> Result<WorkloadRef, Failure> {
+pub fn workload(text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
+    workload_or(WorkloadKind::Deployment, text, namespace)
+}
+
+/// Reads the name of a workload of one kind, with or without the kind in front.
+pub fn workload_of(kind: WorkloadKind, text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
+    let workload = workload_or(kind, text, namespace)?;
+    if workload.kind == kind {
+        return Ok(workload);
+    }
+    Err(Failure::usage(format!("`{text}` is no {}", kind.word())).hint(format!("write it as `{}/NAME`", kind.word())))
+}
+
+/// Reads `kind/name`, or the name alone where the kind is known.
+fn workload_or(kind: WorkloadKind, text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
     let (kind, name) = match text.split_once('/') {
-        None => (WorkloadKind::Deployment, text),
+        None => (kind, text),
         Some((kind, name)) => {
             let known = WorkloadKind::ALL.map(WorkloadKind::word).join(", ");
             let kind = WorkloadKind::parse(kind).ok_or_else(|| {
@@ -85,7 +99,7 @@ pub fn workload(text: &str, connected: &Connected) -> Result<WorkloadRef, Failur
             (kind, name)
         }
     };
-    Ok(WorkloadRef::new(kind, namespace(connected), whole(name, text)?))
+    Ok(WorkloadRef::new(kind, namespace.clone(), whole(name, text)?))
 }
 
 /// Reads the name of an object of one kind, with or without one of the kind's `words` in front (`pod/payment-1`).
