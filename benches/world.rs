@@ -97,6 +97,7 @@ fn alerts() -> Vec<Alert> {
             severity: if number == 0 { Severity::Info } else { Severity::Warning },
             state: AlertState::Firing,
             suppressed_by: None,
+            silences: Vec::new(),
             labels,
             annotations: Labels::new(),
             since: now() - TimeDelta::minutes(5),

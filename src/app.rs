@@ -2,6 +2,7 @@
 //! owns the loop around it.
 
 mod actions;
+mod aims;
 mod ask;
 mod audit;
 mod commands;

@@ -101,6 +101,14 @@ fn every_kind_has_an_example() {
     assert_eq!(shown, known, "add an example of the new kind to actions/examples.rs");
 }
 
+#[test]
+fn guardrails_can_speak_of_every_action_by_its_word() {
+    let words: BTreeSet<String> = all().iter().map(|example| example.action.word().to_owned()).collect();
+    let named: BTreeSet<String> =
+        crate::config::ActionName::ALL.iter().map(|action| action.word().to_owned()).collect();
+    assert_eq!(named, words, "a rule for a word that no action has would guard nothing");
+}
+
 /// A world in memory: objects, and what mutations make of them.
 #[derive(Clone, Debug, Default)]
 pub struct World {

@@ -7,11 +7,14 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::ActionRequest;
 use super::outcome::Refusal;
 use super::plan::Plan;
+use super::step::Step;
 use crate::config::context::matches;
 use crate::domain::Text;
 use crate::domain::time::Instant;
@@ -58,7 +61,9 @@ pub struct GuardContext {
 /// Rules for some namespaces and some actions of a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Which namespaces, as a glob. What belongs to no namespace (a node, a silence) is matched by `*` only.
+    /// Which namespaces, as a glob. What belongs to no namespace (a node, a silence) is matched by `*`, and, as soon as
+    /// it is planned, by the namespaces in which it does something: those of the pods that a drain evicts, of the alerts
+    /// that a silence hides.
     pub namespaces: String,
     /// Which actions, as globs over their words (`rollback`, `*`); none is all.
     pub actions: Vec<String>,
@@ -125,6 +130,26 @@ impl Rules {
         here && (self.actions.is_empty() || self.actions.iter().any(|pattern| matches(pattern, action)))
     }
 
+    /// What it says against a request at an instant, limits aside.
+    fn forbids(&self, request: &ActionRequest, now: Instant) -> Vec<String> {
+        let mut broken = Vec::new();
+        if let Some(why) = &self.deny {
+            broken.push(self.said(format!("{} is denied here: {why}", request.action.word())));
+        }
+        if let Some(freeze) = self.freezes.iter().find(|freeze| (freeze.from..freeze.until).contains(&now)) {
+            let until = freeze.until.format("%b %-d %H:%M UTC");
+            broken.push(self.said(format!("frozen until {until}: {}", freeze.why)));
+        }
+        if self.require_incident && request.incident.is_none() {
+            broken.push(self.said("an open incident is required"));
+        }
+        let reason = request.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+        if self.require_reason && !reason {
+            broken.push(self.said("a reason is required"));
+        }
+        broken
+    }
+
     fn said(&self, what: impl std::fmt::Display) -> String {
         if self.source.is_empty() { what.to_string() } else { format!("{what} ({})", self.source) }
     }
@@ -166,23 +191,7 @@ impl GuardContext {
             let why = rules.read_only.as_deref().unwrap_or_default();
             return Err(Refusal::ReadOnly { why: rules.said(why) });
         }
-        let mut broken = Vec::new();
-        for rules in self.rules_for(request) {
-            if let Some(why) = &rules.deny {
-                broken.push(rules.said(format!("{} is denied here: {why}", request.action.word())));
-            }
-            if let Some(freeze) = rules.freezes.iter().find(|freeze| (freeze.from..freeze.until).contains(&now)) {
-                let until = freeze.until.format("%b %-d %H:%M UTC");
-                broken.push(rules.said(format!("frozen until {until}: {}", freeze.why)));
-            }
-            if rules.require_incident && request.incident.is_none() {
-                broken.push(rules.said("an open incident is required"));
-            }
-            let reason = request.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
-            if rules.require_reason && !reason {
-                broken.push(rules.said("a reason is required"));
-            }
-        }
+        let broken = self.rules_for(request).flat_map(|rules| rules.forbids(request, now)).collect();
         judge(request, broken).map(|overridden| Admitted { overridden })
     }
 
@@ -193,11 +202,36 @@ impl GuardContext {
         })
     }
 
-    /// Refuses a plan that touches more than it may, and says how it has to be confirmed.
-    pub fn limit(&self, request: &ActionRequest, plan: &mut Plan) -> Result<Vec<String>, Refusal> {
+    /// The rules that hold for a plan, and whether they held for its request already.
+    fn rules_over<'a>(&'a self, request: &'a ActionRequest, plan: &Plan) -> Vec<(&'a Rules, bool)> {
+        let places = places(plan);
+        let word = request.action.word();
+        let holds = |rules: &&'a Rules| {
+            let asked = self.rules_for(request).any(|of| std::ptr::eq(of, *rules));
+            let there = places.iter().any(|place| rules.covers(word, Some(place)));
+            (asked || there).then_some((*rules, asked))
+        };
+        self.rules.iter().filter_map(|rules| holds(&rules)).collect()
+    }
+
+    /// Refuses a plan that touches what it may not, or more than it may, and says how it has to be confirmed.
+    pub fn limit(&self, request: &ActionRequest, plan: &mut Plan, now: Instant) -> Result<Vec<String>, Refusal> {
         let mut broken = Vec::new();
-        let objects = plan.steps.len().max(plan.targets.len());
-        for rules in self.rules_for(request) {
+        let held = self.rules_over(request, plan);
+        for (rules, asked) in &held {
+            if !asked {
+                if let Some(why) = &rules.read_only {
+                    return Err(Refusal::ReadOnly { why: rules.said(why) });
+                }
+                broken.extend(rules.forbids(request, now));
+            }
+            // Of what is in no namespace itself, only what happens in those of the rule counts.
+            let inside = |step: &&Step| rules.covers(request.action.word(), step.mutation.target.namespace.as_ref());
+            let objects = if *asked {
+                plan.steps.len().max(plan.targets.len())
+            } else {
+                plan.steps.iter().filter(inside).count()
+            };
             if let Some(most) = rules.max_objects.filter(|most| objects > *most as usize) {
                 broken
                     .push(rules.said(format!("it touches {objects} objects, and at most {most} are allowed at once")));
@@ -213,7 +247,7 @@ impl GuardContext {
             }
         }
         let overridden = judge(request, broken)?;
-        let wanted = self.rules_for(request).filter_map(|rules| rules.confirm).last().unwrap_or(self.confirm);
+        let wanted = held.iter().filter_map(|(rules, _)| rules.confirm).next_back().unwrap_or(self.confirm);
         plan.confirm = plan.confirm.max(wanted);
         if request.break_glass.is_some() {
             plan.confirm = ConfirmLevel::Name;
@@ -225,6 +259,12 @@ impl GuardContext {
     pub const fn offers_actions(&self) -> bool {
         self.read_only.is_none()
     }
+}
+
+/// The namespaces in which a plan does something.
+fn places(plan: &Plan) -> BTreeSet<Text> {
+    let steps = plan.steps.iter().filter_map(|step| step.mutation.target.namespace.clone());
+    steps.chain(plan.blast.namespaces.iter().cloned()).collect()
 }
 
 fn judge(request: &ActionRequest, broken: Vec<String>) -> Result<Vec<String>, Refusal> {

@@ -39,7 +39,7 @@ pub mod door;
 pub mod drain;
 pub mod evict_pod;
 #[cfg(test)]
-mod examples;
+pub(crate) mod examples;
 pub mod exchange;
 pub mod expectation;
 pub mod guardrail;

@@ -34,6 +34,14 @@ pub enum Replicas {
     By(i64),
 }
 
+impl Replicas {
+    /// Reads a number, or a step with its sign (`6`, `+2`, `-1`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.parse().ok()?;
+        Some(if text.starts_with(['+', '-']) { Self::By(number) } else { Self::To(number) })
+    }
+}
+
 /// Run another number of pods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {

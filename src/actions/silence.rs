@@ -41,6 +41,16 @@ pub enum Until {
     At(Instant),
 }
 
+impl Until {
+    /// Reads a duration (`30m`, `2h`, `1day 12h`). The error is a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let span = humantime::parse_duration(text.trim())
+            .map_err(|error| format!("`{}` is no duration ({error}): write 30m, 2h or 1d", clean(text)))?;
+        // More than that is over the limit in any case, and is refused as such.
+        Ok(Self::For(u32::try_from(span.as_secs()).unwrap_or(u32::MAX)))
+    }
+}
+
 /// Keep alerts quiet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceAlerts {

@@ -1,27 +1,54 @@
 //! From a key or a command to a request: which objects, what has to be asked first, and what the guardrails want said.
 
-use super::App;
 use super::offers::{self, Offer};
+use super::{App, aims};
 use crate::actions::outcome::Stage;
 use crate::actions::{ActionRequest, Origin};
 use crate::domain::object::{ObjectKind, ObjectRef};
-use crate::domain::target::{Focus, WorkloadRef};
+use crate::domain::rollout::RolloutPhase;
+use crate::domain::target::Focus;
 use crate::state::effect::Effect;
 use crate::state::form::{Field, Form, Purpose, Topic};
+use crate::state::rows::AlertRow;
 use crate::state::session::{Overlay, Subject};
+
+/// The command that keeps an alert quiet for a quarter of an hour.
+const ACKNOWLEDGE: &str = "acknowledge";
 
 impl App {
     /// The objects that a row stands for, the nearest first: a pod, then what owns it.
     fn objects_of(&self, subject: &Subject) -> Vec<ObjectRef> {
-        let Some(focused) = self.leads_to(subject) else { return Vec::new() };
+        let mut objects = self.leads_to(subject).map(|focused| Self::objects_in(&focused.focus)).unwrap_or_default();
+        objects.extend(self.alert_row(subject).into_iter().flat_map(aims::silences_of));
+        objects
+    }
+
+    fn objects_in(focus: &Focus) -> Vec<ObjectRef> {
         let mut objects = Vec::new();
-        match &focused.focus {
+        match focus {
             Focus::Pod { pod, .. } => objects.push(ObjectRef::from(pod)),
             Focus::Node(name) => objects.push(ObjectRef::global(ObjectKind::Node, name.clone())),
             Focus::Workload(_) | Focus::Service { .. } => {}
         }
-        objects.extend(focused.focus.workload().map(ObjectRef::from));
+        objects.extend(focus.workload().map(ObjectRef::from));
         objects
+    }
+
+    /// The row of an alert.
+    fn alert_row(&self, subject: &Subject) -> Option<&AlertRow> {
+        match subject {
+            Subject::Alert(key) => self.world.alerts.get(key),
+            _ => None,
+        }
+    }
+
+    /// What is open in details, else the selected row.
+    fn subject_in_hand(&self) -> Option<Subject> {
+        let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
+            Overlay::Details { subject, .. } => Some(subject.clone()),
+            _ => None,
+        });
+        details.or_else(|| self.selected())
     }
 
     /// The same for a marked row.
@@ -36,16 +63,12 @@ impl App {
     /// What actions would be about: for each row the objects that it stands for. The marked rows of the active pane, else
     /// the selected row, else what is in focus.
     pub(super) fn rows_in_hand(&self) -> Vec<Vec<ObjectRef>> {
-        let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
-            Overlay::Details { subject, .. } => Some(subject.clone()),
-            _ => None,
-        });
-        if details.is_none() && self.session.marks.count(self.session.active) > 0 {
+        let details = self.session.overlays.iter().any(|overlay| matches!(overlay, Overlay::Details { .. }));
+        if !details && self.session.marks.count(self.session.active) > 0 {
             let marked = self.session.marks.of(self.session.active);
             return marked.map(|object| self.with_owner(object)).collect();
         }
-        let mut objects =
-            details.or_else(|| self.selected()).map(|subject| self.objects_of(&subject)).unwrap_or_default();
+        let mut objects = self.subject_in_hand().map(|subject| self.objects_of(&subject)).unwrap_or_default();
         if !objects.iter().any(|object| object.workload().is_some()) {
             let focus = self.session.focus.as_ref().and_then(|focused| focused.focus.workload());
             objects.extend(focus.map(ObjectRef::from));
@@ -73,11 +96,29 @@ impl App {
         }
         let targets = self.targets(offer);
         if targets.is_empty() {
-            return Some("select a workload, or something that names one, first".into());
+            return Some(format!("select {} first", offer.takes));
         }
         // Of several, those that cannot are the plan's to leave out or to refuse.
         let reasons: Vec<String> = targets.iter().filter_map(|target| offer.why_not(target)).collect();
         reasons.into_iter().next().filter(|_| targets.len() == 1)
+    }
+
+    /// Is an action worth a place in the footer, as far as the rows tell? Only the plan knows for sure, so its key works
+    /// in any case.
+    pub(super) fn is_apt(&self, id: &str) -> bool {
+        let Some(offer) = offers::find(id).filter(|_| matches!(id, "abort" | "cordon" | "uncordon")) else {
+            return true;
+        };
+        self.targets(offer).iter().any(|target| match (target.workload(), target.kind) {
+            (Some(workload), _) => {
+                let row = self.world.rollouts.get(&workload);
+                row.is_some_and(|row| row.row.rollout.phase != RolloutPhase::Complete)
+            }
+            (None, ObjectKind::Node) => {
+                self.world.node(&target.name).is_some_and(|node| node.cordoned == (id == "uncordon"))
+            }
+            _ => true,
+        })
     }
 
     /// Asks for an action on what is in hand: plans it, or asks first what it has to know.
@@ -95,7 +136,10 @@ impl App {
     /// The same on objects that were named.
     pub(super) fn act_on(&mut self, offer: &Offer, targets: Vec<ObjectRef>, origin: Origin) -> Vec<Effect> {
         if !offer.asks.is_empty() {
-            let form = self.form(offer, targets);
+            let form = match self.bounds_form(offer, &targets) {
+                Some(form) => form,
+                None => self.form(offer, targets),
+            };
             self.session.overlays.push(Overlay::Form(Box::new(form)));
             return Vec::new();
         }
@@ -103,7 +147,7 @@ impl App {
         if let Some(request) = ActionRequest::bulk(actions, origin) {
             return self.ask_door(request);
         }
-        self.notice("select a workload first");
+        self.notice(format!("select {} first", offer.takes));
         Vec::new()
     }
 
@@ -113,6 +157,8 @@ impl App {
             [one] => one.workload().and_then(|workload| self.world.rollouts.get(&workload)),
             _ => None,
         };
+        let subject = self.subject_in_hand();
+        let alert = subject.as_ref().and_then(|subject| self.alert_row(subject));
         let images = known.map(|row| &*row.row.images).unwrap_or_default();
         let mut fields = Vec::new();
         for topic in offer.asks {
@@ -129,20 +175,59 @@ impl App {
                     let now = if let [one] = images { one.to_string() } else { String::new() };
                     fields.push(Field::new(Topic::Image, "NAME[:TAG][@DIGEST]", true).offering(&now));
                 }
+                Topic::Comment => {
+                    let first = if offer.command.id == ACKNOWLEDGE { "on it" } else { "" };
+                    let hint = "why it is quiet; Alertmanager shows it to everybody";
+                    fields.push(Field::new(Topic::Comment, hint, true).offering(first));
+                }
+                Topic::Span => {
+                    let first = if offer.command.id == ACKNOWLEDGE { "15m" } else { "1h" };
+                    fields.push(Field::new(Topic::Span, "30m, 2h, 1d 12h", true).offering(first));
+                }
+                Topic::Matcher => {
+                    let hint = "name=\"value\", or !=, =~, !~; all have to match";
+                    let known = alert.map(aims::matchers).unwrap_or_default();
+                    let field = |text: String| Field::new(Topic::Matcher, hint, false).offering(&text);
+                    fields.extend(known.iter().map(ToString::to_string).chain([String::new()]).map(field));
+                }
                 other => fields.push(Field::new(*other, "", true)),
             }
         }
-        let named = named(&targets);
         let mut title = offer.command.label.to_owned();
         if let Some(first) = title.get_mut(..1) {
             first.make_ascii_uppercase();
         }
+        let about = match (alert, targets.as_slice()) {
+            (Some(row), [one]) if one.kind == ObjectKind::Silence => row.alert.name.to_string(),
+            _ => named(&targets),
+        };
+        let mut form = self.complete(offer, format!("{title} {about}"), fields, targets);
+        form.alert = alert.and_then(aims::only_alert);
+        form
+    }
+
+    /// The bounds of the autoscaler that owns the number of pods: a number would be put back at once.
+    fn bounds_form(&self, offer: &Offer, targets: &[ObjectRef]) -> Option<Form> {
+        let [one] = targets else { return None };
+        let hpa = self.world.autoscaler(&one.workload()?).filter(|_| offer.asks == [Topic::Replicas])?;
+        let field = |topic, hint: &str, now: u32| Field::new(topic, hint, true).offering(&now.to_string());
+        let fields = vec![
+            field(Topic::Maximum, "the most pods that it runs", hpa.max),
+            field(Topic::Minimum, "the fewest pods that it runs", hpa.min),
+        ];
+        let target = ObjectRef::new(ObjectKind::HorizontalPodAutoscaler, hpa.namespace.clone(), hpa.name.clone());
+        let title = format!("Scale {one}: bounds of {target}, {} run", hpa.current);
+        Some(self.complete(offer, title, fields, vec![target]))
+    }
+
+    /// Adds what every action may be told.
+    fn complete(&self, offer: &Offer, title: String, mut fields: Vec<Field>, targets: Vec<ObjectRef>) -> Form {
         let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
         let wants = ActionRequest::bulk(actions, Origin::Key).map(|request| self.guard.wants(&request));
         let (reason, incident) = wants.unwrap_or_default();
         fields.push(Field::new(Topic::Reason, "why, for the audit log", reason));
         fields.push(Field::new(Topic::Incident, "the incident that it belongs to", incident));
-        Form::new(format!("{title} {named}"), fields, Purpose::Action(offer.command.id, targets))
+        Form::new(title, fields, Purpose::Action(offer.command.id, targets))
     }
 
     /// Opens the door, or asks first for what the guardrails want said.
@@ -194,7 +279,6 @@ impl App {
             }),
         };
         let Some(request) = request else {
-            form.notice = Some("that is no number: write 6, +2 or -1".into());
             return Vec::new();
         };
         let request = form.explain(request);
@@ -208,7 +292,7 @@ impl App {
     }
 
     /// An action in words: `scale deploy/payment +2`.
-    pub(super) fn act_in_words(&mut self, id: &str, target: &WorkloadRef, rest: &[&str]) -> Vec<Effect> {
+    pub(super) fn act_in_words(&mut self, id: &str, target: ObjectRef, rest: &[&str]) -> Vec<Effect> {
         let Some(offer) = offers::find(id) else { return Vec::new() };
         if let Some(why) = &self.guard.read_only {
             let why = format!("read-only: {why}");
@@ -219,7 +303,14 @@ impl App {
             self.show_door();
             return Vec::new();
         }
-        let effects = self.act_on(offer, vec![ObjectRef::from(target)], Origin::Command);
+        let [_] = rest else { return self.act_on(offer, vec![target], Origin::Command) };
+        if offer.asks.is_empty() {
+            return self.act_on(offer, vec![target], Origin::Command);
+        }
+        // What is written out is meant as written: no form for bounds in place of a number.
+        let form = self.form(offer, vec![target]);
+        self.session.overlays.push(Overlay::Form(Box::new(form)));
+        let effects = Vec::new();
         let (Some(Overlay::Form(form)), [word]) = (self.session.overlays.last_mut(), rest) else { return effects };
         let (container, image) = word.split_once('=').unwrap_or(("", word));
         for field in &mut form.fields {
@@ -255,6 +346,7 @@ pub(super) fn why_form(request: ActionRequest, reason: bool, incident: bool) -> 
 /// `deployment/payment`, or `3 pods`.
 pub(super) fn named(objects: &[ObjectRef]) -> String {
     match objects {
+        [one] if *one == aims::new_silence() => "this alert".to_owned(),
         [one] => one.to_string(),
         [first, rest @ ..] if rest.iter().all(|object| object.kind == first.kind) => {
             format!("{} {}s", objects.len(), first.kind.word())

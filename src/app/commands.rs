@@ -59,7 +59,7 @@ const GLOBAL: &[CommandInfo] = &[
     )
     .in_footer(8),
     CommandInfo::new("zoom", "zoom", Scope::Global, "Show the active pane alone, or all again").in_footer(9),
-    CommandInfo::new("help", "help", Scope::Global, "All keys and commands").in_footer(7),
+    CommandInfo::new("help", "help", Scope::Global, "All keys and commands").in_footer(4),
     CommandInfo::new("back", "back", Scope::Global, "Close, widen, and at last leave").in_footer(30),
     CommandInfo::new("quit", "quit", Scope::Global, "Leave the console"),
     CommandInfo::new("next-pane", "next pane", Scope::Global, "Go to the next pane").in_footer(10),

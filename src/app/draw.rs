@@ -197,7 +197,10 @@ impl App {
         let mut offered: Vec<_> = commands()
             .iter()
             .filter(|command| {
-                command.footer > 0 && scopes.contains(&command.scope) && self.why_not(command.id).is_none()
+                command.footer > 0
+                    && scopes.contains(&command.scope)
+                    && self.why_not(command.id).is_none()
+                    && self.is_apt(command.id)
             })
             .collect();
         if let Some(Overlay::Picker(_)) = self.session.overlays.last() {
@@ -231,7 +234,9 @@ impl App {
             offered.clear();
         }
         if matches!(self.session.overlays.last(), Some(Overlay::Help { .. } | Overlay::Details { .. })) {
-            offered.retain(|command| matches!(command.id, "cancel" | "rollback" | "actions"));
+            offered.retain(|command| {
+                matches!(command.id, "cancel" | "rollback" | "abort" | "drain" | "silence" | "actions")
+            });
         }
         // What belongs to the pane stands right after the first few.
         offered.sort_by_key(|command| command.footer);

@@ -1,4 +1,4 @@
-//! The menu of actions: every action of the registry that is ever done to what is in hand.
+//! The menu of actions: every action of the registry that fits what is in hand.
 
 use super::App;
 use super::ask::named;
@@ -21,13 +21,12 @@ impl App {
         let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
         let items: Vec<MenuItem> = OFFERS
             .iter()
-            .filter(|offer| !self.targets(offer).is_empty())
+            .filter(|offer| self.why_not_act(offer).is_none())
             .map(|offer| MenuItem {
                 id: offer.command.id,
                 label: offer.command.label,
                 doc: offer.command.doc,
                 key: self.keymap.keys_for(offer.command.id, &scopes).first().map(|keys| spell(keys)),
-                why_not: self.why_not_act(offer),
             })
             .collect();
         if items.is_empty() {
@@ -58,10 +57,6 @@ impl App {
             id => menu.items.iter().find(|item| item.id == id).cloned(),
         };
         let Some(item) = chosen else { return Vec::new() };
-        if let Some(why) = item.why_not {
-            self.notice(why);
-            return Vec::new();
-        }
         self.session.overlays.pop();
         self.run(item.id)
     }

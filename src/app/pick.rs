@@ -7,7 +7,7 @@ use super::{App, commands, offers};
 use crate::actions::rollback::Rollback;
 use crate::actions::{ActionKind, ActionRequest, Origin};
 use crate::config::keymap::Scope;
-use crate::domain::object::ObjectRef;
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::target::WorkloadRef;
 use crate::state::context::NamespaceScope;
 use crate::state::effect::Effect;
@@ -61,7 +61,8 @@ impl App {
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
-                Some(verb) if verb == "focus" || offers::find(verb).is_some() => self.workloads(verb),
+                Some("focus") => self.workloads("focus"),
+                Some(verb) if offers::find(verb).is_some() => self.objects(verb),
                 _ => self.offered_commands(),
             },
         }
@@ -115,21 +116,24 @@ impl App {
     }
 
     fn workloads(&self, verb: &str) -> Vec<PickItem> {
-        let offer = offers::find(verb);
-        let fits = |id: &WorkloadRef| {
-            offer.is_none_or(|offer| {
-                let object = ObjectRef::from(id);
-                (offer.make)(&object, None).is_some_and(|action| action.admit().is_ok())
-            })
-        };
-        let rows = self.world.rollouts.iter().filter(|row| fits(&row.row.id)).take(MOST);
-        rows.map(|row| PickItem {
-            value: format!("{verb} {}", row.row.id.short()),
-            note: row.row.id.namespace.to_string(),
-            key: None,
-            production: false,
-        })
-        .collect()
+        let rows = self.world.rollouts.iter().take(MOST);
+        rows.map(|row| named(verb, &row.row.id.short(), &row.row.id.namespace)).collect()
+    }
+
+    /// What an action takes, of everything that is known.
+    fn objects(&self, verb: &str) -> Vec<PickItem> {
+        let Some(offer) = offers::find(verb) else { return Vec::new() };
+        let fits = |object: &ObjectRef| (offer.make)(object, None).is_some_and(|action| action.admit().is_ok());
+        let workloads = self.world.rollouts.iter().map(|row| &row.row.id);
+        let workloads = workloads.filter(|id| fits(&ObjectRef::from(*id)));
+        let nodes = self.world.nodes.table.iter().map(|row| &row.node.name);
+        let nodes = nodes.filter(|name| fits(&ObjectRef::global(ObjectKind::Node, (*name).clone())));
+        let pods = self.world.pods.iter().map(|row| &row.id).filter(|id| fits(&ObjectRef::from(*id)));
+        let items = workloads
+            .map(|id| named(verb, &id.short(), &id.namespace))
+            .chain(nodes.map(|name| named(verb, &format!("node/{name}"), "")))
+            .chain(pods.map(|id| named(verb, &format!("pod/{}", id.name), &id.namespace)));
+        items.take(MOST).collect()
     }
 
     /// A command while a picker has the keys.
@@ -209,9 +213,13 @@ impl App {
                     None => self.unknown(what),
                 }
             }
-            [id, what, ref rest @ ..] if offers::find(id).is_some() => match self.workload_named(what) {
-                Some(workload) => self.act_in_words(id, &workload, rest),
-                None => self.unknown(what),
+            [id, what, ref rest @ ..] if offers::find(id).is_some() => match self.object_named(id, what) {
+                Some(object) => self.act_in_words(id, object, rest),
+                None => {
+                    let takes = offers::find(id).map_or("", |offer| offer.takes);
+                    self.notice(format!("`{what}` is not {takes} here, or several have that name"));
+                    Vec::new()
+                }
             },
             [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
             [first, ..] => {
@@ -223,6 +231,22 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// The object of that name that an action takes: a workload, a node, or the one pod of that name.
+    fn object_named(&self, verb: &str, text: &str) -> Option<ObjectRef> {
+        let offer = offers::find(verb)?;
+        let bare = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
+        let mut named = self.world.pods.iter().filter(|pod| *pod.id.name == *bare("pod"));
+        let pod = named.next().filter(|_| named.next().is_none());
+        [
+            self.workload_named(text).map(|workload| ObjectRef::from(&workload)),
+            self.world.node(bare("node")).map(|node| ObjectRef::global(ObjectKind::Node, node.name.clone())),
+            pod.map(|pod| ObjectRef::from(&pod.id)),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|object| (offer.make)(object, None).is_some())
     }
 
     fn workload_named(&self, text: &str) -> Option<WorkloadRef> {
@@ -272,6 +296,10 @@ impl App {
         }
         busy
     }
+}
+
+fn named(verb: &str, what: &str, note: &str) -> PickItem {
+    PickItem { value: format!("{verb} {what}"), note: note.to_owned(), key: None, production: false }
 }
 
 fn namespace_of(name: &str) -> NamespaceScope {

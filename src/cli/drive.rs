@@ -10,6 +10,7 @@ use crate::actions::door::Door;
 use crate::actions::exchange::{DoorInput, Work};
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::Stage;
+use crate::actions::step::StepState;
 use crate::actions::{ActionKind, ActionRequest, OnFailure, Origin, present};
 use crate::domain::Text;
 use crate::domain::cluster::NamespaceScope;
@@ -74,9 +75,23 @@ pub fn namespace(connected: &Connected) -> Text {
 }
 
 /// Reads `kind/name`, or the name of a Deployment.
-pub fn workload(text: &str, connected: &Connected) -> Result<WorkloadRef, Failure> {
+pub fn workload(text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
+    workload_or(WorkloadKind::Deployment, text, namespace)
+}
+
+/// Reads the name of a workload of one kind, with or without the kind in front.
+pub fn workload_of(kind: WorkloadKind, text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
+    let workload = workload_or(kind, text, namespace)?;
+    if workload.kind == kind {
+        return Ok(workload);
+    }
+    Err(Failure::usage(format!("`{text}` is no {}", kind.word())).hint(format!("write it as `{}/NAME`", kind.word())))
+}
+
+/// Reads `kind/name`, or the name alone where the kind is known.
+fn workload_or(kind: WorkloadKind, text: &str, namespace: &Text) -> Result<WorkloadRef, Failure> {
     let (kind, name) = match text.split_once('/') {
-        None => (WorkloadKind::Deployment, text),
+        None => (kind, text),
         Some((kind, name)) => {
             let known = WorkloadKind::ALL.map(WorkloadKind::word).join(", ");
             let kind = WorkloadKind::parse(kind).ok_or_else(|| {
@@ -85,7 +100,7 @@ pub fn workload(text: &str, connected: &Connected) -> Result<WorkloadRef, Failur
             (kind, name)
         }
     };
-    Ok(WorkloadRef::new(kind, namespace(connected), whole(name, text)?))
+    Ok(WorkloadRef::new(kind, namespace.clone(), whole(name, text)?))
 }
 
 /// Reads the name of an object of one kind, with or without one of the kind's `words` in front (`pod/payment-1`).
@@ -116,14 +131,13 @@ pub async fn drive(
     let mut guard = connected.guard.clone();
     guard.identity = connected.services.cluster.identity().await.ok();
     let (mut door, mut effects) = Door::request(request, &guard, clock.now());
-    let (mut shown, mut told) = (false, String::new());
+    let (mut shown, mut told) = (false, Told::default());
     loop {
         while let Some(effect) = effects.pop() {
-            let observing = matches!(effect.work, Work::Observe(_));
             let answer = answer(effect.work, &connected.services, launch.journal.clone()).await;
             effects.extend(door.handle(DoorInput::Answer(effect.ticket, answer), clock.now()));
             effects.extend(door.handle(DoorInput::Tick, clock.now()));
-            if observing && !manner.json {
+            if !manner.json {
                 progress(&door, &mut told);
             }
         }
@@ -182,13 +196,32 @@ fn print_plan(door: &Door, clock: Clock) {
     }
 }
 
-/// One line of where the verification stands, to standard error, whenever it says something new.
-fn progress(door: &Door, told: &mut String) {
-    let checks: Vec<String> = door.view().checks.iter().map(present::check).collect();
+/// What was told of the way already.
+#[derive(Default)]
+struct Told {
+    steps: Vec<StepState>,
+    checks: String,
+}
+
+/// Each of several steps as it goes on, and a line of where the verification stands, to standard error, whenever there is
+/// something new to say.
+fn progress(door: &Door, told: &mut Told) {
+    let view = door.view();
+    let steps = view.plan.filter(|plan| plan.steps.len() > 1).map(|plan| plan.steps.as_slice()).unwrap_or_default();
+    told.steps.resize(steps.len(), StepState::Waiting);
+    for (step, before) in steps.iter().zip(&mut told.steps) {
+        // What waits or is being sent has come to nothing yet; a budget that goes on saying no is told once.
+        let news = !matches!(step.state, StepState::Waiting | StepState::Sending) && step.state != *before;
+        if news {
+            error_line(&format!("{}: {}", step.title, step.state.words()));
+            before.clone_from(&step.state);
+        }
+    }
+    let checks: Vec<String> = view.checks.iter().map(present::check).collect();
     let now = checks.join("   ");
-    if now != *told {
+    if now != told.checks {
         error_line(&now);
-        *told = now;
+        told.checks = now;
     }
 }
 

@@ -22,8 +22,9 @@ pub struct Guardrail {
     /// Kubeconfig contexts that it holds in: names or globs. Default: all.
     #[schemars(extend("x-check" = "pattern"))]
     pub contexts: Option<Vec<String>>,
-    /// Namespaces that it holds in: names or globs. Default: all, and objects that are in none (nodes); a rule that
-    /// names namespaces says nothing of those.
+    /// Namespaces that it holds in: names or globs. Default: all, and objects that are in none (nodes, silences); a rule
+    /// that names namespaces says of those only what they do in them: to the pods that a drain evicts, to the alerts that
+    /// a silence hides.
     #[schemars(extend("x-check" = "pattern"))]
     pub namespaces: Option<Vec<String>>,
     /// Actions that it speaks of. Default: all.
@@ -54,7 +55,7 @@ pub struct Guardrail {
 /// Makes the enum, its words and their list from one list, so that none can be forgotten.
 macro_rules! actions {
     ($($variant:ident $word:literal $doc:literal,)*) => {
-        /// The actions that rules can speak of, by the word that the audit log and the subcommands use.
+        /// The actions that rules can speak of, by the word that the audit log uses and that is a subcommand.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
         pub enum ActionName {
             $(#[doc = $doc] #[serde(rename = $word)] $variant,)*
@@ -78,7 +79,7 @@ actions! {
     Promote "promote" "Promote an Argo Rollout, by a step or fully.",
     Retry "retry" "Retry an aborted Argo Rollout.",
     Scale "scale" "Another number of replicas.",
-    Autoscale "autoscale" "Other bounds of a HorizontalPodAutoscaler.",
+    ScaleBounds "scale-bounds" "Other bounds of a HorizontalPodAutoscaler.",
     Restart "restart" "Replace all pods of a workload.",
     Pause "pause" "Pause a rollout.",
     Resume "resume" "Resume a rollout.",
@@ -90,7 +91,9 @@ actions! {
     Drain "drain" "Move all pods away from a node.",
     Suspend "suspend" "Suspend or resume a CronJob.",
     Trigger "trigger" "Run a CronJob's Job now.",
-    Silence "silence" "Silence an alert, extend or expire a silence.",
+    Silence "silence" "Silence or acknowledge an alert.",
+    ExtendSilence "extend-silence" "Another end for a silence.",
+    ExpireSilence "expire-silence" "The end of a silence.",
 }
 
 /// The rule that says something, for refusals and for the audit log.

@@ -48,6 +48,8 @@ pub struct Alert {
     pub state: AlertState,
     /// Why it is suppressed, in words (`silenced by …`, `inhibited`).
     pub suppressed_by: Option<Text>,
+    /// Ids of the silences that keep it quiet.
+    pub silences: Vec<Text>,
     /// All labels.
     pub labels: Labels,
     /// All annotations.

@@ -170,6 +170,12 @@ impl ObjectRef {
         Some(WorkloadRef { namespace: self.namespace.clone()?, kind, name: self.name.clone() })
     }
 
+    /// The pod that it is, if it is one.
+    pub fn pod(&self) -> Option<PodRef> {
+        let namespace = self.namespace.clone().filter(|_| self.kind == ObjectKind::Pod)?;
+        Some(PodRef { namespace, name: self.name.clone() })
+    }
+
     /// ` in namespace shop`, or nothing.
     pub fn place(&self) -> String {
         self.namespace.as_ref().map_or_else(String::new, |namespace| format!(" in namespace {namespace}"))

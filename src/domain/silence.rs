@@ -31,7 +31,7 @@ impl Matcher {
         let value = value.trim();
         let value = match value.strip_prefix('"') {
             None => value.to_owned(),
-            Some(quoted) => unescape(quoted.strip_suffix('"').ok_or_else(wrong)?),
+            Some(quoted) => unescape(quoted).ok_or_else(wrong)?,
         };
         let name = name.trim();
         if name.is_empty() {
@@ -41,20 +41,20 @@ impl Matcher {
     }
 }
 
-fn unescape(text: &str) -> String {
+/// What stands before the closing quote; `None` without one, or with anything after it.
+fn unescape(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        plain.push(match c {
-            '\\' => match chars.next() {
-                Some('n') => '\n',
-                Some(other) => other,
-                None => '\\',
+    loop {
+        plain.push(match chars.next()? {
+            '"' => return chars.next().is_none().then_some(plain),
+            '\\' => match chars.next()? {
+                'n' => '\n',
+                other => other,
             },
             c => c,
         });
     }
-    plain
 }
 
 /// `service="payment"`, as Alertmanager writes it.
@@ -148,7 +148,7 @@ mod tests {
             assert_eq!(matcher.to_string(), written);
             assert_eq!(Matcher::parse(written).unwrap(), matcher);
         }
-        for wrong in ["", "service", "=x", "a=\"x", "a!x"] {
+        for wrong in ["", "service", "=x", "a=\"x", "a!x", r#"a="x"y""#, r#"a="x\""#] {
             assert!(Matcher::parse(wrong).is_err(), "{wrong}");
         }
     }

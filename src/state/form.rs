@@ -1,8 +1,13 @@
 //! A form: what an action still has to be told before it can be planned, and what is said of why it is done.
 
+use std::collections::BTreeMap;
+
 use super::input::Input;
 use crate::actions::ActionRequest;
+use crate::actions::scale::Replicas;
+use crate::actions::silence::Until;
 use crate::config::keymap::{CommandId, Key};
+use crate::domain::mutation::Matcher;
 use crate::domain::object::ObjectRef;
 
 /// A form over the panes.
@@ -18,6 +23,8 @@ pub struct Form {
     pub notice: Option<String>,
     /// What it becomes.
     pub purpose: Purpose,
+    /// The labels of the one alert that it is about.
+    pub alert: Option<BTreeMap<String, String>>,
 }
 
 /// What a filled-in form becomes.
@@ -34,10 +41,20 @@ pub enum Purpose {
 pub enum Topic {
     /// A number of pods, or a step (`+2`).
     Replicas,
+    /// The most pods that an autoscaler runs.
+    Maximum,
+    /// The fewest pods that an autoscaler runs.
+    Minimum,
     /// The name of a container.
     Container,
     /// An image.
     Image,
+    /// Why alerts are quiet.
+    Comment,
+    /// For how long.
+    Span,
+    /// Which alerts: one matcher. The one topic of which a form has several lines.
+    Matcher,
     /// Why, for the audit log.
     Reason,
     /// The incident that it belongs to.
@@ -51,12 +68,22 @@ impl Topic {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Replicas => "replicas",
+            Self::Maximum => "maximum",
+            Self::Minimum => "minimum",
             Self::Container => "container",
             Self::Image => "image",
+            Self::Comment => "comment",
+            Self::Span => "for",
+            Self::Matcher => "matcher",
             Self::Reason => "reason",
             Self::Incident => "incident",
             Self::BreakGlass => "break-glass",
         }
+    }
+
+    /// Is it a number that steps and folds?
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Replicas | Self::Maximum | Self::Minimum)
     }
 }
 
@@ -73,20 +100,40 @@ pub struct Field {
     pub required: bool,
     /// What stands there was not typed: the first digit takes its place.
     offered: bool,
+    /// What stood there at first.
+    given: String,
 }
 
 impl Field {
     /// An empty line.
     pub fn new(topic: Topic, hint: impl Into<String>, required: bool) -> Self {
-        Self { topic, input: Input::default(), hint: hint.into(), required, offered: false }
+        Self { topic, input: Input::default(), hint: hint.into(), required, offered: false, given: String::new() }
     }
 
     /// With text in it.
     #[must_use]
     pub fn offering(mut self, text: &str) -> Self {
         self.input = Input::with(text);
-        self.offered = self.topic == Topic::Replicas && !text.is_empty();
+        self.offered = self.topic.is_number() && !text.is_empty();
+        text.clone_into(&mut self.given);
         self
+    }
+
+    /// Is something else written there than at first?
+    pub fn is_altered(&self) -> bool {
+        self.text().unwrap_or_default() != self.given
+    }
+
+    /// Why what is written cannot be meant.
+    fn fault(&self) -> Option<String> {
+        let text = self.text()?;
+        match self.topic {
+            Topic::Replicas if Replicas::parse(text).is_none() => Some("that is no number: write 6, +2 or -1".into()),
+            Topic::Maximum | Topic::Minimum if text.parse::<i64>().is_err() => Some("that is no number".into()),
+            Topic::Span => Until::parse(text).err(),
+            Topic::Matcher => Matcher::parse(text).err(),
+            _ => None,
+        }
     }
 
     /// What was written, without spaces around it; `None` for nothing.
@@ -95,7 +142,7 @@ impl Field {
     }
 
     fn key(&mut self, key: Key) {
-        if self.topic == Topic::Replicas
+        if self.topic.is_number()
             && let Some(typed) = key.typed()
         {
             let number = self.text().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -127,7 +174,7 @@ impl Field {
 impl Form {
     /// A form with the cursor in its first line that waits for something.
     pub fn new(title: String, fields: Vec<Field>, purpose: Purpose) -> Self {
-        Self { title, fields, at: 0, notice: None, purpose }
+        Self { title, fields, at: 0, notice: None, purpose, alert: None }
     }
 
     /// Takes a key into the line being typed.
@@ -157,23 +204,35 @@ impl Form {
 
     /// Doubles or halves the number being typed.
     pub fn fold(&mut self, double: bool) {
-        if let Some(field) = self.fields.get_mut(self.at).filter(|field| field.topic == Topic::Replicas) {
+        if let Some(field) = self.fields.get_mut(self.at).filter(|field| field.topic.is_number()) {
             field.fold(double);
         }
     }
 
     /// What was written about a topic.
     pub fn text(&self, topic: Topic) -> Option<&str> {
-        self.fields.iter().find(|field| field.topic == topic)?.text()
+        self.field(topic)?.text()
     }
 
-    /// Goes to the first line that may not stay empty and is; is there none?
+    /// The first line about a topic.
+    pub fn field(&self, topic: Topic) -> Option<&Field> {
+        self.fields.iter().find(|field| field.topic == topic)
+    }
+
+    /// What was written in each line about a topic.
+    pub fn texts(&self, topic: Topic) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(move |field| field.topic == topic).filter_map(Field::text)
+    }
+
+    /// Goes to the first line that may not stay empty and is, or that cannot be meant; is there none?
     pub fn is_complete(&mut self) -> bool {
-        let Some(at) = self.fields.iter().position(|field| field.required && field.text().is_none()) else {
-            return true;
-        };
+        let wrong = self.fields.iter().enumerate().find_map(|(at, field)| match field.text() {
+            None if field.required => Some((at, format!("{} is needed", field.topic.word()))),
+            _ => field.fault().map(|why| (at, why)),
+        });
+        let Some((at, why)) = wrong else { return true };
         self.at = at;
-        self.notice = Some(format!("{} is needed", self.fields[at].topic.word()));
+        self.notice = Some(why);
         false
     }
 
@@ -185,7 +244,7 @@ impl Form {
                 Topic::Reason => request.reason = text,
                 Topic::Incident => request.incident = text,
                 Topic::BreakGlass => request.break_glass = text,
-                Topic::Replicas | Topic::Container | Topic::Image => {}
+                _ => {}
             }
         }
         request

@@ -1,4 +1,4 @@
-//! The menu of actions: what can be done with a row, each with its key, or why it cannot.
+//! The menu of actions: what can be done with a row, each with its key.
 
 use crate::config::keymap::CommandId;
 
@@ -24,27 +24,18 @@ pub struct MenuItem {
     pub doc: &'static str,
     /// Its key, as written on screen.
     pub key: Option<String>,
-    /// Why it cannot be done here; `None` when it can.
-    pub why_not: Option<String>,
 }
 
 impl Menu {
-    /// A menu with the first action that can be done chosen.
-    pub fn new(about: String, items: Vec<MenuItem>) -> Self {
-        let selected = items.iter().position(|item| item.why_not.is_none()).unwrap_or(0);
-        Self { about, items, selected }
+    /// A menu with the first action chosen.
+    pub const fn new(about: String, items: Vec<MenuItem>) -> Self {
+        Self { about, items, selected: 0 }
     }
 
-    /// The next (`true`) or previous one that can be done, going round.
+    /// The next (`true`) or previous one, going round.
     pub fn step(&mut self, forward: bool) {
-        let count = self.items.len();
-        for steps in 1..=count {
-            let at = if forward { self.selected + steps } else { self.selected + count - steps } % count;
-            if self.items[at].why_not.is_none() {
-                self.selected = at;
-                return;
-            }
-        }
+        let count = self.items.len().max(1);
+        self.selected = if forward { self.selected + 1 } else { self.selected + count - 1 } % count;
     }
 
     /// The chosen action.

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::frame::put;
 use super::{Look, footer, overlay, text};
 use crate::config::theme::Role;
-use crate::state::form::{Form, Topic};
+use crate::state::form::Form;
 
 /// Width of the words at the left.
 const LABEL: u16 = 12;
@@ -21,7 +21,11 @@ pub fn render(look: &Look<'_>, form: &Form, area: Rect, buffer: &mut Buffer) {
     let inner = overlay::open(look, area, (width, height), &form.title, &label, buffer);
     let mut y = inner.y + 1;
     let x = inner.x + 1;
-    for (at, field) in form.fields.iter().enumerate() {
+    // Where not all lines have room, the one being typed has.
+    let room = usize::from(inner.height.saturating_sub(3)).saturating_sub(notice.len()).max(1);
+    let first = (form.at + 1).saturating_sub(room).min(form.fields.len().saturating_sub(room));
+    let shown = form.fields.iter().enumerate().skip(first).take(room);
+    for (at, field) in shown {
         if y + 1 >= inner.bottom() {
             break;
         }
@@ -51,7 +55,7 @@ pub fn render(look: &Look<'_>, form: &Form, area: Rect, buffer: &mut Buffer) {
     if form.fields.len() > 1 {
         hints.push(hint(look.key_of("down"), "next line"));
     }
-    if form.fields.get(form.at).is_some_and(|field| field.topic == Topic::Replicas) {
+    if form.fields.get(form.at).is_some_and(|field| field.topic.is_number()) {
         hints.push(hint("+ -".to_owned(), "step"));
         hints.push(hint(look.key_of("page-up"), "double"));
         hints.push(hint(look.key_of("page-down"), "half"));

@@ -1,4 +1,4 @@
-//! The menu of actions: what can be done with what is in hand, each with its key, and why the others cannot.
+//! The menu of actions: what can be done with what is in hand, each with its key.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,17 +20,17 @@ pub fn render(look: &Look<'_>, menu: &Menu, area: Rect, buffer: &mut Buffer) {
     let key_width = menu.items.iter().filter_map(|item| item.key.as_deref()).map(text::width).max().unwrap_or(0).max(1);
     let label_width = menu.items.iter().map(|item| text::width(item.label)).max().unwrap_or(0);
     for (row, item) in menu.items.iter().skip(first).take(list.height.into()).enumerate() {
-        let can = item.why_not.is_none();
-        let role = |role| look.style(if can { role } else { Role::Dim });
-        let words = item.why_not.as_deref().map_or_else(|| item.doc.to_owned(), |why| format!("not here: {why}"));
         let room = usize::from(list.width).saturating_sub(key_width + label_width + 6);
         let line = Line::from(vec![
             Span::styled(
                 format!(" {} ", text::left(item.key.as_deref().unwrap_or_default(), key_width, look.glyphs.cut)),
-                role(Role::Key),
+                look.style(Role::Key),
             ),
-            Span::styled(format!(" {}  ", text::left(item.label, label_width, look.glyphs.cut)), role(Role::Text)),
-            Span::styled(text::cut(&words, room, look.glyphs.cut), look.style(Role::Dim)),
+            Span::styled(
+                format!(" {}  ", text::left(item.label, label_width, look.glyphs.cut)),
+                look.style(Role::Text),
+            ),
+            Span::styled(text::cut(item.doc, room, look.glyphs.cut), look.style(Role::Dim)),
         ]);
         put_line(look, buffer, list, row as u16, &line);
         if first + row == menu.selected {

@@ -5,6 +5,8 @@ use ratatui::text::{Line, Span};
 use super::{Look, plan, text};
 use crate::actions::door::DoorView;
 use crate::actions::outcome::{End, Outcome, Stage};
+use crate::actions::plan::Plan;
+use crate::actions::step::StepState;
 use crate::actions::verification::{Check, CheckState};
 use crate::config::theme::Role;
 use crate::domain::time::span_fine;
@@ -35,7 +37,7 @@ pub fn lines(look: &Look<'_>, view: &DoorView<'_>, width: usize) -> Vec<Line<'st
     match view.stage {
         Stage::Preflight | Stage::Review | Stage::Ended => return lines,
         Stage::RecordingIntent => lines.push(going(look, "writing the intent to the audit log")),
-        Stage::Executing => lines.push(going(look, "sending it to the server, once")),
+        Stage::Executing => lines.push(going(look, &sending(view.plan))),
         Stage::RecordingOutcome => lines.push(going(look, "writing the outcome to the audit log")),
         Stage::Verifying => lines.push(clock(look, view)),
     }
@@ -67,6 +69,23 @@ pub fn lines(look: &Look<'_>, view: &DoorView<'_>, width: usize) -> Vec<Line<'st
         lines.extend(checks(look, view.checks, width, false));
     }
     lines
+}
+
+/// How far it is: of many steps not all are on screen.
+fn sending(plan: Option<&Plan>) -> String {
+    let steps = plan.map(|plan| plan.steps.as_slice()).unwrap_or_default();
+    if steps.len() < 2 {
+        return "sending it to the server, once".to_owned();
+    }
+    let count = |is: fn(&StepState) -> bool| steps.iter().filter(|step| is(&step.state)).count();
+    let over = count(|state| !matches!(state, StepState::Waiting | StepState::Sending | StepState::Blocked(_)));
+    let mut words = format!("{over} of {} done", steps.len());
+    match count(|state| matches!(state, StepState::Blocked(_))) {
+        0 => {}
+        1 => words.push_str("; 1 waits for its budget"),
+        blocked => words.push_str(&format!("; {blocked} wait for their budget")),
+    }
+    words
 }
 
 fn going(look: &Look<'_>, what: &str) -> Line<'static> {

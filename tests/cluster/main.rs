@@ -24,6 +24,7 @@ mod screen;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
+mod undo;
 mod up;
 mod usage;
 
@@ -67,6 +68,7 @@ fn cases() -> Vec<&'static Case> {
         rows::CASES,
         rollback::CASES,
         actions::CASES,
+        undo::CASES,
         rights::CASES,
         argo::CASES,
         monitoring::CASES,

@@ -58,7 +58,7 @@ impl Door {
             Refusal::not_here(all.join("; "))
         })?;
         plan.warnings.append(&mut left_out);
-        let mut overridden = self.guard.limit(&self.request, &mut plan)?;
+        let mut overridden = self.guard.limit(&self.request, &mut plan, now)?;
         overridden.splice(0..0, self.overridden.iter().cloned());
         let broken = |text: &String| Warning::new(WarningKind::BreakGlass, format!("guardrail overridden: {text}"));
         plan.warnings.extend(overridden.iter().map(broken));

@@ -74,7 +74,7 @@ fn rules_hold_for_their_namespaces_actions_and_times() {
 fn limits_bound_what_ends_at_once_and_confirmations_are_raised() {
     let limited = |rules: Rules, request: &ActionRequest| {
         let mut plan = rehearsal::plan(&request.action, &rehearsal::facts()).unwrap();
-        let said = with(rules).limit(request, &mut plan);
+        let said = with(rules).limit(request, &mut plan, start());
         (said.map_err(|refusal| refusal.to_string()), plan.confirm)
     };
     let share = || Rules { max_share_percent: Some(50), ..Rules::default() };
@@ -94,6 +94,45 @@ fn limits_bound_what_ends_at_once_and_confirmations_are_raised() {
         ConfirmLevel::Name,
         "to zero is destructive whatever a rule says"
     );
+}
+
+#[test]
+fn what_is_in_no_namespace_is_bound_by_those_in_which_it_does_something() {
+    let examples = crate::actions::examples::all();
+    let example = examples.iter().find(|example| example.action.word() == "drain").unwrap();
+    let request = ActionRequest::new(example.action.clone(), Origin::Key);
+    let limited = |rules: Rules, request: &ActionRequest| {
+        let guard = with(rules);
+        assert!(guard.admit(request, start()).is_ok(), "the node itself is in no namespace");
+        let mut plan = rehearsal::plan(&example.action, &example.facts).unwrap();
+        let evicted = plan.steps.iter().filter(|step| step.mutation.target.namespace.is_some()).count();
+        assert!(evicted > 0 && evicted < plan.steps.len());
+        let said = guard.limit(request, &mut plan, start()).map_err(|refusal| refusal.to_string());
+        (said, plan.confirm, evicted)
+    };
+    let rule = |namespaces: &str| Rules { namespaces: namespaces.into(), ..Rules::default() };
+    let denied = |namespaces: &str| Rules { deny: Some("payday".into()), ..rule(namespaces) };
+    assert!(limited(denied("shop"), &request).0.unwrap_err().contains("drain is denied here: payday"));
+    assert!(limited(denied("other"), &request).0.is_ok());
+    let other = Rules { actions: vec!["scale".into()], ..denied("shop") };
+    assert!(limited(other, &request).0.is_ok());
+    let frozen = Rules { freezes: freeze(-1, 1), ..rule("sh*") };
+    assert!(limited(frozen, &request).0.unwrap_err().contains("frozen until"));
+    let reason = || Rules { require_reason: true, ..rule("shop") };
+    assert!(limited(reason(), &request).0.unwrap_err().contains("a reason is required"));
+    let said = ActionRequest { reason: Some("disk errors".into()), ..request.clone() };
+    assert!(limited(reason(), &said).0.is_ok());
+    let read_only = Rules { read_only: Some("archive".into()), ..rule("shop") };
+    let forced = ActionRequest { break_glass: Some("fire".into()), ..request.clone() };
+    assert!(limited(read_only, &forced).0.unwrap_err().contains("archive"), "break-glass or not");
+    assert_eq!(limited(denied("shop"), &forced).0.unwrap().len(), 1, "overridden, and told");
+    let named = Rules { confirm: Some(ConfirmLevel::Name), ..rule("shop") };
+    assert_eq!(limited(named, &request).1, ConfirmLevel::Name);
+    // The node itself does not count among the objects of the namespace.
+    let (_, _, evicted) = limited(rule("shop"), &request);
+    let most = |most: usize| Rules { max_objects: Some(u32::try_from(most).unwrap()), ..rule("shop") };
+    assert!(limited(most(evicted), &request).0.is_ok());
+    assert!(limited(most(evicted - 1), &request).0.is_err());
 }
 
 #[test]

@@ -174,3 +174,20 @@ fn reading_again_keeps_what_is_chosen_and_no_key_waits_for_it() {
     press(&mut app, "j j j k");
     assert_ne!(screen(&mut app, 80, 24), end);
 }
+
+#[test]
+fn what_a_crash_left_open_is_told_when_the_console_starts() {
+    let mut app = app();
+    incident(&mut app);
+    app.update(Message::Settled(Vec::new()), now());
+    assert!(!screen(&mut app, 80, 24).contains("A shows"), "nothing was open");
+    let sentence = "rollback deployment/payment (alice, 2026-03-04 14:30:07Z): it happened".to_owned();
+    app.update(Message::Settled(vec![sentence.clone()]), now());
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.lines().last().unwrap().contains("A shows an action that a crash cut off: rollback depl"), "{shown}");
+    app.update(Message::Settled(vec![sentence.clone(), sentence]), now());
+    assert!(screen(&mut app, 120, 40).contains("A shows 2 actions that a crash cut off"));
+    // The key that it names leads there.
+    assert_eq!(press(&mut app, "A").len(), 1);
+    assert!(matches!(app.session().overlays.last(), Some(crate::state::session::Overlay::Audit(_))));
+}

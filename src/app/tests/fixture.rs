@@ -140,6 +140,7 @@ pub fn alert(name: &str, severity: Severity, labels: &[(&str, &str)], seconds: i
         severity,
         state: AlertState::Firing,
         suppressed_by: None,
+        silences: Vec::new(),
         labels: all,
         annotations: if summary.is_empty() { Labels::new() } else { annotations.into_iter().collect() },
         since: ago(seconds),
@@ -155,6 +156,7 @@ pub fn alerts() -> Vec<Alert> {
     let mut muted = alert("CertExpiresSoon", Severity::Warning, &[("service", "edge")], 90_000, "expires in 12 days");
     muted.state = AlertState::Suppressed;
     muted.suppressed_by = Some("silenced by mira until 18:00".into());
+    muted.silences = vec!["01234567-89ab-4cde-8f01-23456789abcd".into()];
     vec![
         alert("Watchdog", Severity::Info, &[], 3_542_400, ""),
         crash("payment-7d9c8f6b5-x2xkq"),

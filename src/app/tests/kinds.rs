@@ -18,15 +18,15 @@ use crate::state::effect::Effect;
 use crate::state::message::Message;
 use crate::state::pane::PaneId;
 
-fn of(kind: WorkloadKind, name: &str) -> WorkloadRef {
+pub(super) fn of(kind: WorkloadKind, name: &str) -> WorkloadRef {
     WorkloadRef::new(kind, "shop", name)
 }
 
-fn delta<Row, Key>(upserts: Vec<Row>) -> Delta<Row, Key> {
+pub(super) fn delta<Row, Key>(upserts: Vec<Row>) -> Delta<Row, Key> {
     Delta { reset: false, upserts, removes: Vec::new() }
 }
 
-fn say(app: &mut App, kind: WorkloadKind, rows: Vec<WorkloadRow>) {
+pub(super) fn say(app: &mut App, kind: WorkloadKind, rows: Vec<WorkloadRow>) {
     let resource = match kind {
         WorkloadKind::Rollout => Resource::Rollouts,
         WorkloadKind::StatefulSet => Resource::StatefulSets,
@@ -41,7 +41,7 @@ fn say_pods(app: &mut App, pods: Vec<PodRow>) {
 }
 
 /// `checkout`: a canary at its pause, with its pods and its two revisions.
-fn canary(app: &mut App, phase: &RolloutPhase, aborted: bool) {
+pub(super) fn canary(app: &mut App, phase: &RolloutPhase, aborted: bool) {
     let mut checkout = row("checkout", "checkout:3.1.0", 12, 700, 5, 5, phase.clone());
     checkout.id = of(WorkloadKind::Rollout, "checkout");
     checkout.images = Arc::from([]);
@@ -117,7 +117,7 @@ fn ledger(app: &mut App, update: &str, broken: &str) {
     );
 }
 
-fn cron_job(name: &str, suspended: bool, last_success: i64) -> WorkloadRow {
+pub(super) fn cron_job(name: &str, suspended: bool, last_success: i64) -> WorkloadRow {
     let phase = if suspended { RolloutPhase::Held { why: "suspended".into() } } else { RolloutPhase::Complete };
     let mut cron_job = row(name, "report:3", 0, 1_800, 0, 0, phase);
     cron_job.id = of(WorkloadKind::CronJob, name);
@@ -150,7 +150,7 @@ fn job(name: &str, cron_job: &str, age: i64, failed: bool) -> WorkloadRow {
     job
 }
 
-fn nodes(app: &mut App) {
+pub(super) fn nodes(app: &mut App) {
     let node = |name: &str| NodeRow {
         name: name.into(),
         ready: true,

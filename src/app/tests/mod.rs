@@ -6,5 +6,6 @@ mod door;
 mod fixture;
 mod keys;
 mod kinds;
+mod offers;
 mod screens;
 mod surface;

@@ -16,7 +16,7 @@ use crate::state::session::Overlay;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-fn app_under(rules: Rules) -> App {
+pub(super) fn app_under(rules: Rules) -> App {
     let mut guard = guard(false);
     guard.confirm = ConfirmLevel::Yes;
     guard.rules = vec![rules];
@@ -58,11 +58,20 @@ fn facts(needs: &Needs, hpa: bool) -> Facts {
 /// Answers what the door asks, until it waits for a person or for proof; gives what was sent to the server and what was
 /// written to the audit log.
 fn answer(app: &mut App, effects: Vec<Effect>, hpa: bool) -> (Vec<Change>, Vec<Value>) {
+    answer_with(app, effects, &|needs| facts(needs, hpa))
+}
+
+/// The same with other facts.
+pub(super) fn answer_with(
+    app: &mut App,
+    effects: Vec<Effect>,
+    facts: &dyn Fn(&Needs) -> Facts,
+) -> (Vec<Change>, Vec<Value>) {
     let (mut open, mut sent, mut records) = (effects, Vec::new(), Vec::new());
     while !open.is_empty() {
         let Effect::Door(DoorEffect { ticket, work }) = open.remove(0) else { continue };
         let answer = match work {
-            Work::Gather(needs) => Answer::Gathered(Ok(facts(&needs, hpa))),
+            Work::Gather(needs) => Answer::Gathered(Ok(facts(&needs))),
             Work::CheckPermission(_) => {
                 Answer::Permission(Ok(Permission { allowed: true, what: "patch".into(), reason: None }))
             }
@@ -82,12 +91,12 @@ fn answer(app: &mut App, effects: Vec<Effect>, hpa: bool) -> (Vec<Change>, Vec<V
     (sent, records)
 }
 
-fn stage(app: &App) -> Option<Stage> {
+pub(super) fn stage(app: &App) -> Option<Stage> {
     app.door.as_ref().map(|door| door.view().stage)
 }
 
 #[test]
-fn the_menu_lists_what_the_row_takes_and_why_the_rest_is_not() {
+fn the_menu_lists_what_the_row_takes() {
     let mut app = app_under(Rules::default());
     press(&mut app, "3 a");
     assert_snapshot!("menu-80x24", screen(&mut app, 80, 24));

@@ -179,6 +179,7 @@ fn convert(
         severity: severity(&labels),
         state: if suppressed { AlertState::Suppressed } else { AlertState::Firing },
         suppressed_by: suppressed.then(|| suppressors(alert, all, silences).into()),
+        silences: alert.status.silenced_by.iter().map(|id| clean(id).into()).collect(),
         labels,
         annotations: annotations(&alert.annotations),
         since: alert.starts_at.to_utc(),

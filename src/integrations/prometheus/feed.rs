@@ -24,6 +24,7 @@ pub(super) fn alert(wire: &WireAlert, severity: &SeverityOf) -> Option<Alert> {
         severity: severity(&labels),
         state,
         suppressed_by: None,
+        silences: Vec::new(),
         labels,
         annotations: annotations(&wire.annotations),
         since: wire.active_at?.to_utc(),

@@ -1,18 +1,33 @@
 //! The files of a log: their names, their lock, who may read them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// So long an append or a read waits for the lock: longer than any number of consoles needs, and shorter than a person
+/// waits for a plan to be sent. Whoever holds it longer is stopped, or on a file system that lost its server.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The lock is tried so often: the system's own wait knows no end.
+const AGAIN: Duration = Duration::from_millis(3);
 
 /// Where the files of one log are.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     active: PathBuf,
+    patience: Duration,
 }
 
 impl Files {
     pub(super) const fn new(active: PathBuf) -> Self {
-        Self { active }
+        Self { active, patience: PATIENCE }
+    }
+
+    /// Waits so long for the lock.
+    #[cfg(test)]
+    pub(super) const fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// The file that is appended to.
@@ -155,7 +170,7 @@ impl Files {
                 }
                 opened => opened?,
             };
-            file.lock()?;
+            self.wait(|| file.try_lock())?;
             // Somebody may have removed the file while we waited, and another made it anew: then this is no lock.
             if is_still(&file, &path) {
                 return Ok(file);
@@ -163,10 +178,32 @@ impl Files {
         }
     }
 
+    /// Tries until the lock is there, or patience is over.
+    fn wait(&self, lock: impl Fn() -> Result<(), TryLockError>) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < self.patience => {
+                    std::thread::park_timeout(AGAIN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let (path, seconds) = (self.lock(), self.patience.as_secs());
+                    let why = format!(
+                        "another process has held {} for more than {seconds} s; `fuser -v` on it names that process",
+                        path.display()
+                    );
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+            }
+        }
+    }
+
     /// Keeps writers out. A log whose lock cannot be opened is read without it: nobody here may write it.
     pub(super) fn lock_to_read(&self) -> io::Result<Option<File>> {
         match File::open(self.lock()) {
-            Ok(file) => file.lock_shared().map(|()| Some(file)),
+            Ok(file) => self.wait(|| file.try_lock_shared()).map(|()| Some(file)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
             Err(error) => Err(error),
         }

@@ -266,3 +266,21 @@ fn files_that_only_look_alike_are_not_read() {
     OpenOptions::new().append(true).open(journal.path()).unwrap().write_all(b"{\"no\":\"record\"}\n").unwrap();
     assert_eq!(verify(journal.path()).unwrap().torn.len(), 1);
 }
+
+#[test]
+fn a_lock_that_is_never_given_back_is_told_and_not_waited_for() {
+    let (_keep, mut journal) = with(1);
+    journal.files = journal.files.clone().patient(std::time::Duration::from_millis(30));
+    let lock = journal.path().with_extension("lock");
+    // Another process would hold it by a file of its own, too.
+    let held = OpenOptions::new().write(true).open(&lock).unwrap();
+    held.lock().unwrap();
+    let error = journal.append(json!({"n": 1})).unwrap_err();
+    assert!(error.why.contains(lock.to_str().unwrap()) && error.why.contains("fuser"), "{error}");
+    assert!(journal.open_intents().is_err());
+    let read = journal.read_last(1).unwrap_err();
+    assert!(read.why.contains("another process"), "{read}");
+    drop(held);
+    journal.append(json!({"n": 1})).unwrap();
+    assert_eq!(verify(journal.path()).unwrap().records, 2, "nothing was half done");
+}
