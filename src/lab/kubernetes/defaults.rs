@@ -9,6 +9,9 @@ use super::resources::Resource;
 
 /// Fills the defaults of an object of `resource`. Filling twice changes nothing.
 pub fn fill(resource: &Resource, object: &mut Value) {
+    for metadata in ["/metadata", "/spec/template/metadata", "/spec/jobTemplate/metadata"] {
+        without_empty_maps(object.pointer_mut(metadata));
+    }
     match resource.kind {
         "Pod" => at(object, "spec", pod_spec),
         "Deployment" => at(object, "spec", |spec| {
@@ -75,6 +78,12 @@ pub fn fill(resource: &Resource, object: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// A server that has typed objects does not write maps that are empty.
+fn without_empty_maps(metadata: Option<&mut Value>) {
+    let Some(metadata) = metadata.and_then(Value::as_object_mut) else { return };
+    metadata.retain(|_, value| !value.as_object().is_some_and(Map::is_empty));
 }
 
 /// A new Job selects its pods by its own uid and name, unless it brings a selector.

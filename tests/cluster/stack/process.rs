@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take until it answers; generous, because machines are shared.
@@ -135,10 +136,16 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// Hands out ports: free ones of the system's choice, or a row of fixed ones that have to be free.
+/// Hands out ports: free ones, or a row of fixed ones that have to be free.
+///
+/// Free ones are not of the system's choice: it gives the same ones to outgoing connections, and one of those may have it
+/// before the server does. These lie below its range, and no two are the same in one process.
 pub struct Ports {
     next: Option<u16>,
 }
+
+/// Where free ones are looked for.
+const FREE: std::ops::Range<u16> = 11_000..21_000;
 
 impl Ports {
     /// Whatever is free.
@@ -153,16 +160,25 @@ impl Ports {
 
     /// The port for `server`.
     pub fn take(&mut self, server: &str) -> Result<u16, StartError> {
-        let wanted = self.next.unwrap_or(0);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(|_| {
-            StartError(format!(
-                "port {wanted} for {server} is in use: stop what listens there, or choose others with --ports-from"
-            ))
-        })?;
-        if let Some(next) = &mut self.next {
-            *next += 1;
+        let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let Some(next) = &mut self.next else {
+            let free = std::iter::repeat_with(another).take(FREE.len()).find(|port| is_free(*port));
+            return free.ok_or_else(|| StartError(format!("no port for {server}: all of {FREE:?} are in use")));
+        };
+        let wanted = *next;
+        *next += 1;
+        if is_free(wanted) {
+            return Ok(wanted);
         }
-        let port = listener.local_addr().map_err(|error| StartError(format!("no port for {server}: {error}")))?;
-        Ok(port.port())
+        Err(StartError(format!(
+            "port {wanted} for {server} is in use: stop what listens there, or choose others with --ports-from"
+        )))
     }
+}
+
+/// A port that this process has not tried before. Processes begin at different ones.
+fn another() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let at = std::process::id() % 100 * 100 + TRIED.fetch_add(1, Ordering::Relaxed);
+    FREE.start + u16::try_from(at % u32::from(FREE.end - FREE.start)).unwrap_or(0)
 }
