@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{home, json_lines, opsdeck};
+use support::{Lab, home, json_lines, opsdeck};
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -115,8 +115,9 @@ fn rollback_plans_refuses_and_does() {
 #[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let home = home();
+    let lab = Lab::serve("--demo=calm", home.path());
     let act = |arguments: &[&str]| {
-        let output = opsdeck(home.path()).args(["--demo=calm", "-n", "shop"]).args(arguments).output().unwrap();
+        let output = lab.opsdeck().args(["-n", "shop"]).args(arguments).output().unwrap();
         (output.status.code(), stderr(&output))
     };
     for (arguments, code, words) in [
@@ -162,7 +163,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let (code, said) = act(&["restart", "payment", "--yes", "--reason", &long]);
     assert_eq!(code, Some(3), "{said:.300}");
     assert!(said.contains("122880 bytes long; at most 4096") && said.len() < 1000, "{said:.300}");
-    let log = home.path().join("state/opsdeck/demo/audit/audit.jsonl");
+    let log = home.path().join("state/opsdeck/audit/audit.jsonl");
     assert!(std::fs::metadata(&log).unwrap().len() < 64 << 10, "what was too long is not recorded");
     let records = json_lines(&log);
     assert!(records.iter().all(|record| record["kind"] == "refusal"), "nothing was meant to be done: {records:#?}");

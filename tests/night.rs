@@ -89,7 +89,8 @@ fn more_pods_are_issued_within_five_keys_of_the_start() {
     let console = Console::start(home.path(), &["--demo=traffic-spike"], (120, 40));
     let mut fingers = Fingers { console, pressed: 0 };
     fingers.console.wait_for("frontend  ");
-    fingers.console.wait_for("a actions");
+    // The alert leads to its workload.
+    fingers.console.wait_for("R rollback");
     fingers.press("S");
     fingers.console.wait_for("Scale deployment/frontend");
     // The autoscaler owns the number of pods. Where the console has seen it, its bounds are asked for; else one key takes

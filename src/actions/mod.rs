@@ -18,7 +18,7 @@
 //!    own precondition), field changes, blast radius, warnings, undo (as [`ActionKind`]s), what verification expects
 //!    ([`expectation::Expectation`]), and `confirm` when it is destructive. Copy `rollback.rs` or `scale.rs`.
 //! 2. Its variant in [`ActionKind`] and its line in `ActionKind::action` (both in `kind.rs`).
-//! 3. Its subcommand: a variant and a line in `cli/act.rs`. Its command in the console: an entry in `app/offers.rs` (menu,
+//! 3. Its subcommand: a variant and a line in `cli/act/mod.rs`. Its command in the console: an entry in `app/offers.rs` (menu,
 //!    palette, forms, bulk, footer and help derive from it), and its key in `keymaps/default.toml`.
 //!
 //! Several targets are several actions of one request ([`ActionRequest::bulk`]): a plan is for one target, and the door

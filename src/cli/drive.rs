@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::output::{Failure, error_line, json, line};
 use crate::actions::door::Door;
-use crate::actions::exchange::{DoorInput, Work};
+use crate::actions::exchange::DoorInput;
 use crate::actions::guardrail::ConfirmLevel;
 use crate::actions::outcome::Stage;
 use crate::actions::step::StepState;

@@ -133,6 +133,45 @@ impl Drop for Console {
     }
 }
 
+/// A lab in a process of its own: for tests that start many programs on one world, each within a second.
+pub struct Lab {
+    server: std::process::Child,
+    directory: std::path::PathBuf,
+}
+
+impl Lab {
+    /// Serves a scenario; its files go into `directory`.
+    pub fn serve(scenario: &str, directory: &Path) -> Self {
+        let mut server = std::process::Command::new(assert_cmd::cargo::cargo_bin("opsdeck"))
+            .args([scenario, "lab", "serve", "--dir"])
+            .arg(directory)
+            .env_clear()
+            .env("HOME", directory)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
+        // The last thing that it says; then everything listens.
+        lines.map_while(Result::ok).find(|line| line.starts_with("try")).expect("the lab says how it is reached");
+        Self { server, directory: directory.to_owned() }
+    }
+
+    /// The binary, on this lab.
+    pub fn opsdeck(&self) -> assert_cmd::Command {
+        let mut command = opsdeck(&self.directory);
+        command.arg("--kubeconfig").arg(self.directory.join("kubeconfig"));
+        command.arg("--config").arg(self.directory.join("opsdeck.toml"));
+        command
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
 /// Lines of a JSON-lines file.
 pub fn json_lines(path: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -189,5 +189,5 @@ fn what_a_crash_left_open_is_told_when_the_console_starts() {
     assert!(screen(&mut app, 120, 40).contains("A shows 2 actions that a crash cut off"));
     // The key that it names leads there.
     assert_eq!(press(&mut app, "A").len(), 1);
-    assert!(matches!(app.session().overlays.last(), Some(crate::state::session::Overlay::Audit(_))));
+    assert!(matches!(app.session().overlays.last(), Some(Overlay::Audit(_))));
 }
