@@ -126,9 +126,14 @@ impl Place {
         place
     }
 
-    /// A namespace on the real stack, with the console in the hands of `user`.
+    /// A namespace on the real stack, with the console in the hands of its administrator.
+    pub fn on(stack: &Stack, name: &str) -> Self {
+        Self::new(&stack.kubeconfig("admin"), Some(&stack.configuration()), name)
+    }
+
+    /// The same, in the hands of `user`.
     pub fn of(stack: &Stack, user: &str, name: &str) -> Self {
-        let mut place = Self::new(&stack.kubeconfig("admin"), Some(&stack.configuration()), name);
+        let mut place = Self::on(stack, name);
         place.console = place.home.path().join("kubeconfig");
         std::fs::write(&place.console, stack.control_plane.kubeconfig_of(user, &place.namespace)).unwrap();
         place

@@ -103,7 +103,7 @@ fn wanted(mut object: Value) -> Value {
 }
 
 fn policy(stack: &Stack) {
-    let place = Place::of(stack, "admin", "policy");
+    let place = Place::on(stack, "policy");
     place.apply(&deployment("web", "busybox:1.36", 2));
     place.kubectl("rollout status deployment/web --timeout=120s");
     place.apply(&format!(
