@@ -292,8 +292,12 @@ impl App {
     }
 
     /// An action in words: `scale deploy/payment +2`.
-    pub(super) fn act_in_words(&mut self, id: &str, target: ObjectRef, rest: &[&str]) -> Vec<Effect> {
+    pub(super) fn act_in_words(&mut self, id: &str, what: &str, rest: &[&str]) -> Vec<Effect> {
         let Some(offer) = offers::find(id) else { return Vec::new() };
+        let Some(target) = self.object_named(offer, what) else {
+            self.notice(format!("`{what}` is not {} here, or several have that name", offer.takes));
+            return Vec::new();
+        };
         if let Some(why) = &self.guard.read_only {
             let why = format!("read-only: {why}");
             self.notice(why);

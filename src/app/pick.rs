@@ -213,14 +213,7 @@ impl App {
                     None => self.unknown(what),
                 }
             }
-            [id, what, ref rest @ ..] if offers::find(id).is_some() => match self.object_named(id, what) {
-                Some(object) => self.act_in_words(id, object, rest),
-                None => {
-                    let takes = offers::find(id).map_or("", |offer| offer.takes);
-                    self.notice(format!("`{what}` is not {takes} here, or several have that name"));
-                    Vec::new()
-                }
-            },
+            [id, what, ref rest @ ..] if offers::find(id).is_some() => self.act_in_words(id, what, rest),
             [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
             [first, ..] => {
                 let known: Vec<&str> = commands().iter().map(|command| command.id).collect();
@@ -234,8 +227,7 @@ impl App {
     }
 
     /// The object of that name that an action takes: a workload, a node, or the one pod of that name.
-    fn object_named(&self, verb: &str, text: &str) -> Option<ObjectRef> {
-        let offer = offers::find(verb)?;
+    pub(super) fn object_named(&self, offer: &offers::Offer, text: &str) -> Option<ObjectRef> {
         let bare = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
         let mut named = self.world.pods.iter().filter(|pod| *pod.id.name == *bare("pod"));
         let pod = named.next().filter(|_| named.next().is_none());

@@ -79,13 +79,12 @@ fn sending(plan: Option<&Plan>) -> String {
     }
     let count = |is: fn(&StepState) -> bool| steps.iter().filter(|step| is(&step.state)).count();
     let over = count(|state| !matches!(state, StepState::Waiting | StepState::Sending | StepState::Blocked(_)));
-    let mut words = format!("{over} of {} done", steps.len());
+    let done = format!("{over} of {} done", steps.len());
     match count(|state| matches!(state, StepState::Blocked(_))) {
-        0 => {}
-        1 => words.push_str("; 1 waits for its budget"),
-        blocked => words.push_str(&format!("; {blocked} wait for their budget")),
+        0 => done,
+        1 => format!("{done}; 1 waits for its budget"),
+        blocked => format!("{done}; {blocked} wait for their budget"),
     }
-    words
 }
 
 fn going(look: &Look<'_>, what: &str) -> Line<'static> {
