@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 /// So long an append or a read waits for the lock: longer than any number of consoles needs, and shorter than a person
 /// waits for a plan to be sent. Whoever holds it longer is stopped, or on a file system that lost its server.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The lock is tried so often: the system's own wait knows no end.
-const AGAIN: Duration = Duration::from_millis(3);
+/// The lock is tried again after this, then after twice as long, up to [`LATER`]: the system's own wait knows no end, and
+/// hundreds that try without a pause would take the time of the one that writes.
+const SOON: Duration = Duration::from_millis(1);
+/// The longest pause.
+const LATER: Duration = Duration::from_millis(32);
 
 /// Where the files of one log are.
 #[derive(Clone, Debug)]
@@ -181,12 +184,14 @@ impl Files {
     /// Tries until the lock is there, or patience is over.
     fn wait(&self, lock: impl Fn() -> Result<(), TryLockError>) -> io::Result<()> {
         let begun = Instant::now();
+        let mut pause = SOON;
         loop {
             match lock() {
                 Ok(()) => return Ok(()),
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < self.patience => {
-                    std::thread::park_timeout(AGAIN);
+                    std::thread::park_timeout(pause);
+                    pause = (pause * 2).min(LATER);
                 }
                 Err(TryLockError::WouldBlock) => {
                     let (path, seconds) = (self.lock(), self.patience.as_secs());
