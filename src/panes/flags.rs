@@ -91,7 +91,8 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             ("no source of flags for this context".to_owned(), Role::Text),
             ("name one: [[flags]] in the configuration, with an environment for it".to_owned(), Role::Dim),
         ];
-        return source::explain(look, &sources, &calm, area, buffer);
+        // Which sources there are is known once the context is: until then the cluster says why not.
+        return source::explain(look, PaneId::Pods.sources(), &calm, area, buffer);
     }
     if look.world.flags.shown_len() == 0 {
         let calm = super::nothing(look, PaneId::Flags, "flags", "no flags here");
