@@ -18,6 +18,9 @@ const ACKNOWLEDGE: &str = "acknowledge";
 impl App {
     /// The objects that a row stands for, the nearest first: a pod, then what owns it.
     fn objects_of(&self, subject: &Subject) -> Vec<ObjectRef> {
+        if let Subject::Flag(flag) = subject {
+            return vec![flag.object()];
+        }
         let mut objects = self.leads_to(subject).map(|focused| Self::objects_in(&focused.focus)).unwrap_or_default();
         objects.extend(self.alert_row(subject).into_iter().flat_map(aims::silences_of));
         objects
@@ -79,7 +82,11 @@ impl App {
     /// The objects that one action would be done to, each once.
     pub(super) fn targets(&self, offer: &Offer) -> Vec<ObjectRef> {
         let mut targets = Vec::new();
-        for row in self.rows_in_hand() {
+        for mut row in self.rows_in_hand() {
+            // Only who asks for flags pays for finding them.
+            if offer.of_flags {
+                row = self.flags_of(&row);
+            }
             let target = row.into_iter().find(|object| (offer.make)(object, None).is_some());
             targets.extend(target.filter(|target| !targets.contains(target)));
         }
@@ -143,7 +150,7 @@ impl App {
             self.session.overlays.push(Overlay::Form(Box::new(form)));
             return Vec::new();
         }
-        let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
+        let actions = targets.iter().filter_map(|target| (offer.make)(target, None)).map(|action| self.fitted(action));
         if let Some(request) = ActionRequest::bulk(actions, origin) {
             return self.ask_door(request);
         }

@@ -11,6 +11,7 @@ use crate::actions::cordon::{Cordon, Uncordon};
 use crate::actions::delete_pod::DeletePod;
 use crate::actions::drain::Drain;
 use crate::actions::evict_pod::EvictPod;
+use crate::actions::flag::SetFlag;
 use crate::actions::pause::{Pause, Resume};
 use crate::actions::promote::Promote;
 use crate::actions::restart::Restart;
@@ -19,6 +20,7 @@ use crate::actions::silence_change::ExpireSilence;
 use crate::actions::suspend::Suspend;
 use crate::actions::trigger::Trigger;
 use crate::config::keymap::{CommandId, Scope};
+use crate::domain::flag::{FlagChange, FlagRef};
 use crate::domain::object::ObjectRef;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::state::command::CommandInfo;
@@ -32,6 +34,8 @@ pub(super) struct Offer {
     pub takes: &'static str,
     /// What has to be asked first.
     pub asks: &'static [Topic],
+    /// Is it done to feature flags? Then those of the workload in hand are meant, the newest change first.
+    pub of_flags: bool,
     /// The action on an object, `None` for what it is never done to. What has to be asked comes from the form; without
     /// one it is anything, to see whether the object takes the action at all.
     pub make: fn(&ObjectRef, Option<&Form>) -> Option<ActionKind>,
@@ -44,12 +48,23 @@ const fn offer(
     takes: &'static str,
     make: fn(&ObjectRef, Option<&Form>) -> Option<ActionKind>,
 ) -> Offer {
-    Offer { command: CommandInfo::new(id, label, Scope::Global, doc).mutating(), takes, asks: &[], make }
+    Offer {
+        command: CommandInfo::new(id, label, Scope::Global, doc).mutating(),
+        takes,
+        asks: &[],
+        of_flags: false,
+        make,
+    }
 }
 
 impl Offer {
     const fn asking(mut self, asks: &'static [Topic]) -> Self {
         self.asks = asks;
+        self
+    }
+
+    const fn of_flags(mut self) -> Self {
+        self.of_flags = true;
         self
     }
 
@@ -106,6 +121,19 @@ pub(super) const OFFERS: &[Offer] = &[
         of_kind(WorkloadKind::CronJob, object, |target| ActionKind::Suspend(Suspend { target, suspended: false }))
             .or_else(|| rolling(object, |target| ActionKind::Resume(Resume { target })))
     }),
+    offer(
+        "flag",
+        "flag",
+        "Switch the selected flag, or the last changed one about the workload",
+        "a flag, or a workload that one is about,",
+        // Which state is meant is the console's to say: the other one than on screen.
+        |object, _| {
+            let flag = FlagRef::of_object(object)?;
+            Some(ActionKind::Flag(SetFlag { flag, set: FlagChange::Enabled(false), about: None }))
+        },
+    )
+    .of_flags()
+    .in_footer(4),
     offer("promote", "promote", "Let an Argo Rollout go on past the step at which it waits", ROLLOUT, |object, _| {
         of_kind(WorkloadKind::Rollout, object, |target| ActionKind::Promote(Promote { target, full: false }))
     }),

@@ -94,6 +94,7 @@ actions! {
     Silence "silence" "Silence or acknowledge an alert.",
     ExtendSilence "extend-silence" "Another end for a silence.",
     ExpireSilence "expire-silence" "The end of a silence.",
+    Flag "flag" "Switch a feature flag, or change whom it reaches.",
 }
 
 /// The rule that says something, for refusals and for the audit log.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::flags;
 use super::logs::LogRing;
 use super::nodes::Nodes;
 use super::resolve::{Known, Names};
@@ -14,6 +15,7 @@ use super::table::Table;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, Resource};
+use crate::domain::flag::FlagRow;
 use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
 use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
@@ -46,6 +48,8 @@ pub struct World {
     pub logs: LogRing,
     /// Nodes, with their pods counted.
     pub nodes: Nodes,
+    /// Feature flags of all sources.
+    pub flags: Table<FlagRow>,
     usage: BTreeMap<PodRef, PodUsage>,
     hpas: BTreeMap<(Text, Text), HpaRow>,
     revisions: BTreeMap<(Text, Text), RevisionRow>,
@@ -113,6 +117,11 @@ impl World {
                 self.derive_alerts();
             }
             Update::Slos(readings) => self.apply_slos(readings),
+            Update::Flags(rows) => {
+                if let SourceId::Flags(name) = source {
+                    flags::replace(&mut self.flags, name, rows);
+                }
+            }
             Update::Logs(batch) => self.logs.push(batch, now),
         }
         self.sources.entry(source).data(now);
