@@ -85,7 +85,8 @@ fn in_cluster(product: &str, source: &Table, place: &Place, path: &str, found: &
         misplaced("url", "other products");
     }
     if in_config_maps && !source.contains_key("object") && !source.contains_key("selector") {
-        let diagnostic = Diagnostic::new(place, path, "`object` or `selector` is missing: which ConfigMaps hold flags?");
+        let diagnostic =
+            Diagnostic::new(place, path, "`object` or `selector` is missing: which ConfigMaps hold flags?");
         found.push(diagnostic.hint("object = \"flags\", or selector = \"flags=true\"".to_owned()));
     }
     if product == "go-feature-flag" && !source.contains_key("key") {

@@ -6,6 +6,10 @@
 
 mod json;
 mod properties;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
 mod toml;
 mod yaml;
 
@@ -268,7 +272,8 @@ impl<'a> Document<'a> {
 
     fn patch(&self, edit: &Edit) -> Result<(Range<usize>, String), String> {
         let Some((last, above)) = edit.path.split_last() else { return Err("it is the whole document".into()) };
-        let parent = self.root.at(above).ok_or_else(|| format!("`{}` is not there", name(std::slice::from_ref(edit))))?;
+        let parent =
+            self.root.at(above).ok_or_else(|| format!("`{}` is not there", name(std::slice::from_ref(edit))))?;
         let Some(node) = parent.get(last) else { return self.insert(parent, last, &edit.to) };
         if let Some(why) = node.fixed {
             return Err(format!("`{}` cannot be set in place: {why}", name(std::slice::from_ref(edit))));
@@ -278,7 +283,7 @@ impl<'a> Document<'a> {
             (Value::Boolean(_), Scalar::Boolean(to)) => spelled_like(old, if *to { "true" } else { "false" }),
             (Value::Number(_), Scalar::Number(to)) => to.clone(),
             (Value::Text(_, quote), Scalar::Text(to)) => match self.format {
-                FlagFormat::Yaml => yaml::text(to, *quote),
+                FlagFormat::Yaml => yaml::text(to, *quote, old),
                 FlagFormat::Json => json::text(to),
                 FlagFormat::Toml => toml::text(to, *quote),
                 FlagFormat::Properties => properties::text(to),

@@ -175,6 +175,9 @@ mod tests {
         assert_eq!(patch[1], json!({"op": "replace", "path": path, "value": "DISABLED"}));
         let unknown = FeatureFlag.patch(&object(), "", "banner", &FlagChange::Variant("green".into())).unwrap_err();
         assert!(matches!(unknown, ClusterError::Rejected(_)));
-        assert!(matches!(FeatureFlag.patch(&object(), "", "x", &FlagChange::Enabled(true)), Err(ClusterError::Conflict(_))));
+        assert!(matches!(
+            FeatureFlag.patch(&object(), "", "x", &FlagChange::Enabled(true)),
+            Err(ClusterError::Conflict(_))
+        ));
     }
 }

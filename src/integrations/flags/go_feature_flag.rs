@@ -202,7 +202,12 @@ banner:
             ("banner", FlagChange::Enabled(true), "disable: True", "disable: False"),
             ("banner", FlagChange::Variant("blue".into()), "variation: red ", "variation: blue "),
             // It has no `disable` yet.
-            ("new-pricing", FlagChange::Enabled(false), "  variations: { \"on\"", "  disable: true\n  variations: { \"on\""),
+            (
+                "new-pricing",
+                FlagChange::Enabled(false),
+                "  variations: { \"on\"",
+                "  disable: true\n  variations: { \"on\"",
+            ),
             ("new-pricing", FlagChange::Percentage(5), "\"on\": 25.0\n      'off': 75", "\"on\": 5\n      'off': 95"),
         ];
         for (key, set, from, to) in cases {
@@ -230,6 +235,8 @@ banner:
     #[test]
     fn the_old_format_is_named() {
         let text = "old:\n  true: true\n  false: false\n  default: false\n  percentage: 10\n";
-        assert!(GoFeatureFlag.flags(&read(text)).err().unwrap().contains("flag old is written in the format before 1.0"));
+        assert!(
+            GoFeatureFlag.flags(&read(text)).err().unwrap().contains("flag old is written in the format before 1.0")
+        );
     }
 }

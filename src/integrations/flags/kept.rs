@@ -8,6 +8,8 @@
 mod check;
 mod object;
 mod table;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
@@ -135,7 +137,10 @@ impl<F: Form> Reader<F> {
         };
         let place = kept.namespaces.as_ref().map_or_else(String::new, |names| format!(" in {}", names.join(", ")));
         let message = format!("there is no {} {wanted}{place}", self.form.kind());
-        Some(Fault::new(FaultKind::NotConfigured, message).hint("correct flags.object, flags.selector or flags.namespaces"))
+        Some(
+            Fault::new(FaultKind::NotConfigured, message)
+                .hint("correct flags.object, flags.selector or flags.namespaces"),
+        )
     }
 }
 
@@ -183,7 +188,8 @@ impl<F: Form> Kept<F> {
         let mut known = Known::default();
         let selector = self.reader.selector();
         for scope in self.reader.scopes() {
-            let (items, narrowed) = self.objects.list(&scope, &selector).await.map_err(|fault| self.explained(fault))?;
+            let (items, narrowed) =
+                self.objects.list(&scope, &selector).await.map_err(|fault| self.explained(fault))?;
             known.narrowed = known.narrowed.or(narrowed);
             for object in &items {
                 if let Some((key, content)) = self.reader.content(object, None, self.objects.now()) {

@@ -164,13 +164,7 @@ impl Objects {
         Ok(DryRun { object, warnings: answer.warnings })
     }
 
-    async fn send(
-        &self,
-        mutation: &Mutation,
-        spot: Spot<'_>,
-        patch: Value,
-        dry: bool,
-    ) -> Result<Answer, ClusterError> {
+    async fn send(&self, mutation: &Mutation, spot: Spot<'_>, patch: Value, dry: bool) -> Result<Answer, ClusterError> {
         let what = format!("patch {}", self.words(spot));
         let mut query = vec![("fieldManager", FIELD_MANAGER)];
         if dry {

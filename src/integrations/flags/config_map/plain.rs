@@ -22,13 +22,7 @@ pub(in crate::integrations::flags) struct Plain {
 /// Does a word say on or off?
 fn is_on(text: &str) -> Option<bool> {
     let word = text.trim().to_lowercase();
-    SWITCHES.iter().find_map(|(on, off)| {
-        if word == *on {
-            Some(true)
-        } else {
-            (word == *off).then_some(false)
-        }
-    })
+    SWITCHES.iter().find_map(|(on, off)| if word == *on { Some(true) } else { (word == *off).then_some(false) })
 }
 
 /// The counterpart of a word that says on or off, spelled like it.
@@ -147,7 +141,11 @@ impl Language for Plain {
         let words = || clean(&self.path.join(".")).into_owned();
         let top = document.root.at(&self.path).ok_or_else(|| format!("it has no `{}`", words()))?;
         let Value::Map(entries) = &top.value else {
-            return Err(if self.path.is_empty() { "it is no table".into() } else { format!("`{}` is no table", words()) });
+            return Err(if self.path.is_empty() {
+                "it is no table".into()
+            } else {
+                format!("`{}` is no table", words())
+            });
         };
         Ok(entries.iter().filter_map(|entry| found(&entry.key, &entry.node)).collect())
     }

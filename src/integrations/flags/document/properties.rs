@@ -72,11 +72,7 @@ fn entry(text: &str, line: Range<usize>) -> Option<Entry> {
     } else if piece.len() != raw.len() {
         fixed = Some("spaces follow it, which count for some readers");
     }
-    let node = Node {
-        value: Value::Text(decoded(piece), None),
-        span: value_start..value_start + piece.len(),
-        fixed,
-    };
+    let node = Node { value: Value::Text(decoded(piece), None), span: value_start..value_start + piece.len(), fixed };
     Some(Entry { key: decoded(body.get(..key_end)?), place: Some(start), node })
 }
 

@@ -16,12 +16,7 @@ const ANCHOR: &str = "other parts of the document may refer to it (it has an anc
 
 /// Reads a document. An empty one is an empty map.
 pub(super) fn read(text: &str) -> Result<Node, String> {
-    let mut reader = Reader {
-        text,
-        parser: Parser::new_from_str(text),
-        anchors: HashMap::new(),
-        left: MOST,
-    };
+    let mut reader = Reader { text, parser: Parser::new_from_str(text), anchors: HashMap::new(), left: MOST };
     let mut root = None;
     loop {
         let (event, span) = reader.next()?;
@@ -208,29 +203,39 @@ fn plain(text: &str) -> Value {
 
 fn is_number(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
-    let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
-    let based = |prefix: &str, radix| digits.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, radix).is_ok());
-    (numeric && text.parse::<f64>().is_ok()) || based("0x", 16) || based("0o", 8)
-        || matches!(digits, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
+    let numeric =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
+    let based =
+        |prefix: &str, radix| digits.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, radix).is_ok());
+    (numeric && text.parse::<f64>().is_ok())
+        || based("0x", 16)
+        || based("0o", 8)
+        || matches!(digits, ".inf" | ".Inf" | ".INF")
+        || matches!(text, ".nan" | ".NaN" | ".NAN")
 }
 
-/// Text as YAML writes it: in the quotes that it stood in; without any, where it stays text without them.
-pub(super) fn text(to: &str, quote: Option<char>) -> String {
+/// Text as YAML writes it: in the quotes that it stood in; without any, where it stays text without them, and where what
+/// it replaces is such a word too: `yes` stays `no`, whatever its readers take it for.
+pub(super) fn text(to: &str, quote: Option<char>, old: &str) -> String {
     let odd = to.chars().any(char::is_control);
     match quote {
         Some('\'') if !odd => format!("'{}'", to.replace('\'', "''")),
-        None if is_plain_text(to) => to.to_owned(),
+        None if is_plain_text(to) || (is_word(to) && is_word(old)) => to.to_owned(),
         // JSON's strings are YAML's.
         _ => super::json::text(to),
     }
 }
 
+/// Does it say true or false to readers of YAML 1.1?
+fn is_word(text: &str) -> bool {
+    matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
+}
+
 /// Would it be read as the same text without quotes, wherever it stands? Rather too strict than too lax.
 fn is_plain_text(text: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+' | '@');
-    let word = matches!(text.to_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n");
     text.chars().all(inside)
         && text.starts_with(|c: char| c.is_alphanumeric())
-        && !word
+        && !is_word(text)
         && matches!(plain(text), Value::Text(..))
 }

@@ -60,7 +60,10 @@ fn outcome(rule: &Value, depth: usize) -> String {
                 }
             }
             let rest = pairs.remainder().first();
-            words.push(format!("else {}", rest.map_or_else(|| "the default variant".into(), |rest| outcome(rest, depth + 1))));
+            words.push(format!(
+                "else {}",
+                rest.map_or_else(|| "the default variant".into(), |rest| outcome(rest, depth + 1))
+            ));
             words.join("; ")
         }
         (_, Some(("fractional", arguments))) => fractional(arguments, depth),
@@ -153,10 +156,7 @@ mod tests {
                 "if email ends with @shop.example and (plan is gold or country in [at, nl]): on; else off",
             ),
             (json!({"fractional": [["on", 25], ["off", 75]]}), "25 % on, 75 % off, by targetingKey"),
-            (
-                json!({"fractional": [{"var": "session"}, ["a", 1], ["b", 3]]}),
-                "25 % a, 75 % b, by session",
-            ),
+            (json!({"fractional": [{"var": "session"}, ["a", 1], ["b", 3]]}), "25 % a, 75 % b, by session"),
             (json!({"if": [{"$ref": "staff"}, "on"]}), "if the shared rule staff holds: on; else the default variant"),
             (json!({"sem_ver": [{"var": "version"}, ">=", "2.0.0"]}), "whether version >= 2.0.0"),
             (json!({"unheard_of": [1, 2]}), "whether {\"unheard_of\":[1,2]}"),

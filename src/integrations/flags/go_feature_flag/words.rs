@@ -22,7 +22,8 @@ pub(super) fn served(flag: &Node, rule: &Node) -> String {
         return self::progressive(flag, progressive);
     }
     if let Some(shares) = rule.get("percentage") {
-        let each = shares.entries().iter().map(|entry| format!("{} % {}", number(&entry.node), variation(flag, &entry.key)));
+        let each =
+            shares.entries().iter().map(|entry| format!("{} % {}", number(&entry.node), variation(flag, &entry.key)));
         return each.collect::<Vec<_>>().join(", ");
     }
     match rule.get("variation").map(|node| (&node.value, node)) {
@@ -40,7 +41,8 @@ fn number(node: &Node) -> String {
 fn progressive(flag: &Node, rollout: &Node) -> String {
     let end = |name: &str| {
         let step = rollout.get(name)?;
-        let percent = step.get("percentage").map_or_else(|| if name == "end" { "100".into() } else { "0".into() }, number);
+        let percent =
+            step.get("percentage").map_or_else(|| if name == "end" { "100".into() } else { "0".into() }, number);
         let date = step.get("date").map_or_else(|| "?".into(), Node::words);
         Some((text(step, "variation").map_or_else(|| "?".into(), |name| variation(flag, name)), percent, date))
     };

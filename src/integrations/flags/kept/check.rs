@@ -17,11 +17,14 @@ impl<F: Form> Kept<F> {
             }
             Ok(known) => {
                 let (objects, flags) = (known.objects.len(), known.rows().len());
-                add("objects", match known.limited(&self.reader) {
-                    Some(fault) if flags == 0 => FlagFinding::Failed(fault),
-                    Some(fault) => FlagFinding::Loss(fault.message, fault.hint.unwrap_or_default()),
-                    None => FlagFinding::Well(format!("{flags} flags in {objects} of {}", self.objects.sort())),
-                });
+                add(
+                    "objects",
+                    match known.limited(&self.reader) {
+                        Some(fault) if flags == 0 => FlagFinding::Failed(fault),
+                        Some(fault) => FlagFinding::Loss(fault.message, fault.hint.unwrap_or_default()),
+                        None => FlagFinding::Well(format!("{flags} flags in {objects} of {}", self.objects.sort())),
+                    },
+                );
             }
         }
         for scope in self.reader.scopes() {
@@ -33,7 +36,8 @@ impl<F: Form> Kept<F> {
                 Ok(Permission { allowed: true, what, .. }) => FlagFinding::Well(what),
                 Ok(Permission { what, .. }) => FlagFinding::Loss(
                     format!("it may look and not switch: {what} is missing"),
-                    "ask for a Role with that right; one that names the objects shows only when a flag is switched".into(),
+                    "ask for a Role with that right; one that names the objects shows only when a flag is switched"
+                        .into(),
                 ),
                 Err(ClusterError::Fault(fault)) => FlagFinding::Failed(fault),
                 Err(error) => FlagFinding::Failed(Fault::new(FaultKind::Server, error.to_string())),

@@ -122,7 +122,13 @@ fn changed(before: Option<Option<&Flag>>, row: &FlagRow, version: &str, now: Ins
     let what = match before {
         Some(known) if known.version == version => return known.row.changed.clone(),
         None => "made",
-        Some(known) if known.row.enabled != row.enabled => if row.enabled { "switched on" } else { "switched off" },
+        Some(known) if known.row.enabled != row.enabled => {
+            if row.enabled {
+                "switched on"
+            } else {
+                "switched off"
+            }
+        }
         Some(_) => "changed",
     };
     let by = row.changed.as_ref().map_or_else(|| "?".into(), |event| event.by.clone());
