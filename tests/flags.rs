@@ -13,7 +13,7 @@ use opsdeck::actions::flag::SetFlag;
 use opsdeck::actions::guardrail::{ConfirmLevel, GuardContext};
 use opsdeck::actions::outcome::{End, Outcome, Stage};
 use opsdeck::actions::{ActionKind, ActionRequest, Origin};
-use opsdeck::config::settings::FlagProduct;
+use opsdeck::config::settings::{FlagProduct, KeptFlags};
 use opsdeck::config::{FlagSource, Http, SecretSource};
 use opsdeck::domain::flag::{FlagChange, FlagRef, FlagRow};
 use opsdeck::domain::object::ObjectRef;
@@ -210,6 +210,7 @@ fn settings(url: &str) -> FlagSource {
         environments: vec!["production".into()],
         workloads: BTreeMap::from([("new-*".to_owned(), vec!["shop/checkout".to_owned()])]),
         interval: Duration::from_secs(15),
+        kept: KeptFlags::default(),
         http: Http {
             timeout: Duration::from_secs(10),
             headers: BTreeMap::new(),

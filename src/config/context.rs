@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::{Basic, HeaderValue, SecretSource};
-use super::settings::{AlertmanagerSection, Context, FlagProduct, HttpSection, PrometheusSection, Settings};
+use super::settings::{AlertmanagerSection, Context, FlagProduct, HttpSection, KeptFlags, PrometheusSection, Settings};
 
 /// How an action is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +67,8 @@ pub struct FlagSource {
     pub workloads: BTreeMap<String, Vec<String>>,
     /// How often to ask.
     pub interval: Duration,
+    /// In which objects of the cluster they are kept.
+    pub kept: KeptFlags,
     /// How to reach it.
     pub http: Http,
 }
@@ -163,7 +165,10 @@ fn flags(settings: &Settings, context: &str) -> Vec<FlagSource> {
         matching.max_by_key(|(pattern, _)| specificity(pattern)).map(|(_, names)| names.clone())
     };
     let sources = settings.flags.iter().filter_map(|flags| {
-        let environments = of_context(&flags.environments).filter(|names| !names.is_empty())?;
+        // What is kept in the cluster is there for its context, whatever that is called.
+        let nameless = flags.provider.is_in_cluster() && flags.environments.is_empty();
+        let environments = if nameless { Some(vec![String::new()]) } else { of_context(&flags.environments) };
+        let environments = environments.filter(|names| !names.is_empty())?;
         Some(FlagSource {
             name: flags.name.clone(),
             provider: flags.provider,
@@ -172,6 +177,7 @@ fn flags(settings: &Settings, context: &str) -> Vec<FlagSource> {
             environments,
             workloads: flags.workloads.clone(),
             interval: flags.interval.unwrap_or(FLAGS_INTERVAL),
+            kept: flags.kept.clone(),
             http: http(flags.http.clone()),
         })
     });

@@ -221,6 +221,8 @@ pub struct Flags {
     pub projects: Option<Vec<String>>,
     /// Which environments belong to which kubeconfig contexts: `{ "prod-*" = ["production"], "*" = ["development"] }`.
     /// Of the patterns that match a context the most specific counts; where none matches, the source is not asked.
+    /// Flags that are kept in the cluster belong to its context: for them it may be left out, and one name is enough.
+    #[serde(default)]
     pub environments: BTreeMap<String, Vec<String>>,
     /// Which flags are about which workloads: `{ "*pricing*" = ["shop/payment"] }`. Globs on both sides; a workload is
     /// NAME or NAMESPACE/NAME. A flag's tag `workload:NAME` says it too, and so does the annotation `opsdeck.dev/flags`
@@ -231,9 +233,47 @@ pub struct Flags {
     #[serde(default, deserialize_with = "values::optional_duration")]
     #[schemars(with = "Option<values::DurationText>")]
     pub interval: Option<Duration>,
+    /// In which objects of the cluster they are kept.
+    #[serde(flatten)]
+    pub kept: KeptFlags,
     /// How to reach it.
     #[serde(flatten)]
     pub http: HttpSection,
+}
+
+/// In which objects of the cluster flags are kept; for `feature-flag`, `go-feature-flag` and `config-map`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct KeptFlags {
+    /// Namespaces to read. Default: all, and where that is forbidden the context's own.
+    pub namespaces: Option<Vec<String>>,
+    /// Label selector of the objects (`app=shop,flags`).
+    pub selector: Option<String>,
+    /// Name of the objects, may be a glob.
+    #[schemars(extend("x-check" = "pattern"))]
+    pub object: Option<String>,
+    /// The ConfigMap's key that holds the document, may be a glob. Without it every key of the ConfigMap is a flag.
+    #[schemars(extend("x-check" = "pattern"))]
+    pub key: Option<String>,
+    /// How the document is written. Default: what the key's ending says, else YAML.
+    pub format: Option<FlagFormat>,
+    /// Where in the document the flags are: `["features"]`. Default: at its top.
+    #[serde(default)]
+    pub path: Vec<String>,
+}
+
+/// How a document of flags is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlagFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+    /// TOML.
+    Toml,
+    /// Java's properties, and lines of NAME=VALUE.
+    Properties,
 }
 
 /// Products that keep feature flags.
@@ -242,6 +282,19 @@ pub struct Flags {
 pub enum FlagProduct {
     /// Unleash, by its admin API; the token is a personal or a service account's.
     Unleash,
+    /// `FeatureFlag` objects of the OpenFeature operator (flagd), in the cluster itself.
+    FeatureFlag,
+    /// GO Feature Flag's file in a ConfigMap.
+    GoFeatureFlag,
+    /// Flags in a ConfigMap: in a document under one of its keys, or its keys themselves.
+    ConfigMap,
+}
+
+impl FlagProduct {
+    /// Are the flags in the cluster, not at an address?
+    pub const fn is_in_cluster(self) -> bool {
+        matches!(self, Self::FeatureFlag | Self::GoFeatureFlag | Self::ConfigMap)
+    }
 }
 
 /// The check after an action.

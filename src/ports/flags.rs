@@ -10,7 +10,7 @@
 
 use super::Future;
 use super::cluster::{ClusterError, DryRun, Permission};
-use super::feed::Fault;
+use super::feed::{Fault, UpdateStream};
 use crate::domain::flag::{FlagDetail, FlagFacts, FlagRef, FlagRow};
 use crate::domain::mutation::Mutation;
 use crate::domain::time::Instant;
@@ -56,6 +56,14 @@ pub trait FlagProvider: Send + Sync {
     fn origin(&self) -> &str;
     /// All flags, read completely.
     fn list(&self) -> Future<'_, Result<FlagList, Fault>>;
+    /// All flags again whenever one of them changes, where the product can tell; without it the list is polled.
+    fn watch(&self) -> Option<UpdateStream> {
+        None
+    }
+    /// The longest time that a healthy watch is silent, in seconds.
+    fn patience(&self) -> u64 {
+        0
+    }
     /// One flag, read fresh.
     fn facts<'a>(&'a self, flag: &'a FlagRef) -> Future<'a, Result<FlagFacts, ClusterError>>;
     /// One flag with its history, for people.

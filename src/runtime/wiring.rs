@@ -381,7 +381,7 @@ fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
     };
     Clients {
         kubernetes: connection.clone(),
-        flags: Flags::new(&settings.flags),
+        flags: Flags::new(&settings.flags, connection),
         prometheus_road: Road::of(settings.prometheus.url.is_some(), "prometheus", &settings.prometheus.http),
         alertmanager_road: Road::of(
             !settings.alertmanager.urls.is_empty(),

@@ -1,4 +1,4 @@
-//! One source of flags as a feed: the whole list, every so often.
+//! One source of flags as a feed: the whole list, every so often, or whenever something of it changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::ports::Future;
 use crate::ports::feed::{Fault, Feed, SourceId, Update, UpdateStream};
 use crate::ports::flags::FlagList;
 
-/// Polls one source.
+/// Watches one source, or polls it.
 pub struct FlagsFeed {
     provider: Arc<dyn Provider>,
     interval: Duration,
 }
 
 impl FlagsFeed {
-    /// A feed that asks every `interval`.
+    /// A feed that asks every `interval`, where the source cannot tell by itself.
     pub fn new(provider: Arc<dyn Provider>, interval: Duration) -> Self {
         Self { provider, interval }
     }
@@ -29,11 +29,12 @@ impl Feed for FlagsFeed {
     }
 
     fn open(&self) -> UpdateStream {
-        poll::every(self.interval, Poller { provider: self.provider.clone(), last: None })
+        let polled = || poll::every(self.interval, Poller { provider: self.provider.clone(), last: None });
+        self.provider.watch().unwrap_or_else(polled)
     }
 
     fn patience(&self) -> u64 {
-        poll::patience(self.interval)
+        poll::patience(self.interval).max(self.provider.patience())
     }
 }
 

@@ -3,18 +3,28 @@
 //!
 //! [`Flags`] holds the sources of one context, and sends each question to the one that the flag's name says.
 
+mod config_map;
+mod document;
+mod feature_flag;
 mod feed;
+mod go_feature_flag;
+mod kept;
 pub mod unleash;
 
 use std::sync::Arc;
 
+use self::config_map::{ConfigMap, Plain};
+use self::feature_flag::FeatureFlag;
 pub use self::feed::FlagsFeed;
+use self::go_feature_flag::GoFeatureFlag;
+use self::kept::{Form, Kept};
 use crate::actions::approval::{Approved, Mutator, Receipt};
 use crate::config::FlagSource;
 use crate::config::settings::FlagProduct;
 use crate::domain::flag::{FlagDetail, FlagFacts, FlagRef};
 use crate::domain::mutation::Mutation;
 use crate::domain::object::ObjectRef;
+use crate::integrations::kubernetes::connect::Connection;
 use crate::ports::cluster::{ClusterError, DryRun, Permission};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::flags::FlagProvider;
@@ -25,10 +35,22 @@ pub trait Provider: FlagProvider + Mutator {}
 impl<T: FlagProvider + Mutator> Provider for T {}
 
 /// The registry: one line for each product. Sends nothing.
-pub fn provider(settings: &FlagSource) -> Arc<dyn Provider> {
+pub fn provider(settings: &FlagSource, cluster: &Connection) -> Arc<dyn Provider> {
     match settings.provider {
         FlagProduct::Unleash => Arc::new(unleash::Unleash::new(settings)),
+        FlagProduct::FeatureFlag => kept(FeatureFlag, settings, cluster),
+        FlagProduct::GoFeatureFlag => kept(ConfigMap::new(GoFeatureFlag, &settings.kept), settings, cluster),
+        FlagProduct::ConfigMap => {
+            let language = Plain { path: settings.kept.path.clone() };
+            kept(ConfigMap::new(language, &settings.kept), settings, cluster)
+        }
     }
+}
+
+/// Flags that are kept in objects of the cluster.
+fn kept(form: impl Form, settings: &FlagSource, cluster: &Connection) -> Arc<dyn Provider> {
+    let objects = cluster.objects(form.shelf());
+    Arc::new(Kept::new(form, objects, settings))
 }
 
 /// The sources of a context. Cheap to clone.
@@ -39,8 +61,8 @@ pub struct Flags {
 
 impl Flags {
     /// The sources that the configuration names; nothing is sent.
-    pub fn new(settings: &[FlagSource]) -> Self {
-        Self::of(settings.iter().map(provider).collect())
+    pub fn new(settings: &[FlagSource], cluster: &Connection) -> Self {
+        Self::of(settings.iter().map(|source| provider(source, cluster)).collect())
     }
 
     /// These sources.

@@ -108,7 +108,7 @@ pub async fn connect(options: ConnectOptions) -> Result<Connection, Fault> {
 
 impl Connection {
     #[cfg(test)]
-    pub(super) fn for_test(transport: Transport) -> Self {
+    pub(in crate::integrations) fn for_test(transport: Transport) -> Self {
         let name: Text = "test".into();
         Self {
             transport,
@@ -214,6 +214,11 @@ impl Connection {
             })
             .chain([last])
             .collect()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Now {
+        self.now.clone()
     }
 
     /// Fresh reads for plans and verification.

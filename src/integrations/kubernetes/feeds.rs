@@ -50,7 +50,7 @@ impl ResourceFeed {
     fn watch<T: Table + Default>(&self) -> UpdateStream {
         let namespaced = self.resource.is_namespaced();
         let query = Query {
-            resource: self.resource,
+            resource: self.resource.into(),
             // Nodes belong to no namespace, whatever the scope.
             scope: if namespaced { self.scope.clone() } else { NamespaceScope::All },
             fallback: namespaced.then(|| self.fallback.clone()),

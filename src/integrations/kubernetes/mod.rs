@@ -19,6 +19,7 @@ mod link;
 pub(in crate::integrations) mod mock;
 mod mutate;
 mod namespaces;
+pub(in crate::integrations) mod objects;
 pub(in crate::integrations) mod paths;
 mod plugin;
 mod proxy;

@@ -17,7 +17,7 @@ use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// The API server itself gives up a request after 60 s.
-const LONGEST: Duration = Duration::from_secs(65);
+pub(super) const LONGEST: Duration = Duration::from_secs(65);
 
 /// What an execution reads of the object afterwards.
 #[derive(Default, Deserialize)]
@@ -163,7 +163,7 @@ impl ClusterAccess {
     }
 
     /// What a failed request says about the object. A dry run changes nothing, so nothing about it is unknown.
-    fn judge(&self, failure: &Failure, mutation: &Mutation, what: &str, dry: bool) -> ClusterError {
+    pub(super) fn judge(&self, failure: &Failure, mutation: &Mutation, what: &str, dry: bool) -> ClusterError {
         let server = self.transport.server();
         match failure {
             // A budget, or its controller that is not done counting, holds the eviction back for now.

@@ -7,23 +7,53 @@ use crate::domain::mutation::Subresource;
 use crate::domain::object::{Api, ObjectKind, ObjectRef};
 use crate::domain::target::WorkloadRef;
 
-/// `/api/v1` or `/apis/apps/v1`, with the namespace when the scope is one and the resource has any.
-pub fn collection(resource: Resource, scope: &NamespaceScope) -> String {
-    let root = version(resource);
-    match scope {
-        NamespaceScope::One(namespace) if resource.is_namespaced() => {
-            format!("{root}/namespaces/{}/{}", escape(namespace), resource.plural())
+/// Where the API server keeps a sort of objects: one of the console's own resources, or another one that a provider reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    /// API group, empty for core.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Plural name, as in paths.
+    pub plural: &'static str,
+    /// Do its objects belong to namespaces?
+    pub namespaced: bool,
+}
+
+impl From<Resource> for Shelf {
+    fn from(resource: Resource) -> Self {
+        Self {
+            group: resource.group(),
+            version: resource.version(),
+            plural: resource.plural(),
+            namespaced: resource.is_namespaced(),
         }
-        _ => format!("{root}/{}", resource.plural()),
+    }
+}
+
+impl Shelf {
+    /// Path of one object.
+    pub fn object(&self, namespace: &str, name: &str) -> String {
+        format!("{}/{}", collection(*self, &NamespaceScope::One(namespace.into())), escape(name))
+    }
+}
+
+/// `/api/v1` or `/apis/apps/v1`, with the namespace when the scope is one and the resource has any.
+pub fn collection(shelf: impl Into<Shelf>, scope: &NamespaceScope) -> String {
+    let shelf = shelf.into();
+    let root = version(shelf);
+    match scope {
+        NamespaceScope::One(namespace) if shelf.namespaced => {
+            format!("{root}/namespaces/{}/{}", escape(namespace), shelf.plural)
+        }
+        _ => format!("{root}/{}", shelf.plural),
     }
 }
 
 /// Path of the version that serves a resource; reading it says whether the server has it.
-pub fn version(resource: Resource) -> String {
-    match resource.group() {
-        "" => "/api/v1".to_owned(),
-        group => format!("/apis/{group}/{}", resource.version()),
-    }
+pub fn version(shelf: impl Into<Shelf>) -> String {
+    let Shelf { group, version, .. } = shelf.into();
+    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
 }
 
 /// Path of the collection that an object belongs to; `None` for what is not in the cluster.

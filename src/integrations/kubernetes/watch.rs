@@ -22,12 +22,12 @@ use serde::de::IgnoredAny;
 use super::fault::{fault, is_torn, short};
 use super::lean::List;
 use super::lines::lines;
-use super::paths::{collection, with_query};
+use super::paths::{Shelf, collection, with_query};
 use super::rows::Table;
 use super::transport::{Failure, Status, Transport, parse};
 use super::watch_event::{frame, is_expired, is_not_ready, keeps_place, version_of, went_back};
 use crate::domain::Text;
-use crate::domain::cluster::{NamespaceScope, Resource};
+use crate::domain::cluster::NamespaceScope;
 use crate::ports::Now;
 use crate::ports::feed::{Delta, Fault, FaultKind, Update, UpdateStream};
 
@@ -54,8 +54,8 @@ const ASK_AGAIN_AFTER: u32 = 10;
 /// What to watch.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The resource.
-    pub resource: Resource,
+    /// What it reads.
+    pub resource: Shelf,
     /// Wanted namespaces.
     pub scope: NamespaceScope,
     /// The namespace to be content with when the whole cluster is forbidden.
@@ -142,16 +142,16 @@ impl<T: Table> Watcher<T> {
 
     fn what(&self, verb: &str) -> String {
         match &self.scope {
-            NamespaceScope::One(namespace) if self.query.resource.is_namespaced() => {
-                format!("{verb} {} in namespace {namespace}", self.query.resource.plural())
+            NamespaceScope::One(namespace) if self.query.resource.namespaced => {
+                format!("{verb} {} in namespace {namespace}", self.query.resource.plural)
             }
-            _ => format!("{verb} {}", self.query.resource.plural()),
+            _ => format!("{verb} {}", self.query.resource.plural),
         }
     }
 
     fn fail(&mut self, failure: &Failure, verb: &str) {
         let mut fault = fault(failure, &self.what(verb), self.transport.server());
-        if fault.kind == FaultKind::Forbidden && self.query.resource.is_namespaced() {
+        if fault.kind == FaultKind::Forbidden && self.query.resource.namespaced {
             fault.hint = Some("ask for the right to do so, or choose a namespace that you may read".to_owned());
         }
         self.ready.push_back(Err(fault));
@@ -163,7 +163,7 @@ impl<T: Table> Watcher<T> {
         if is_not_ready(status) {
             return None;
         }
-        let resource = self.query.resource.plural();
+        let resource = self.query.resource.plural;
         let fault = Fault::new(
             FaultKind::Forbidden,
             format!("only namespace {namespace}: listing {resource} in all namespaces is forbidden"),
@@ -223,12 +223,12 @@ impl<T: Table> Watcher<T> {
             let mut rows = self.relisted.take().unwrap_or_default();
             rows.append(&mut upserts);
             if last {
-                self.ready.push_back(Ok(T::update(Delta { reset: true, upserts: rows, removes: Vec::new() })));
+                self.ready.push_back(Ok(self.table.pack(Delta { reset: true, upserts: rows, removes: Vec::new() })));
             } else {
                 self.relisted = Some(rows);
             }
         } else {
-            self.ready.push_back(Ok(T::update(Delta { reset: first, upserts, removes: Vec::new() })));
+            self.ready.push_back(Ok(self.table.pack(Delta { reset: first, upserts, removes: Vec::new() })));
         }
         self.missing = false;
         if nothing {
@@ -247,7 +247,7 @@ impl<T: Table> Watcher<T> {
     /// An empty list may be that of a namespace which is not there; the API server does not say so by itself.
     async fn look_for_namespace(&mut self) {
         let NamespaceScope::One(namespace) = &self.scope else { return };
-        if self.query.resource == Resource::Nodes {
+        if !self.query.resource.namespaced {
             return;
         }
         // Who may not ask gets 403 also for what does not exist: then nothing is claimed.
@@ -321,7 +321,7 @@ impl<T: Table> Watcher<T> {
             let due = self.table.due((self.now)());
             if !due.is_empty() {
                 let upserts = due.into_iter().map(|(_, row)| row).collect();
-                self.ready.push_back(Ok(T::update(Delta { upserts, ..Delta::default() })));
+                self.ready.push_back(Ok(self.table.pack(Delta { upserts, ..Delta::default() })));
             }
             return;
         };
@@ -367,7 +367,7 @@ impl<T: Table> Watcher<T> {
                     None => delta.removes.push(key),
                 }
             }
-            self.ready.push_back(Ok(T::update(delta)));
+            self.ready.push_back(Ok(self.table.pack(delta)));
         } else if applied.bookmark {
             self.ready.push_back(Ok(Update::Alive));
         }

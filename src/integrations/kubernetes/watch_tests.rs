@@ -14,7 +14,7 @@ use crate::domain::target::PodRef;
 use crate::ports::feed::{Delta, Fault, FaultKind, Update, UpdateStream};
 
 fn query(scope: NamespaceScope) -> Query {
-    Query { resource: Resource::Pods, scope, fallback: Some("shop".into()), selector: None }
+    Query { resource: Resource::Pods.into(), scope, fallback: Some("shop".into()), selector: None }
 }
 
 fn pods(

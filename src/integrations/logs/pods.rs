@@ -68,7 +68,7 @@ fn watched(
     now: Now,
 ) -> PodStream {
     let query = Query {
-        resource: Resource::Pods,
+        resource: Resource::Pods.into(),
         scope: NamespaceScope::One(namespace),
         fallback: None,
         selector: Some(selector),

@@ -126,6 +126,8 @@ resources! {
     CRONJOBS = "cronjobs", "cronjob", "CronJob" { group: "batch", short_names: &["cj"], categories: &["all"], subresources: &["status"] }
     /// Jobs.
     JOBS = "jobs", "job", "Job" { group: "batch", categories: &["all"], subresources: &["status"] }
+    /// Flags of the OpenFeature operator.
+    FEATUREFLAGS = "featureflags", "featureflag", "FeatureFlag" { group: "core.openfeature.dev", version: "v1beta1", short_names: &["ff"], subresources: &["status"] }
     /// Leases.
     LEASES = "leases", "lease", "Lease" { group: "coordination.k8s.io" }
     /// Slices of endpoints.

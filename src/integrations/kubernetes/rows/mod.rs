@@ -23,7 +23,7 @@ pub use node_metrics::NodeMetrics;
 pub use pod::Pods;
 pub use pod_metrics::PodMetrics;
 pub use replica_set::ReplicaSets;
-pub use workload::{CronJobs, DaemonSets, Deployments, Jobs, Rollouts, StatefulSets};
+pub use workload::{CronJobs, DaemonSets, Deployments, Jobs, Rollouts, StatefulSets, managed_by};
 
 use serde::de::DeserializeOwned;
 
@@ -45,6 +45,10 @@ pub trait Table: Send + 'static {
     fn row(&mut self, object: Self::Object, now: Instant) -> Option<Self::Row>;
     /// Packs a delta.
     fn update(delta: Delta<Self::Row, Self::Key>) -> Update;
+    /// Packs a delta, for a table that tells more than the delta does.
+    fn pack(&mut self, delta: Delta<Self::Row, Self::Key>) -> Update {
+        Self::update(delta)
+    }
     /// Rows that changed because time passed.
     fn due(&mut self, now: Instant) -> Vec<(Self::Key, Self::Row)> {
         let _ = now;
