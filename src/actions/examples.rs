@@ -17,6 +17,7 @@ use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
 use super::silence::{SilenceAlerts, Until};
 use super::silence_change::{ExpireSilence, ExtendSilence};
+use crate::domain::flag::{FlagChange, FlagWrite};
 use crate::domain::mutation::{Change, Matcher, Mutation, Silence};
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::rollout::{RolloutPhase, RolloutStatus};
@@ -170,12 +171,29 @@ impl World {
                 }
                 return Ok(Value::Null);
             }
+            Change::Flag(write) => return self.flag(&target, write),
         }
         let object = self.objects.get_mut(&target).ok_or_else(missing)?;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         if let Some(generation) = object["metadata"]["generation"].as_u64() {
             object["metadata"]["generation"] = json!(generation + 1);
         }
+        Ok(object.clone())
+    }
+
+    /// A provider of flags: it compares versions, and a request for an approval changes no flag.
+    fn flag(&mut self, target: &ObjectRef, write: &FlagWrite) -> Result<Value, ClusterError> {
+        let object = self.objects.get_mut(target).ok_or_else(|| ClusterError::NotFound(target.to_string()))?;
+        if object["version"] != json!(write.version) {
+            return Err(ClusterError::Conflict("it was changed".into()));
+        }
+        match &write.set {
+            wanted if write.as_request => object["approval"]["wants"] = json!(wanted),
+            FlagChange::Enabled(enabled) => object["enabled"] = json!(enabled),
+            FlagChange::Variant(variant) => object["variant"] = json!(variant),
+            FlagChange::Percentage(percent) => object["percentage"] = json!(percent),
+        }
+        object["version"] = json!(format!("{} {} {}", object["enabled"], object["variant"], object["percentage"]));
         Ok(object.clone())
     }
 
