@@ -242,6 +242,10 @@ pub struct Flags {
 pub enum FlagProduct {
     /// Unleash, by its admin API; the token is a personal or a service account's.
     Unleash,
+    /// LaunchDarkly, by its REST API; the token is an access token (`api-…`), not an SDK key. Without `url`:
+    /// `https://app.launchdarkly.com`.
+    #[serde(rename = "launchdarkly")]
+    LaunchDarkly,
 }
 
 /// The check after an action.

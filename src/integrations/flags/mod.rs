@@ -3,7 +3,12 @@
 //!
 //! [`Flags`] holds the sources of one context, and sends each question to the one that the flag's name says.
 
+mod digest;
 mod feed;
+mod interned;
+pub mod launchdarkly;
+mod patience;
+mod road;
 pub mod unleash;
 
 use std::sync::Arc;
@@ -27,6 +32,7 @@ impl<T: FlagProvider + Mutator> Provider for T {}
 /// The registry: one line for each product. Sends nothing.
 pub fn provider(settings: &FlagSource) -> Arc<dyn Provider> {
     match settings.provider {
+        FlagProduct::LaunchDarkly => Arc::new(launchdarkly::LaunchDarkly::new(settings)),
         FlagProduct::Unleash => Arc::new(unleash::Unleash::new(settings)),
     }
 }
