@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::table::{Row, Table};
 use crate::config::context::matches;
 use crate::domain::flag::{FlagRef, FlagRow};
-use crate::domain::target::WorkloadRef;
 use crate::domain::time::Instant;
+use crate::domain::workload::WorkloadRow;
 
 impl Row for FlagRow {
     type Key = FlagRef;
@@ -59,14 +59,15 @@ pub(super) fn replace(table: &mut Table<FlagRow>, source: &str, rows: Vec<FlagRo
     }
 }
 
-/// The flags that are about a workload: what configuration and tags say of the flag, and what the workload's annotation
-/// `opsdeck.dev/flags` says.
-pub(super) fn about(table: &Table<FlagRow>, workload: &WorkloadRef, annotated: &[&str]) -> BTreeSet<FlagRef> {
-    let full = format!("{}/{}", workload.namespace, workload.name);
-    let names = |pattern: &str| matches(pattern, if pattern.contains('/') { &full } else { &workload.name });
-    let concerns = |row: &&FlagRow| {
-        row.workloads.iter().any(|pattern| names(pattern))
-            || annotated.iter().any(|pattern| matches(pattern, &row.id.key))
+/// Is a flag about a workload? Configuration and tags say so of the flag, the annotation `opsdeck.dev/flags` of the
+/// workload.
+pub(super) fn concerns(flag: &FlagRow, workload: &WorkloadRow) -> bool {
+    let id = &workload.id;
+    let names = |pattern: &str| match pattern.split_once('/') {
+        Some((namespace, name)) => matches(namespace, &id.namespace) && matches(name, &id.name),
+        None => matches(pattern, &id.name),
     };
-    table.iter().filter(concerns).map(|row| row.id.clone()).collect()
+    let annotated = workload.flags.iter().flat_map(|globs| globs.split([',', ' ']));
+    flag.workloads.iter().any(|pattern| names(pattern))
+        || annotated.filter(|glob| !glob.is_empty()).any(|glob| matches(glob, &flag.id.key))
 }

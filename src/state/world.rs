@@ -469,9 +469,13 @@ impl World {
 
     /// The flags that are about a workload.
     pub fn flags_about(&self, workload: &WorkloadRef) -> BTreeSet<FlagRef> {
-        let annotation = self.rollouts.get(workload).and_then(|row| row.row.flags.as_deref()).unwrap_or_default();
-        let annotated: Vec<&str> = annotation.split([',', ' ']).filter(|pattern| !pattern.is_empty()).collect();
-        flags::about(&self.flags, workload, &annotated)
+        let Some(rollout) = self.rollouts.get(workload) else { return BTreeSet::new() };
+        self.flags.iter().filter(|row| flags::concerns(row, &rollout.row)).map(|row| row.id.clone()).collect()
+    }
+
+    /// The workloads that a flag is about.
+    pub fn workloads_of<'a>(&'a self, row: &'a FlagRow) -> impl Iterator<Item = &'a WorkloadRef> {
+        self.rollouts.iter().filter(|rollout| flags::concerns(row, &rollout.row)).map(|rollout| &rollout.row.id)
     }
 
     /// The sources of flags that there are.
