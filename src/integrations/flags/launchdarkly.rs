@@ -7,8 +7,6 @@
 mod approvals;
 mod doctor;
 mod list;
-#[cfg(test)]
-mod tests;
 mod wire;
 mod words;
 mod write;

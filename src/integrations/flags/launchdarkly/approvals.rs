@@ -19,8 +19,7 @@ pub(super) fn path(raw: &RawFlag) -> String {
 impl LaunchDarkly {
     /// The approval that a change of this flag needs, and whether changes need a comment.
     pub(super) async fn approval(&self, raw: &RawFlag, flag: &Flag) -> Result<(Option<FlagApproval>, bool), Fault> {
-        let path =
-            format!("/api/v2/projects/{}/environments/{}", segment(&raw.project), segment(&raw.environment));
+        let path = format!("/api/v2/projects/{}/environments/{}", segment(&raw.project), segment(&raw.environment));
         let answer = self.road.ask(&path, &[]).await?;
         // Who may not read the settings learns of approvals from the answer to the dry run.
         let settings: EnvironmentSettings = self.parsed(&answer).unwrap_or_default();

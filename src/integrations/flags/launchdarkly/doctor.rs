@@ -25,7 +25,11 @@ impl LaunchDarkly {
             if let Some(index) = find(&access.denied) {
                 let role = access.denied[index].reason.as_ref().and_then(|reason| reason.role_name.as_deref());
                 let by = role.map_or_else(|| "its role".into(), |role| format!("the role {}", clean(role)));
-                return Ok(Permission { allowed: false, what, reason: Some(format!("{by} denies it in LaunchDarkly")) });
+                return Ok(Permission {
+                    allowed: false,
+                    what,
+                    reason: Some(format!("{by} denies it in LaunchDarkly")),
+                });
             }
             if find(&access.allowed).is_some() {
                 return Ok(Permission { allowed: true, what, reason: None });
@@ -37,7 +41,8 @@ impl LaunchDarkly {
     /// What the token's role says of an action; an error where it does not.
     async fn by_role(&self, raw: &RawFlag, action: &str) -> Result<Permission, Fault> {
         let caller: Caller = self.fetch("/api/v2/caller-identity", &[]).await?;
-        let untold = |why: &str| Fault::new(FaultKind::NotServed, format!("LaunchDarkly does not tell beforehand: {why}"));
+        let untold =
+            |why: &str| Fault::new(FaultKind::NotServed, format!("LaunchDarkly does not tell beforehand: {why}"));
         let id = caller.token_id.filter(|id| !id.is_empty()).ok_or_else(|| untold("the token has no name there"))?;
         let token: Token = self.fetch(&format!("/api/v2/tokens/{}", segment(&id)), &[]).await?;
         let custom = token.custom_role_ids.as_ref().is_some_and(|ids| !ids.is_empty())

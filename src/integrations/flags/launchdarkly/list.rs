@@ -68,8 +68,9 @@ impl LaunchDarkly {
                 let flags = self.flags(&project, environments).await?;
                 for environment in environments {
                     let place = (project.clone(), environment.clone());
-                    let lacks = |what: &str, fault: Fault| {
-                        Fault { message: format!("{what} is not known: {}", fault.message), ..fault }
+                    let lacks = |what: &str, fault: Fault| Fault {
+                        message: format!("{what} is not known: {}", fault.message),
+                        ..fault
                     };
                     if let Err(fault) = self.learn(&place).await {
                         limited.get_or_insert_with(|| lacks("who changed flags", fault));

@@ -114,7 +114,8 @@ pub(super) fn outcome(flag: &Flag, outcome: &Outcome) -> String {
             }
         }
         None => {
-            let one = |share: &super::wire::Share| format!("{} {} %", label(flag, share.variation), percent(share.weight));
+            let one =
+                |share: &super::wire::Share| format!("{} {} %", label(flag, share.variation), percent(share.weight));
             format!("{} of {people}", shares.map(one).collect::<Vec<_>>().join(", "))
         }
     };

@@ -93,11 +93,8 @@ impl LaunchDarkly {
             FlagChange::Variant(name) => facts.variant.as_ref() == Some(name),
             FlagChange::Percentage(percent) => facts.percentage == Some(*percent),
         };
-        let warnings = if comes_true {
-            Vec::new()
-        } else {
-            vec![format!("its preview shows something else: {}", facts.serves())]
-        };
+        let warnings =
+            if comes_true { Vec::new() } else { vec![format!("its preview shows something else: {}", facts.serves())] };
         Ok(DryRun { object: serde_json::to_value(facts).unwrap_or_default(), warnings })
     }
 
