@@ -246,6 +246,9 @@ pub enum FlagProduct {
     /// `https://app.launchdarkly.com`.
     #[serde(rename = "launchdarkly")]
     LaunchDarkly,
+    /// Flagsmith, by its Admin API; the token is an API key of the organisation. Without `url`: its cloud,
+    /// `https://api.flagsmith.com`. Projects go by name or number, environments by name or key.
+    Flagsmith,
 }
 
 /// The check after an action.

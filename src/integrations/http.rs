@@ -40,6 +40,8 @@ pub enum Product {
     Unleash,
     /// LaunchDarkly, by its REST API.
     LaunchDarkly,
+    /// Flagsmith, by its Admin API.
+    Flagsmith,
 }
 
 impl Product {
@@ -50,6 +52,7 @@ impl Product {
             Self::Alertmanager => "Alertmanager",
             Self::Unleash => "Unleash",
             Self::LaunchDarkly => "LaunchDarkly",
+            Self::Flagsmith => "Flagsmith",
         }
     }
 
@@ -58,7 +61,7 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
-            Self::Unleash | Self::LaunchDarkly => "flags",
+            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
         }
     }
 
@@ -67,7 +70,7 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
-            Self::Unleash | Self::LaunchDarkly => "flags.url",
+            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
         }
     }
 
@@ -75,7 +78,7 @@ impl Product {
     const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::LaunchDarkly => Some(("dryRun", "true")),
-            Self::Prometheus | Self::Alertmanager | Self::Unleash => None,
+            Self::Prometheus | Self::Alertmanager | Self::Unleash | Self::Flagsmith => None,
         }
     }
 
@@ -85,6 +88,7 @@ impl Product {
             Self::Prometheus | Self::Alertmanager => "Bearer ",
             // The token alone.
             Self::Unleash | Self::LaunchDarkly => "",
+            Self::Flagsmith => "Api-Key ",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod digest;
 mod feed;
+pub mod flagsmith;
 mod interned;
 pub mod launchdarkly;
 mod patience;
@@ -32,6 +33,7 @@ impl<T: FlagProvider + Mutator> Provider for T {}
 /// The registry: one line for each product. Sends nothing.
 pub fn provider(settings: &FlagSource) -> Arc<dyn Provider> {
     match settings.provider {
+        FlagProduct::Flagsmith => Arc::new(flagsmith::Flagsmith::new(settings)),
         FlagProduct::LaunchDarkly => Arc::new(launchdarkly::LaunchDarkly::new(settings)),
         FlagProduct::Unleash => Arc::new(unleash::Unleash::new(settings)),
     }
