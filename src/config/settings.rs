@@ -213,7 +213,7 @@ pub struct Flags {
     pub name: String,
     /// The product.
     pub provider: FlagProduct,
-    /// Base address of its API, with the path before `/api` if there is one.
+    /// Base address of its API, with the path before `/api` if there is one. LaunchDarkly and Flagsmith have one without it.
     #[schemars(extend("x-check" = "url"))]
     pub url: Option<String>,
     /// Projects to read. Default: all that the token may see.
@@ -227,7 +227,7 @@ pub struct Flags {
     /// of a workload (a list of globs).
     #[serde(default)]
     pub workloads: BTreeMap<String, Vec<String>>,
-    /// How often to ask. Default: `15s`.
+    /// How often to ask. Default: `15s`; `60s` of LaunchDarkly and Flagsmith, which count requests.
     #[serde(default, deserialize_with = "values::optional_duration")]
     #[schemars(with = "Option<values::DurationText>")]
     pub interval: Option<Duration>,

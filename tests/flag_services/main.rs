@@ -2,6 +2,7 @@
 //! lists, every end of the door, and everything that can come back instead of an answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod flagsmith;
 mod launchdarkly;
 mod walk;
 mod world;

@@ -165,7 +165,8 @@ impl Flagsmith {
         for (label, project) in known.iter().filter(|one| wanted(one)) {
             let environments = self.environments(project).await?;
             for name in &self.settings.environments {
-                let place = |environment: Environment| Place { project: project.clone(), label: label.clone(), environment };
+                let place =
+                    |environment: Environment| Place { project: project.clone(), label: label.clone(), environment };
                 match environments.iter().find(|one| one.api_key == *name || one.name == *name) {
                     Some(environment) => places.push(place(environment.clone())),
                     // Without a choice of projects, each may have environments of its own.
@@ -246,7 +247,9 @@ impl Flagsmith {
         }
         let variant = words::variant(options, shares);
         let percentage = match options.as_slice() {
-            [one] => Some(words::share(shares, one)).filter(|share| share.fract() == 0.0 && (0.0..=100.0).contains(share)),
+            [one] => {
+                Some(words::share(shares, one)).filter(|share| share.fract() == 0.0 && (0.0..=100.0).contains(share))
+            }
             _ => None,
         };
         let mut takes = vec![FlagKnob::Enabled];
@@ -322,7 +325,8 @@ impl Flagsmith {
             return Err(Fault::new(FaultKind::NotServed, why));
         };
         let allowed = granted.admin || granted.permissions.iter().any(|one| one == TOGGLE);
-        let what = format!("{TOGGLE} in project {}, environment {}", clean(&place.label), clean(&place.environment.name));
+        let what =
+            format!("{TOGGLE} in project {}, environment {}", clean(&place.label), clean(&place.environment.name));
         let reason = (!allowed).then(|| "no role of the token grants it in Flagsmith".to_owned());
         Ok(Permission { allowed, what, reason })
     }
@@ -421,7 +425,8 @@ fn version(feature: &Feature, states: &[State]) -> String {
         .iter()
         .map(|state| {
             let shares = state.multivariate_feature_state_values.iter();
-            let mut shares: Vec<_> = shares.map(|one| (one.multivariate_feature_option, one.percentage_allocation)).collect();
+            let mut shares: Vec<_> =
+                shares.map(|one| (one.multivariate_feature_option, one.percentage_allocation)).collect();
             shares.sort_by_key(|share| share.0);
             let what = json!([
                 state.enabled,

@@ -40,8 +40,9 @@ impl Flagsmith {
         let mut logs: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
         for place in self.places().await? {
             let project = place.project.id;
-            let lacks = |what: &str, fault: Fault| {
-                Fault { message: format!("{what} is not known: {}", fault.message), ..fault }
+            let lacks = |what: &str, fault: Fault| Fault {
+                message: format!("{what} is not known: {}", fault.message),
+                ..fault
             };
             if !logs.contains_key(&project) {
                 let log = self.log(&place.project, None).await.unwrap_or_else(|fault| {

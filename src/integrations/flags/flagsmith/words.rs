@@ -117,7 +117,8 @@ pub(super) fn strategies(feature: &Feature, states: &[State], segments: &[Featur
     ordered.sort_by_key(|segment| segment.priority);
     let mut lines = Vec::new();
     for segment in ordered {
-        let of_segment = states.iter().find(|state| state.feature_segment.as_ref().is_some_and(|one| one == segment.id));
+        let of_segment =
+            states.iter().find(|state| state.feature_segment.as_ref().is_some_and(|one| one == segment.id));
         let Some(state) = of_segment else { continue };
         let name = segment.segment_name.as_deref().unwrap_or("?");
         lines.push(format!("segment {}: {}", clean(name), says(state)));
@@ -130,7 +131,8 @@ pub(super) fn strategies(feature: &Feature, states: &[State], segments: &[Featur
 
 /// What a flag is for, as far as its tags say.
 pub(super) fn kind(tags: &[String]) -> FlagKind {
-    let tagged = |words: &[&str]| tags.iter().any(|tag| words.contains(&tag.to_lowercase().replace(['_', ' '], "-").as_str()));
+    let tagged =
+        |words: &[&str]| tags.iter().any(|tag| words.contains(&tag.to_lowercase().replace(['_', ' '], "-").as_str()));
     if tagged(&["kill-switch", "killswitch"]) {
         FlagKind::KillSwitch
     } else if tagged(&["experiment"]) {

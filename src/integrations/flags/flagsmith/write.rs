@@ -126,7 +126,8 @@ fn shares(read: &Read, set: &FlagChange) -> Result<Vec<(u64, u8)>, ClusterError>
 /// A feature state, as environments without feature versioning have it.
 fn state(read: &Read, set: &FlagChange) -> Result<Request, ClusterError> {
     let default = default_of(&read.states).ok_or_else(|| ClusterError::NotFound("its state".into()))?;
-    let path = format!("/api/v1/environments/{}/featurestates/{}/", segment(&read.place.environment.api_key), default.id);
+    let path =
+        format!("/api/v1/environments/{}/featurestates/{}/", segment(&read.place.environment.api_key), default.id);
     if let FlagChange::Enabled(enabled) = set {
         return Ok(Request { method: "PATCH", path, content_type: JSON, body: json!({"enabled": enabled}) });
     }
@@ -189,10 +190,7 @@ fn published(read: &Read, set: &FlagChange) -> Result<Request, ClusterError> {
     });
     Ok(Request {
         method: "POST",
-        path: format!(
-            "/api/v1/environments/{}/features/{}/versions/",
-            read.place.environment.id, read.feature.id
-        ),
+        path: format!("/api/v1/environments/{}/features/{}/versions/", read.place.environment.id, read.feature.id),
         content_type: JSON,
         body: json!({"publish_immediately": true, "feature_states_to_update": [changed]}),
     })
