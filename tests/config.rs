@@ -378,3 +378,32 @@ fn undescribed(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) 
         }
     }
 }
+
+#[test]
+fn a_source_of_flags_is_asked_in_the_contexts_that_it_has_an_environment_for() {
+    let (_dir, options) = with_text(
+        r#"
+        [[flags]]
+        name = "unleash"
+        provider = "unleash"
+        url = "https://unleash.example.com"
+        token = { file = "~/unleash.token" }
+        projects = ["default"]
+        environments = { "prod-*" = ["production"], "prod-eu" = ["production", "canary"], "off-*" = [] }
+        workloads = { "*pricing*" = ["shop/payment", "cart"], "new-*" = ["checkout"] }
+        interval = "1m"
+        "#,
+    );
+    let options = LoadOptions { env: env(&[("HOME", "/home/oncall")]), ..options };
+    let config = load(&options).unwrap().config;
+    let of = |context: &str| config.context(context).flags;
+    assert_eq!(of("prod-us")[0].environments, ["production"]);
+    assert_eq!(of("prod-eu")[0].environments, ["production", "canary"], "the most specific counts alone");
+    assert!(of("dev").is_empty() && of("off-1").is_empty());
+    let source = &of("prod-us")[0];
+    assert_eq!(source.http.token, Some(SecretSource::File("/home/oncall/unleash.token".into())));
+    assert_eq!(source.interval.as_secs(), 60);
+    let about: Vec<&str> = source.workloads_of("new-pricing").collect();
+    assert_eq!(about, ["shop/payment", "cart", "checkout"]);
+    assert_eq!(source.workloads_of("dark-mode").count(), 0);
+}

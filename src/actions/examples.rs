@@ -78,7 +78,9 @@ pub fn flag_facts() -> FlagFacts {
 fn flags() -> Vec<Example> {
     let flag = FlagRef::new("unleash", "default", "production", "team/new pricing");
     let set = |set| {
-        let object = serde_json::to_value(flag_facts()).unwrap();
+        // Some products have a dry run, others have none.
+        let rehearses = matches!(set, FlagChange::Percentage(_));
+        let object = serde_json::to_value(FlagFacts { rehearses, ..flag_facts() }).unwrap();
         let action = ActionKind::Flag(SetFlag { flag: flag.clone(), set, about: None });
         Example { action, facts: Facts { object, ..Facts::default() } }
     };

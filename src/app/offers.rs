@@ -81,7 +81,7 @@ pub(super) const OFFERS: &[Offer] = &[
             "flag",
             "flag",
             Scope::Global,
-            "Switch the selected flag, or the one changed last among those about the workload; asks before it does",
+            "Switch the selected flag, or the last changed one about the workload",
         )
         .mutating()
         .in_footer(4),

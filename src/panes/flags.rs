@@ -113,10 +113,10 @@ fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             Column::flexible(14, widest(&|row| text::width(&row.id.key)), 0),
             Column::flexible(0, environment, 1),
             Column::fixed(widest(&|row| text::width(state(look, row).1)), 0),
-            Column::flexible(10, widest(&|row| text::width(&row.serves)), 1),
-            Column::flexible(4, widest(&|row| text::width(&changed(row))), 0),
-            Column::flexible(8, widest(&|row| text::width(&seen(row))), 3),
-            Column::flexible(5, widest(&|row| text::width(&remark(row))), 4),
+            Column::flexible(13, widest(&|row| text::width(&row.serves)), 1),
+            Column::flexible(8, widest(&|row| text::width(&changed(row))), 0),
+            Column::flexible(12, widest(&|row| text::width(&seen(row))), 3),
+            Column::flexible(7, widest(&|row| text::width(&remark(row))), 4),
         ],
     );
     let (plain, dim) = (look.style(Role::Text), look.style(Role::Dim));

@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::table::{Row, Table};
+use super::world::World;
 use crate::config::context::matches;
 use crate::domain::flag::{FlagRef, FlagRow};
+use crate::domain::target::WorkloadRef;
 use crate::domain::time::Instant;
 use crate::domain::workload::WorkloadRow;
+use crate::ports::feed::{SourceGroup, SourceId};
 
 impl Row for FlagRow {
     type Key = FlagRef;
@@ -59,9 +62,27 @@ pub(super) fn replace(table: &mut Table<FlagRow>, source: &str, rows: Vec<FlagRo
     }
 }
 
+impl World {
+    /// The flags that are about a workload.
+    pub fn flags_about(&self, workload: &WorkloadRef) -> BTreeSet<FlagRef> {
+        let Some(rollout) = self.rollouts.get(workload) else { return BTreeSet::new() };
+        self.flags.iter().filter(|row| concerns(row, &rollout.row)).map(|row| row.id.clone()).collect()
+    }
+
+    /// The workloads that a flag is about.
+    pub fn workloads_of<'a>(&'a self, row: &'a FlagRow) -> impl Iterator<Item = &'a WorkloadRef> {
+        self.rollouts.iter().filter(|rollout| concerns(row, &rollout.row)).map(|rollout| &rollout.row.id)
+    }
+
+    /// The sources of flags that there are.
+    pub fn flag_sources(&self) -> Vec<SourceId> {
+        self.sources.iter().map(|(id, _)| id).filter(|id| id.group() == SourceGroup::Flags).cloned().collect()
+    }
+}
+
 /// Is a flag about a workload? Configuration and tags say so of the flag, the annotation `opsdeck.dev/flags` of the
 /// workload.
-pub(super) fn concerns(flag: &FlagRow, workload: &WorkloadRow) -> bool {
+fn concerns(flag: &FlagRow, workload: &WorkloadRow) -> bool {
     let id = &workload.id;
     let names = |pattern: &str| match pattern.split_once('/') {
         Some((namespace, name)) => matches(namespace, &id.namespace) && matches(name, &id.name),

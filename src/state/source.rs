@@ -187,7 +187,8 @@ impl Sources {
             Status::NotConfigured(_) => 1,
             _ => 0,
         };
-        let none = if ids == [SourceId::Logs] { Status::Idle } else { Status::Connecting };
+        // Where nothing is configured, nothing is on its way.
+        let none = if ids.is_empty() || ids == [SourceId::Logs] { Status::Idle } else { Status::Connecting };
         all.into_iter().max_by_key(rank).unwrap_or(none)
     }
 

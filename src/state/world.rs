@@ -15,13 +15,13 @@ use super::table::Table;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, Resource};
-use crate::domain::flag::{FlagRef, FlagRow};
+use crate::domain::flag::FlagRow;
 use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
 use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
 use crate::domain::workload::{RevisionRow, WorkloadRow};
-use crate::ports::feed::{Delta, FaultKind, SourceGroup, SourceId, Update};
+use crate::ports::feed::{Delta, FaultKind, SourceId, Update};
 
 /// A rollout is suspected of an alert that began within this many seconds after it.
 const SUSPICION: i64 = 30 * 60;
@@ -465,22 +465,6 @@ impl World {
     /// The autoscaler of a workload.
     pub fn autoscaler(&self, workload: &WorkloadRef) -> Option<&HpaRow> {
         self.hpas.values().find(|row| row.target.as_ref() == Some(workload))
-    }
-
-    /// The flags that are about a workload.
-    pub fn flags_about(&self, workload: &WorkloadRef) -> BTreeSet<FlagRef> {
-        let Some(rollout) = self.rollouts.get(workload) else { return BTreeSet::new() };
-        self.flags.iter().filter(|row| flags::concerns(row, &rollout.row)).map(|row| row.id.clone()).collect()
-    }
-
-    /// The workloads that a flag is about.
-    pub fn workloads_of<'a>(&'a self, row: &'a FlagRow) -> impl Iterator<Item = &'a WorkloadRef> {
-        self.rollouts.iter().filter(|rollout| flags::concerns(row, &rollout.row)).map(|rollout| &rollout.row.id)
-    }
-
-    /// The sources of flags that there are.
-    pub fn flag_sources(&self) -> Vec<SourceId> {
-        self.sources.iter().map(|(id, _)| id).filter(|id| id.group() == SourceGroup::Flags).cloned().collect()
     }
 
     /// Nodes that are not well.

@@ -13,6 +13,7 @@ use crate::actions::guardrail::Rules;
 use crate::actions::settle::{Sight, Verdict, expectations, record as settled, settle};
 use crate::domain::audit::open_intents;
 use crate::domain::mutation::Mutation;
+use crate::domain::object::ObjectKind;
 use crate::ports::cluster::{DryRun, Permission, Seen};
 
 /// The ends.
@@ -174,8 +175,12 @@ fn every_action_at_every_end() {
 fn cell(example: &Example, case: Case) {
     let run = run(example, case);
     let at = format!("{} × {case:?}: {:?} {:?} {:#?}", example.action.word(), run.end, run.asked, run.records);
-    // Alertmanager knows neither permissions nor dry runs: its no comes when it is asked in earnest.
-    let is_asked = example.action.target().kind.api().is_some();
+    // Alertmanager knows neither permissions nor dry runs: its no comes when it is asked in earnest. Whoever keeps flags
+    // knows permissions, and some have dry runs.
+    let is_asked = match example.action.target().kind {
+        ObjectKind::Flag => case == Case::Forbidden || example.facts.object["rehearses"] == true,
+        kind => kind.api().is_some(),
+    };
     let ended = |end: End| [("intent", None), ("outcome", Some(end.word()))];
     for record in &run.records {
         assert_eq!(record["action"], example.action.word(), "{at}");

@@ -4,6 +4,7 @@
 mod audit;
 mod door;
 mod fixture;
+mod flags;
 mod keys;
 mod kinds;
 mod screens;

@@ -94,7 +94,7 @@ fn the_menu_lists_what_the_row_takes_and_why_the_rest_is_not() {
     assert_snapshot!("menu-120x40", screen(&mut app, 120, 40));
     press(&mut app, "j enter");
     assert!(matches!(app.session().overlays.last(), Some(Overlay::Form(_))), "the second one asks for a number");
-    press(&mut app, "esc a F");
+    press(&mut app, "esc a B");
     assert_eq!(stage(&app), Some(Stage::Preflight), "a key of the menu is the key of the panes");
     press(&mut app, "esc 6 a");
     assert!(app.session().overlays.is_empty(), "nothing can be done with no row");
@@ -134,7 +134,7 @@ fn marked_rows_are_one_plan_with_a_choice_of_what_follows_a_failure() {
     press(&mut app, "3 space space");
     let shown = screen(&mut app, 120, 40);
     assert!(shown.contains("2 marked") && shown.matches('◆').count() == 2, "{shown}");
-    let effects = press(&mut app, "F");
+    let effects = press(&mut app, "B");
     answer(&mut app, effects, false);
     assert_snapshot!("bulk-80x24", screen(&mut app, 80, 24));
     let effects = press(&mut app, "o");
@@ -151,7 +151,7 @@ fn marked_rows_are_one_plan_with_a_choice_of_what_follows_a_failure() {
     assert!(screen(&mut app, 120, 40).contains("Scale deployment/payment"));
     press(&mut app, "esc 4 esc");
     assert_eq!(app.session().marks.count(app.session().active), 0);
-    press(&mut app, "g g space space F");
+    press(&mut app, "g g space space B");
     let door = app.door.as_ref().unwrap().view();
     assert_eq!((door.request.len(), door.request.action.target().to_string().as_str()), (1, "deployment/payment"));
 }
@@ -159,7 +159,7 @@ fn marked_rows_are_one_plan_with_a_choice_of_what_follows_a_failure() {
 #[test]
 fn what_a_guardrail_wants_said_is_asked_first() {
     let mut app = app_under(Rules { require_reason: true, require_incident: true, ..Rules::default() });
-    assert!(press(&mut app, "3 F").is_empty(), "nothing is read before");
+    assert!(press(&mut app, "3 B").is_empty(), "nothing is read before");
     assert_snapshot!("why-80x24", screen(&mut app, 80, 24));
     press(&mut app, "enter");
     assert!(screen(&mut app, 120, 40).contains("reason is needed"));
@@ -187,7 +187,7 @@ fn what_a_guardrail_wants_said_is_asked_first() {
 fn glass_is_broken_with_a_key_a_reason_and_the_name() {
     let rules = Rules { deny: Some("payday".into()), source: "guardrails[0]".into(), ..Rules::default() };
     let mut app = app_under(rules);
-    let effects = press(&mut app, "3 F");
+    let effects = press(&mut app, "3 B");
     let (_, records) = answer(&mut app, effects, false);
     assert_eq!(records[0]["kind"], "refusal");
     assert_snapshot!("denied-80x24", screen(&mut app, 80, 24));
@@ -213,7 +213,7 @@ fn glass_is_broken_with_a_key_a_reason_and_the_name() {
     assert_eq!((sent.len(), &records[0]["break_glass"]), (1, &json!("all checkouts fail")));
     // Read-only is never overridden.
     let mut app = app_under(Rules { read_only: Some("audit week".into()), ..Rules::default() });
-    let effects = press(&mut app, "3 F");
+    let effects = press(&mut app, "3 B");
     answer(&mut app, effects, false);
     press(&mut app, "b");
     assert!(matches!(app.session().overlays.last(), Some(Overlay::Door(_))));
@@ -257,7 +257,7 @@ fn the_last_action_is_undone_with_one_key() {
 #[test]
 fn a_box_that_was_closed_on_its_outcome_stays_closed() {
     let mut app = app_under(Rules::default());
-    let effects = press(&mut app, "3 F");
+    let effects = press(&mut app, "3 B");
     answer(&mut app, effects, false);
     let effects = press(&mut app, "y");
     answer(&mut app, effects, false);
