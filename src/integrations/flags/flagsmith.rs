@@ -4,6 +4,7 @@
 //! environment with all of its overrides, which is read again right before the write. Environments with feature
 //! versioning are written by the endpoint that publishes a version; change requests can only be filed in Flagsmith itself.
 
+mod doctor;
 mod list;
 mod wire;
 mod words;
@@ -15,10 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::list::Memory;
-use self::wire::{Entry, Environment, Feature, FeatureSegment, Granted, List, Project, State, Tag};
+use self::wire::{Entry, Environment, Feature, FeatureSegment, List, Project, State, Tag};
 use super::digest::digest;
 use super::road::{Road, body, those};
-use super::segment;
 use crate::config::FlagSource;
 use crate::config::context::matches;
 use crate::domain::flag::{FlagApproval, FlagDetail, FlagEvent, FlagFacts, FlagKnob, FlagRef, RawFlag};
@@ -28,7 +28,7 @@ use crate::integrations::http::{self, HttpAnswer, HttpSettings, Pairs, Product, 
 use crate::ports::Future;
 use crate::ports::cluster::{ClusterError, DryRun, Permission};
 use crate::ports::feed::{Fault, FaultKind};
-use crate::ports::flags::{FlagCheck, FlagFinding, FlagList, FlagProvider};
+use crate::ports::flags::{FlagCheck, FlagList, FlagProvider};
 
 /// Its cloud; self-hosted ones have addresses of their own.
 const ADDRESS: &str = "https://api.flagsmith.com";
@@ -314,69 +314,6 @@ impl Flagsmith {
             named && entry.environment.as_ref().is_none_or(|one| one.id == place.environment.id)
         };
         Ok(entries.iter().filter(here).take(HISTORY).map(words::event).collect())
-    }
-
-    /// May the token's owner do it? An organisation's key that is nobody's is not told.
-    async fn may(&self, place: &Place) -> Result<Permission, Fault> {
-        let path = format!("/api/v1/environments/{}/my-permissions/", segment(&place.environment.api_key));
-        let answer = self.road.ask(&path, &[]).await?;
-        let Some(granted) = body::<Granted>(&answer) else {
-            let why = "Flagsmith does not tell beforehand what an organisation's API key may do";
-            return Err(Fault::new(FaultKind::NotServed, why));
-        };
-        let allowed = granted.admin || granted.permissions.iter().any(|one| one == TOGGLE);
-        let what =
-            format!("{TOGGLE} in project {}, environment {}", clean(&place.label), clean(&place.environment.name));
-        let reason = (!allowed).then(|| "no role of the token grants it in Flagsmith".to_owned());
-        Ok(Permission { allowed, what, reason })
-    }
-
-    async fn checks(&self) -> Vec<FlagCheck> {
-        let mut checks = Vec::new();
-        let mut add = |name: &str, result| checks.push(FlagCheck { name: name.to_owned(), result });
-        let answer = match self.road.ask("/api/v1/projects/", &[]).await {
-            Ok(answer) => answer,
-            Err(fault) => {
-                add("token", FlagFinding::Failed(fault));
-                return checks;
-            }
-        };
-        if let Some(date) = answer.date {
-            add("clock", FlagFinding::Clock(date));
-        }
-        if let Err(fault) = self.parsed::<List<Project>>(&answer) {
-            add("token", FlagFinding::Failed(fault));
-            return checks;
-        }
-        add("token", FlagFinding::Well(format!("{} accepts it", self.road.origin())));
-        let places = match self.places().await {
-            Ok(places) => places,
-            Err(fault) => {
-                add("project", FlagFinding::Failed(fault));
-                return checks;
-            }
-        };
-        for place in &places {
-            let name = format!("{}, {}", clean(&place.label), clean(&place.environment.name));
-            add("project", FlagFinding::Well(name.clone()));
-            let finding = match self.may(place).await {
-                Ok(Permission { allowed: true, what, .. }) => FlagFinding::Well(what),
-                Ok(Permission { what, reason, .. }) => FlagFinding::Loss(
-                    format!("it may look and not switch: {what} is missing; {}", reason.unwrap_or_default()),
-                    "give the token a role with that permission, or use read-only = true and mean it".into(),
-                ),
-                Err(fault) => FlagFinding::Loss(
-                    format!("whether it may switch flags of {name} is not known: {}", fault.message),
-                    "the first write shows it".into(),
-                ),
-            };
-            add("permission", finding);
-        }
-        if places.is_empty() {
-            let why = format!("no project has an environment {}", clean(&self.settings.environments.join(" or ")));
-            add("project", FlagFinding::Loss(why, "correct flags.environments".into()));
-        }
-        checks
     }
 }
 
