@@ -26,7 +26,7 @@ pub(super) struct Request {
     pub path: String,
     /// Of the body.
     pub content_type: &'static str,
-    /// The body.
+    /// The body; `null` for none.
     pub body: serde_json::Value,
 }
 
@@ -62,7 +62,7 @@ impl Road {
     /// Sends what was approved. Any status is an answer.
     pub async fn send(&self, pass: &Approved<Mutation>, request: &Request) -> Result<HttpAnswer, ClusterError> {
         let Request { method, path, content_type, body } = request;
-        let body = body.to_string();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.transport.write(Write { pass, method, path, content_type, body: body.as_bytes() }).await?;
         self.patience.heed(&answer);
         Ok(answer)
