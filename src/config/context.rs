@@ -159,6 +159,16 @@ pub(super) fn resolve(settings: &Settings, guesses: &BTreeSet<String>, name: &st
 /// How often flags are asked for: they change by hand, and lists are long.
 const FLAGS_INTERVAL: Duration = Duration::from_secs(15);
 
+/// The same for services that count the requests of all their customers.
+const SERVICE_INTERVAL: Duration = Duration::from_secs(60);
+
+const fn interval(product: FlagProduct) -> Duration {
+    match product {
+        FlagProduct::LaunchDarkly | FlagProduct::Flagsmith => SERVICE_INTERVAL,
+        _ => FLAGS_INTERVAL,
+    }
+}
+
 fn flags(settings: &Settings, context: &str) -> Vec<FlagSource> {
     let of_context = |environments: &BTreeMap<String, Vec<String>>| {
         let matching = environments.iter().filter(|(pattern, _)| matches(pattern, context));
@@ -176,7 +186,7 @@ fn flags(settings: &Settings, context: &str) -> Vec<FlagSource> {
             projects: flags.projects.clone(),
             environments,
             workloads: flags.workloads.clone(),
-            interval: flags.interval.unwrap_or(FLAGS_INTERVAL),
+            interval: flags.interval.unwrap_or_else(|| interval(flags.provider)),
             kept: flags.kept.clone(),
             http: http(flags.http.clone()),
         })

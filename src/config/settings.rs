@@ -213,7 +213,7 @@ pub struct Flags {
     pub name: String,
     /// The product.
     pub provider: FlagProduct,
-    /// Base address of its API, with the path before `/api` if there is one.
+    /// Base address of its API, with the path before `/api` if there is one. LaunchDarkly and Flagsmith have one without it.
     #[schemars(extend("x-check" = "url"))]
     pub url: Option<String>,
     /// Projects to read. Default: all that the token may see.
@@ -229,7 +229,7 @@ pub struct Flags {
     /// of a workload (a list of globs).
     #[serde(default)]
     pub workloads: BTreeMap<String, Vec<String>>,
-    /// How often to ask. Default: `15s`.
+    /// How often to ask. Default: `15s`; `60s` of LaunchDarkly and Flagsmith, which count requests.
     #[serde(default, deserialize_with = "values::optional_duration")]
     #[schemars(with = "Option<values::DurationText>")]
     pub interval: Option<Duration>,
@@ -282,6 +282,13 @@ pub enum FlagFormat {
 pub enum FlagProduct {
     /// Unleash, by its admin API; the token is a personal or a service account's.
     Unleash,
+    /// LaunchDarkly, by its REST API; the token is an access token (`api-…`), not an SDK key. Without `url`:
+    /// `https://app.launchdarkly.com`.
+    #[serde(rename = "launchdarkly")]
+    LaunchDarkly,
+    /// Flagsmith, by its Admin API; the token is an API key of the organisation. Without `url`: its cloud,
+    /// `https://api.flagsmith.com`. Projects go by name or number, environments by name or key.
+    Flagsmith,
     /// `FeatureFlag` objects of the OpenFeature operator (flagd), in the cluster itself.
     FeatureFlag,
     /// GO Feature Flag's file in a ConfigMap.

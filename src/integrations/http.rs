@@ -38,6 +38,10 @@ pub enum Product {
     Alertmanager,
     /// Unleash, by its admin API.
     Unleash,
+    /// LaunchDarkly, by its REST API.
+    LaunchDarkly,
+    /// Flagsmith, by its Admin API.
+    Flagsmith,
 }
 
 impl Product {
@@ -47,6 +51,8 @@ impl Product {
             Self::Prometheus => "Prometheus",
             Self::Alertmanager => "Alertmanager",
             Self::Unleash => "Unleash",
+            Self::LaunchDarkly => "LaunchDarkly",
+            Self::Flagsmith => "Flagsmith",
         }
     }
 
@@ -55,7 +61,7 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
-            Self::Unleash => "flags",
+            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
         }
     }
 
@@ -64,7 +70,15 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
-            Self::Unleash => "flags.url",
+            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
+        }
+    }
+
+    /// The query that makes it try a change and keep nothing; `None` for those that would keep it all the same.
+    const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::LaunchDarkly => Some(("dryRun", "true")),
+            Self::Prometheus | Self::Alertmanager | Self::Unleash | Self::Flagsmith => None,
         }
     }
 
@@ -73,12 +87,13 @@ impl Product {
         match self {
             Self::Prometheus | Self::Alertmanager => "Bearer ",
             // The token alone.
-            Self::Unleash => "",
+            Self::Unleash | Self::LaunchDarkly => "",
+            Self::Flagsmith => "Api-Key ",
         }
     }
 }
 
-pub use self::write::{JSON, Write};
+pub use self::write::{JSON, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -129,6 +144,11 @@ pub trait Transport: Send + Sync {
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>>;
     /// Alters something: sent once. Any HTTP status is an answer; without one it is said whether it was sent.
     fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>>;
+    /// Has a change tried and not kept, where the product can. Any HTTP status is an answer.
+    fn rehearse<'a>(&'a self, _: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
+        let fault = Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product().name()));
+        Box::pin(std::future::ready(Err(fault)))
+    }
 }
 
 /// Everything that a connection needs to know.
@@ -343,6 +363,10 @@ impl Transport for HttpTransport {
 
     fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         Box::pin(self.write_once(write))
+    }
+
+    fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
+        Box::pin(self.rehearse_once(rehearsal))
     }
 }
 

@@ -4,11 +4,17 @@
 //! [`Flags`] holds the sources of one context, and sends each question to the one that the flag's name says.
 
 mod config_map;
+mod digest;
 mod document;
 mod feature_flag;
 mod feed;
+pub mod flagsmith;
 mod go_feature_flag;
+mod interned;
 mod kept;
+pub mod launchdarkly;
+mod patience;
+mod road;
 pub mod unleash;
 
 use std::sync::Arc;
@@ -37,6 +43,8 @@ impl<T: FlagProvider + Mutator> Provider for T {}
 /// The registry: one line for each product. Sends nothing.
 pub fn provider(settings: &FlagSource, cluster: &Connection) -> Arc<dyn Provider> {
     match settings.provider {
+        FlagProduct::Flagsmith => Arc::new(flagsmith::Flagsmith::new(settings)),
+        FlagProduct::LaunchDarkly => Arc::new(launchdarkly::LaunchDarkly::new(settings)),
         FlagProduct::Unleash => Arc::new(unleash::Unleash::new(settings)),
         FlagProduct::FeatureFlag => kept(FeatureFlag, settings, cluster),
         FlagProduct::GoFeatureFlag => kept(ConfigMap::new(GoFeatureFlag, &settings.kept), settings, cluster),

@@ -10,16 +10,15 @@ mod words;
 mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use tokio::time::Instant as Monotonic;
 
 use self::list::Memory;
 use self::wire::{ChangeRequest, ChangeRequestConfig, Environments, Events, Feature, Problem, Projects, Tags};
+use super::digest::digest;
+use super::road::{Road, those};
 use super::segment;
 use crate::config::FlagSource;
 use crate::config::context::matches;
@@ -29,26 +28,20 @@ use crate::domain::flag::{
 };
 use crate::domain::mutation::{Change, Mutation};
 use crate::domain::text::clean;
-use crate::integrations::http::{self, HttpAnswer, HttpSettings, Pairs, Product, Transport, fault};
+use crate::integrations::http::{self, HttpAnswer, HttpSettings, Pairs, Product, Transport};
 use crate::ports::Future;
 use crate::ports::cluster::{ClusterError, DryRun, Permission};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::flags::{FlagCheck, FlagList, FlagProvider};
 
-/// So long it is left alone when it says "too many requests" and not for how long.
-const PATIENCE: u64 = 30;
-/// No server may silence a source for longer than this.
-const LONGEST: u64 = 15 * 60;
 /// Events of a flag that details show.
 const HISTORY: &str = "30";
 
 /// One Unleash.
 pub struct Unleash {
-    road: Arc<dyn Transport>,
+    road: Road,
     settings: FlagSource,
     memory: Mutex<Memory>,
-    /// It asked to be left alone until then.
-    hold: Mutex<Option<Monotonic>>,
     /// It said once that it knows no change requests: the open-source edition.
     without_requests: AtomicBool,
 }
@@ -61,45 +54,13 @@ impl Unleash {
     }
 
     /// Over a road.
-    pub fn over(road: Arc<dyn Transport>, settings: &FlagSource) -> Self {
+    pub fn over(transport: Arc<dyn Transport>, settings: &FlagSource) -> Self {
         Self {
-            road,
+            road: Road::new(transport),
             settings: settings.clone(),
             memory: Mutex::default(),
-            hold: Mutex::default(),
             without_requests: AtomicBool::default(),
         }
-    }
-
-    /// Asks, unless it wants to be left alone. Any status is an answer.
-    async fn ask(&self, path: &str, query: Pairs<'_>) -> Result<HttpAnswer, Fault> {
-        self.held()?;
-        let answer = self.road.get(path, query).await?;
-        self.heed(&answer);
-        Ok(answer)
-    }
-
-    /// It may want to be left alone for now.
-    fn held(&self) -> Result<(), Fault> {
-        let until = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = until.and_then(|until| until.checked_duration_since(Monotonic::now()));
-        match left.filter(|left| !left.is_zero()) {
-            Some(left) => Err(self.too_many(left.as_secs() + 1)),
-            None => Ok(()),
-        }
-    }
-
-    fn heed(&self, answer: &HttpAnswer) {
-        if answer.status == 429 {
-            let seconds = answer.retry_after.unwrap_or(PATIENCE).clamp(1, LONGEST);
-            *self.hold.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Monotonic::now() + Duration::from_secs(seconds));
-        }
-    }
-
-    fn too_many(&self, seconds: u64) -> Fault {
-        let message = format!("Unleash at {} had too many requests and is left alone for {seconds} s", self.origin());
-        Fault::new(FaultKind::Server, message).hint("a longer flags.interval asks less often")
     }
 
     /// An unwelcome answer in words; Unleash's own where it gives them.
@@ -107,7 +68,7 @@ impl Unleash {
         let problem: Option<Problem> = serde_json::from_slice(&answer.body).ok();
         let said = problem.as_ref().and_then(Problem::words).map(|text| clean(text).into_owned());
         match (answer.status, said) {
-            (429, _) => self.too_many(answer.retry_after.unwrap_or(PATIENCE).clamp(1, LONGEST)),
+            (429, _) => self.road.limited(answer),
             (403, Some(said)) => {
                 Fault::new(FaultKind::Forbidden, format!("Unleash at {} does not allow it: {said}", self.origin()))
                     .hint("the user of flags.token needs a role with that permission, in this project and environment")
@@ -117,7 +78,7 @@ impl Unleash {
                 format!("Unleash at {} does not accept the token (401)", self.origin()),
             )
             .hint("flags.token has to be a personal access token or a service account's; it may have expired"),
-            _ => fault::of_answer(answer, Product::Unleash, self.origin()),
+            _ => self.road.fault(answer),
         }
     }
 
@@ -127,7 +88,7 @@ impl Unleash {
     }
 
     async fn fetch<T: DeserializeOwned>(&self, path: &str, query: Pairs<'_>) -> Result<T, Fault> {
-        self.parsed(&self.ask(path, query).await?)
+        self.parsed(&self.road.ask(path, query).await?)
     }
 
     /// Ids of all projects that the token may see.
@@ -141,7 +102,7 @@ impl Unleash {
         let Some(wanted) = &self.settings.projects else { return Ok(None) };
         let known = self.projects().await?;
         if let Some(missing) = wanted.iter().find(|pattern| !known.iter().any(|id| matches(pattern, id))) {
-            return Err(self.no_such("project", missing, &known, "flags.projects"));
+            return Err(self.road.no_such("project", missing, &known, "flags.projects"));
         }
         Ok(Some(known.into_iter().filter(|id| wanted.iter().any(|pattern| matches(pattern, id))).collect()))
     }
@@ -151,20 +112,15 @@ impl Unleash {
         let known: Environments = self.fetch("/api/admin/environments", &[]).await?;
         let known: Vec<String> = known.environments.into_iter().map(|environment| environment.name).collect();
         match self.settings.environments.iter().find(|name| !known.contains(name)) {
-            Some(missing) => Err(self.no_such("environment", missing, &known, "flags.environments")),
+            Some(missing) => Err(self.road.no_such("environment", missing, &known, "flags.environments")),
             None => Ok(()),
         }
-    }
-
-    fn no_such(&self, what: &str, name: &str, known: &[String], setting: &str) -> Fault {
-        let message = format!("Unleash at {} has no {what} `{}`; {}", self.origin(), clean(name), those(known));
-        Fault::new(FaultKind::NotConfigured, message).hint(format!("correct {setting}"))
     }
 
     /// The flag itself.
     async fn feature(&self, raw: &RawFlag) -> Result<Feature, ClusterError> {
         let path = feature_path(raw)?;
-        let answer = self.ask(&path, &[("variantEnvironments", "true")]).await?;
+        let answer = self.road.ask(&path, &[("variantEnvironments", "true")]).await?;
         if answer.status == 404 && !answer.is_html() {
             let projects = self.projects().await.unwrap_or_default();
             if !projects.is_empty() && !projects.contains(&raw.project) {
@@ -244,7 +200,7 @@ impl Unleash {
             return Ok(None);
         }
         let base = format!("/api/admin/projects/{}/change-requests", segment(&raw.project));
-        let answer = self.ask(&format!("{base}/config"), &[]).await?;
+        let answer = self.road.ask(&format!("{base}/config"), &[]).await?;
         if answer.status == 404 {
             self.without_requests.store(true, Ordering::Relaxed);
             return Ok(None);
@@ -311,17 +267,6 @@ impl Unleash {
     }
 }
 
-/// `there are: a, b`.
-fn those(known: &[String]) -> String {
-    if known.is_empty() {
-        return "there are none that the token may see".into();
-    }
-    let named: Vec<_> = known.iter().take(20).map(|name| clean(name)).collect();
-    let more = known.len().saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("there are: {}{more}", named.join(", "))
-}
-
 /// `/api/admin/projects/default/features/new-pricing`.
 fn feature_path(raw: &RawFlag) -> Result<String, ClusterError> {
     // A path would take them for a direction, encoded or not.
@@ -333,26 +278,7 @@ fn feature_path(raw: &RawFlag) -> Result<String, ClusterError> {
 
 /// A digest of all that decides what users get in an environment.
 fn version(environment: &wire::FeatureEnvironment) -> String {
-    let all = json!([environment.enabled, environment.strategies, environment.variants]);
-    let mut digest = Sha256::new();
-    digest.update(canonical(&all).to_string().as_bytes());
-    digest.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// Keys in order, `null` and absent the same.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let sorted: std::collections::BTreeMap<_, _> = object
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key, canonical(value)))
-                .collect();
-            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
-        }
-        Value::Array(items) => items.iter().map(canonical).collect(),
-        value => value.clone(),
-    }
+    digest(&json!([environment.enabled, environment.strategies, environment.variants]))
 }
 
 impl FlagProvider for Unleash {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{HttpAnswer, Pairs, Product, Transport, Write};
+use super::{HttpAnswer, Pairs, Product, Rehearsal, Transport, Write};
 use crate::config::Http;
 use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
@@ -100,5 +100,11 @@ impl Transport for Script {
         let body = String::from_utf8_lossy(write.body).into_owned();
         let answer = self.answer(&format!("{} {}", write.method, write.path), &[("body", &body)]);
         Box::pin(async { Ok(answer.await?) })
+    }
+
+    /// Asked as `PATCH /path?dryRun=true`, with the body as the pair `body`.
+    fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
+        let body = String::from_utf8_lossy(rehearsal.body).into_owned();
+        self.answer(&format!("PATCH {}?dryRun=true", rehearsal.path), &[("body", &body)])
     }
 }

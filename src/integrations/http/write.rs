@@ -7,6 +7,7 @@ use super::{HttpAnswer, HttpTransport, fault};
 use crate::actions::approval::Approved;
 use crate::domain::mutation::Mutation;
 use crate::ports::cluster::ClusterError;
+use crate::ports::feed::{Fault, FaultKind};
 
 /// The usual content type.
 pub const JSON: &str = "application/json";
@@ -26,7 +27,30 @@ pub struct Write<'a> {
     pub body: &'a [u8],
 }
 
+/// A change that the product is to try and not to keep. It needs no pass, because the road itself adds what makes it no
+/// more than that, and sends it to no product that does not know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rehearsal<'a> {
+    /// Path of the API, without a query.
+    pub path: &'a str,
+    /// Of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
 impl HttpTransport {
+    /// Sends it as a PATCH.
+    pub(super) async fn rehearse_once(&self, rehearsal: Rehearsal<'_>) -> Result<HttpAnswer, Fault> {
+        let Some(mark) = self.product.rehearsal().filter(|_| !rehearsal.path.contains(['?', '#'])) else {
+            return Err(Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product.name())));
+        };
+        let (headers, _) = self.headers().await?;
+        let request = self.client.request(Method::PATCH, format!("{}{}", self.base, rehearsal.path)).query(&[mark]);
+        let request = request.header(CONTENT_TYPE, rehearsal.content_type).body(rehearsal.body.to_vec());
+        self.exchange(request.headers(headers)).await
+    }
+
     /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
     pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
         let method = Method::from_bytes(write.method.as_bytes()).unwrap_or(Method::POST);

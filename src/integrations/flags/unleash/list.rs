@@ -1,14 +1,15 @@
 //! The list of all flags, page after page until it is whole, with what happened to each lately.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use super::wire::{Event, Events, Feature, FeatureEnvironment, Page};
 use super::{Unleash, words};
 use crate::domain::Text;
 use crate::domain::flag::{Evaluations, FlagEvent, FlagRef, FlagRow, RawFlag};
 use crate::domain::text::clean;
-use crate::ports::feed::{Fault, FaultKind};
+use crate::integrations::flags::interned::Interned;
+use crate::ports::feed::Fault;
 use crate::ports::flags::FlagList;
 
 /// The largest page that it gives; asked for more, it gives fifty.
@@ -114,9 +115,7 @@ impl Unleash {
                 return Ok(features);
             }
         }
-        let message =
-            format!("the list of flags of Unleash at {} changes faster than it can be read", self.road.origin());
-        Err(Fault::new(FaultKind::Malformed, message).hint("it is tried again; flags.projects would make it shorter"))
+        Err(self.road.restless())
     }
 
     /// All pages of one reading; `None` when they do not make a whole.
@@ -225,12 +224,7 @@ impl Unleash {
             .collect();
         let workloads = self.workloads(&feature.name, feature.tags.as_deref().unwrap_or_default());
         FlagRow {
-            id: FlagRef {
-                source: interned.of(&id.source),
-                project: interned.of(&id.project),
-                environment: interned.of(&id.environment),
-                key: id.key,
-            },
+            id: interned.flag(id),
             enabled: environment.enabled,
             serves,
             kind: words::kind(feature),
@@ -243,20 +237,5 @@ impl Unleash {
             tags: tags.into(),
             workloads: workloads.iter().map(|pattern| interned.of(pattern)).collect(),
         }
-    }
-}
-
-/// One text for all rows that say the same.
-#[derive(Default)]
-struct Interned(BTreeSet<Text>);
-
-impl Interned {
-    fn of(&mut self, text: &str) -> Text {
-        if let Some(known) = self.0.get(text) {
-            return known.clone();
-        }
-        let new: Text = Arc::from(text);
-        self.0.insert(new.clone());
-        new
     }
 }

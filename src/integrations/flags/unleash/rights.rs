@@ -30,7 +30,7 @@ impl Unleash {
     pub(super) async fn checks(&self) -> Vec<FlagCheck> {
         let mut checks = Vec::new();
         let mut add = |name: &str, result| checks.push(FlagCheck { name: name.to_owned(), result });
-        let me = match self.ask("/api/admin/user", &[]).await {
+        let me = match self.road.ask("/api/admin/user", &[]).await {
             Ok(answer) => {
                 if let Some(date) = answer.date {
                     add("clock", FlagFinding::Clock(date));

@@ -10,8 +10,9 @@ use crate::actions::approval::{Approved, Mutator, Receipt};
 use crate::domain::flag::{FlagChange, FlagRef, FlagWrite, RawFlag};
 use crate::domain::mutation::{Change, Mutation};
 use crate::domain::text::clean;
+use crate::integrations::flags::road::Request;
 use crate::integrations::flags::segment;
-use crate::integrations::http::{HttpAnswer, JSON, Write};
+use crate::integrations::http::{HttpAnswer, JSON};
 use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
 use crate::ports::flags::FlagProvider as _;
@@ -28,13 +29,6 @@ pub(super) const fn needs(change: &FlagChange) -> &'static str {
     }
 }
 
-/// One request.
-struct Request {
-    method: &'static str,
-    path: String,
-    body: Value,
-}
-
 impl Mutator for Unleash {
     fn execute(&self, approved: Approved<Mutation>) -> Future<'_, Result<Receipt, ClusterError>> {
         Box::pin(async move {
@@ -43,9 +37,9 @@ impl Mutator for Unleash {
                 return Err(ClusterError::Rejected(format!("{}: that is no flag", mutation.target)));
             };
             let raw = flag.raw();
-            self.held()?;
+            self.road.ready()?;
             let request = self.last_look(&flag, &raw, write).await?;
-            let answer = self.send(&approved, &request).await?;
+            let answer = self.road.send(&approved, &request).await?;
             self.judge(&answer)?;
             if write.as_request {
                 self.put_to_review(&approved, &raw, &answer).await?;
@@ -86,13 +80,14 @@ impl Unleash {
                     "/api/admin/projects/{}/environments/{environment}/change-requests",
                     segment(&raw.project)
                 ),
+                content_type: JSON,
                 body: json!({"feature": raw.key, "action": "updateEnabled", "payload": {"enabled": enabled}}),
             });
         }
         match &write.set {
             FlagChange::Enabled(enabled) => {
                 let word = if *enabled { "on" } else { "off" };
-                Ok(Request { method: "POST", path: format!("{of_flag}/{word}"), body: Value::Null })
+                Ok(Request { method: "POST", path: format!("{of_flag}/{word}"), content_type: JSON, body: Value::Null })
             }
             FlagChange::Percentage(percent) => {
                 let strategies = feature.environment(&raw.environment).map(words::strategies).unwrap_or_default();
@@ -101,6 +96,7 @@ impl Unleash {
                 Ok(Request {
                     method: "PATCH",
                     path: format!("{of_flag}/strategies/{}", segment(id)),
+                    content_type: JSON,
                     body: json!([{"op": "replace", "path": "/parameters/rollout", "value": percent.to_string()}]),
                 })
             }
@@ -108,14 +104,6 @@ impl Unleash {
                 Err(ClusterError::Rejected("Unleash has no default variant: it chooses by weights".into()))
             }
         }
-    }
-
-    async fn send(&self, pass: &Approved<Mutation>, request: &Request) -> Result<HttpAnswer, ClusterError> {
-        let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
-        let Request { method, path, .. } = request;
-        let answer = self.road.write(Write { pass, method, path, content_type: JSON, body: body.as_bytes() }).await?;
-        self.heed(&answer);
-        Ok(answer)
     }
 
     /// What an answer to a write says.
@@ -157,9 +145,10 @@ impl Unleash {
         let request = Request {
             method: "PUT",
             path: format!("/api/admin/projects/{}/change-requests/{}/state", segment(&raw.project), filed.id),
+            content_type: JSON,
             body: json!({"state": "In review"}),
         };
-        let answer = self.send(pass, &request).await;
+        let answer = self.road.send(pass, &request).await;
         let judged = answer.and_then(|answer| self.judge(&answer));
         judged.map_err(|error| {
             ClusterError::Unknown(format!("change request #{} is a draft and not in review: {error}", filed.id))
