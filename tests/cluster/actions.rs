@@ -165,7 +165,8 @@ fn drain(backend: &Backend) {
     let mut web = deployment("web", "busybox:1.36", 2);
     if shared {
         join(&names[0]);
-        web += &format!("      tolerations: [{{key: opsdeck, operator: Exists}}]\n      nodeSelector: {{pool: {pool}}}\n");
+        web +=
+            &format!("      tolerations: [{{key: opsdeck, operator: Exists}}]\n      nodeSelector: {{pool: {pool}}}\n");
     }
     place.apply(&web);
     place.kubectl("rollout status deployment/web --timeout=120s");
