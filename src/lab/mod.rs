@@ -1,5 +1,5 @@
-//! The embedded world: loopback HTTP servers that speak the protocols of Kubernetes, Prometheus
-//! and Alertmanager, and the scenarios that play in it. It knows nothing of the rest of the crate.
+//! The embedded world: loopback HTTP servers that speak the protocols of Kubernetes, Prometheus,
+//! Alertmanager and Unleash, and the scenarios that play in it. It knows nothing of the rest of the crate.
 //!
 //! [`start`] makes a world, lets it live through the minutes before now, and serves it until the
 //! [`Lab`] is dropped. It listens on 127.0.0.1 only.
@@ -14,6 +14,7 @@ pub mod store;
 pub mod telemetry;
 #[cfg(test)]
 mod tests;
+pub mod unleash;
 pub mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +35,7 @@ use self::prometheus::rules::file::RuleError;
 pub use self::scenario::ScenarioName;
 use self::store::Store;
 use self::telemetry::Telemetry;
+use self::unleash::Unleash;
 use self::world::World;
 use self::world::logs::Journal;
 use self::world::usage::Meter;
@@ -54,6 +56,8 @@ pub struct Ports {
     pub prometheus: u16,
     /// Alertmanager.
     pub alertmanager: u16,
+    /// Unleash.
+    pub unleash: u16,
 }
 
 /// What kind of lab to start.
@@ -114,6 +118,8 @@ pub struct Lab {
     pub prometheus_url: String,
     /// Where Alertmanager is reached.
     pub alertmanager_url: String,
+    /// Where Unleash is reached.
+    pub unleash_url: String,
     scenario: ScenarioName,
     store: Store,
     tasks: JoinSet<()>,
@@ -167,15 +173,18 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let (kubernetes, kubernetes_url) = listen("Kubernetes API", ports.kubernetes).await?;
     let (prometheus, prometheus_url) = listen("Prometheus", ports.prometheus).await?;
     let (alertmanager, alertmanager_url) = listen("Alertmanager", ports.alertmanager).await?;
+    let (flags, unleash_url) = listen("Unleash", ports.unleash).await?;
 
     let telemetry = Telemetry::new(clock.clone());
     let mut world = World::new(SEED, clock.clone(), telemetry.clone());
     scenario::set_up(&mut world, scenario, clock.now());
     let store = world.store().clone();
     let troubles = world.traffic().troubles().clone();
+    let switches = world.traffic().switches().clone();
+    let journal = Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles, switches.clone());
     let state = ApiState {
         store: store.clone(),
-        logs: Arc::new(Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles)),
+        logs: Arc::new(journal),
         usage: Arc::new(Meter::new(store.clone(), world.time().clone(), world.traffic().demand().clone())),
         identity: Identity::admin(USER),
         others: vec![
@@ -193,6 +202,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG)?;
     let rules = RuleEngine::new(telemetry.clone(), scenario.rules(), Some(alerts.clone()), &prometheus_url)?;
     rules.replay(REPLAY);
+    let unleash = Unleash::new(clock, switches, &unleash_url);
     let metrics = PrometheusState {
         telemetry,
         rules: rules.clone(),
@@ -205,9 +215,10 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(async move { kubernetes::serve(kubernetes, state).await.unwrap_or_default() });
     tasks.spawn(async move { prometheus::serve(prometheus, metrics).await.unwrap_or_default() });
     tasks.spawn(async move { alertmanager::serve(alertmanager, alerts).await.unwrap_or_default() });
+    tasks.spawn(async move { unleash::serve(flags, unleash).await.unwrap_or_default() });
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
-    Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, scenario, store, tasks })
+    Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, unleash_url, scenario, store, tasks })
 }
 
 async fn listen(server: &'static str, port: u16) -> Result<(TcpListener, String), LabError> {

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 
@@ -26,6 +27,8 @@ const MARK: &str = "OPSDECK_HARNESS_MARK";
 const PORTS: u16 = 24;
 /// Which of them is the API server's: etcd runs by then.
 const API_SERVER: u16 = 3;
+/// How many rows were given away.
+static ROWS: AtomicU16 = AtomicU16::new(0);
 /// Every tool that the harness runs.
 const TOOLS: [&str; 12] = [
     "kubectl",
@@ -129,11 +132,12 @@ fn marked(mark: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A row of ports that are free now.
+/// A row of ports that are free now, and that no other case gets: it takes a while until they are in use.
 fn free_row() -> u16 {
     let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let own = 23_000 + u16::try_from(std::process::id() % 200).unwrap() * PORTS;
-    (own..32_000).step_by(PORTS.into()).find(|first| (*first..*first + PORTS).all(free)).expect("free ports")
+    let past = ROWS.fetch_add(1, Ordering::Relaxed) * PORTS;
+    (own + past..32_000).step_by(PORTS.into()).find(|first| (*first..*first + PORTS).all(free)).expect("free ports")
 }
 
 fn port_in_use(binaries: &Path) {
