@@ -78,6 +78,7 @@ fn workload(number: usize) -> WorkloadRow {
         images: Arc::from([format!("registry.example/service-{number}:1.{number}.0").into()]),
         change_cause: None,
         managed_by: None,
+        flags: None,
         detail: None,
         created: now() - TimeDelta::days(90),
     }

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod commands;
 mod draw;
+mod flags;
 mod help;
 mod keys;
 mod marks;
@@ -162,6 +163,10 @@ impl App {
             }
             Message::Audit(reading) => {
                 self.audit_read(reading);
+                Vec::new()
+            }
+            Message::Flag(flag, detail) => {
+                self.flag_read(flag, detail);
                 Vec::new()
             }
             Message::Settled(told) => {

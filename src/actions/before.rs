@@ -1,7 +1,7 @@
 //! What the objects of a plan were when it was made: identity and versions, for the intent. A crash between intent and
 //! outcome is settled with it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::ActionRequest;
 use super::expectation::Expectation;
@@ -21,6 +21,10 @@ pub fn of(plan: &Plan, request: &ActionRequest, facts: &[Option<Facts>]) -> Vec<
         let mut read = request.actions().zip(facts);
         let (_, facts) = read.find(|(action, _)| action.target() == *target)?;
         let object = find(facts.as_ref()?, target, &expectation.object())?;
+        if target.kind == ObjectKind::Flag {
+            // It has no metadata; its version stands for all that a change would touch.
+            return object.get("version").map(|version| json!({"version": version}));
+        }
         let metadata = object.get("metadata")?;
         let kept: Map<_, _> =
             KEPT.iter().filter_map(|key| Some(((*key).to_owned(), metadata.get(*key)?.clone()))).collect();
@@ -48,8 +52,6 @@ fn find<'a>(facts: &'a Facts, target: &ObjectRef, wanted: &ObjectRef) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::actions::rehearsal::{facts, payment, plan};
     use crate::actions::scale::{Replicas, Scale};

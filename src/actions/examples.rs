@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::ActionKind;
 use super::door::walk;
+use super::flag::SetFlag;
 use super::pause::{Pause, Resume};
 use super::rehearsal;
 use super::restart::Restart;
@@ -17,6 +18,7 @@ use super::scale_bounds::ScaleBounds;
 use super::set_image::SetImage;
 use super::silence::{SilenceAlerts, Until};
 use super::silence_change::{ExpireSilence, ExtendSilence};
+use crate::domain::flag::{FlagChange, FlagFacts, FlagKnob, FlagRef, FlagWrite};
 use crate::domain::mutation::{Change, Matcher, Mutation, Silence};
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::rollout::{RolloutPhase, RolloutStatus};
@@ -57,6 +59,32 @@ fn silence_facts(state: &str) -> Facts {
     }
 }
 
+/// A flag that is on for a quarter of the users.
+pub fn flag_facts() -> FlagFacts {
+    FlagFacts {
+        enabled: true,
+        variant: Some("a".into()),
+        percentage: Some(25),
+        when_on: "25 % of users".into(),
+        when_off: "nobody".into(),
+        strategies: vec!["25 % of users".into()],
+        variants: vec!["a".into(), "b".into()],
+        takes: vec![FlagKnob::Enabled, FlagKnob::Variant, FlagKnob::Percentage],
+        version: "v1".into(),
+        ..FlagFacts::default()
+    }
+}
+
+fn flags() -> Vec<Example> {
+    let flag = FlagRef::new("unleash", "default", "production", "team/new pricing");
+    let set = |set| {
+        let object = serde_json::to_value(flag_facts()).unwrap();
+        let action = ActionKind::Flag(SetFlag { flag: flag.clone(), set, about: None });
+        Example { action, facts: Facts { object, ..Facts::default() } }
+    };
+    vec![set(FlagChange::Enabled(false)), set(FlagChange::Percentage(5)), set(FlagChange::Variant("b".into()))]
+}
+
 pub fn all() -> Vec<Example> {
     let target = rehearsal::payment;
     let example = |action, facts| Example { action, facts };
@@ -82,6 +110,7 @@ pub fn all() -> Vec<Example> {
         ),
         example(ActionKind::ExpireSilence(ExpireSilence { id: SILENCE.into() }), silence_facts("active")),
     ];
+    all.extend(flags());
     all.extend(elsewhere.into_iter().flatten().map(|(action, facts)| example(action, facts)));
     all
 }
@@ -170,12 +199,29 @@ impl World {
                 }
                 return Ok(Value::Null);
             }
+            Change::Flag(write) => return self.flag(&target, write),
         }
         let object = self.objects.get_mut(&target).ok_or_else(missing)?;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         if let Some(generation) = object["metadata"]["generation"].as_u64() {
             object["metadata"]["generation"] = json!(generation + 1);
         }
+        Ok(object.clone())
+    }
+
+    /// A provider of flags: it compares versions, and a request for an approval changes no flag.
+    fn flag(&mut self, target: &ObjectRef, write: &FlagWrite) -> Result<Value, ClusterError> {
+        let object = self.objects.get_mut(target).ok_or_else(|| ClusterError::NotFound(target.to_string()))?;
+        if object["version"] != json!(write.version) {
+            return Err(ClusterError::Conflict("it was changed".into()));
+        }
+        match &write.set {
+            wanted if write.as_request => object["approval"]["wants"] = json!(wanted),
+            FlagChange::Enabled(enabled) => object["enabled"] = json!(enabled),
+            FlagChange::Variant(variant) => object["variant"] = json!(variant),
+            FlagChange::Percentage(percent) => object["percentage"] = json!(percent),
+        }
+        object["version"] = json!(format!("{} {} {}", object["enabled"], object["variant"], object["percentage"]));
         Ok(object.clone())
     }
 
@@ -215,6 +261,10 @@ pub fn settled_fields(object: &Value) -> Value {
         for key in ["generation", "resourceVersion", "managedFields"] {
             metadata.remove(key);
         }
+    }
+    // A flag's version is of its state, and the first one is made up.
+    if let Some(object) = object.as_object_mut().filter(|object| object.contains_key("takes")) {
+        object.remove("version");
     }
     // A silence made again is by whoever made it again, from then on, under another id.
     if let Some(object) = object.as_object_mut().filter(|object| object.contains_key("silence")) {

@@ -14,6 +14,7 @@ use super::outcome::Refusal;
 use super::plan::Plan;
 use crate::config::context::matches;
 use crate::domain::Text;
+use crate::domain::object::ObjectKind;
 use crate::domain::time::Instant;
 
 /// How a person confirms.
@@ -118,6 +119,8 @@ pub struct Freeze {
 const LONGEST_REASON: usize = 4096;
 /// Longest name of an object that any API has.
 const LONGEST_NAME: usize = 253;
+/// Longest name of a flag, in bytes, with its source, project and environment.
+const LONGEST_FLAG: usize = 2048;
 
 impl Rules {
     fn covers(&self, action: &str, namespace: Option<&Text>) -> bool {
@@ -159,7 +162,12 @@ impl GuardContext {
             return Err(Refusal::BadInput("break-glass needs a reason".into()));
         }
         for action in request.actions() {
-            check_name(&action.target().name)?;
+            let target = action.target();
+            if target.kind == ObjectKind::Flag {
+                check_flag(&target.name)?
+            } else {
+                check_name(&target.name)?
+            }
             action.admit()?;
         }
         if let Some(rules) = self.rules_for(request).find(|rules| rules.read_only.is_some()) {
@@ -251,6 +259,14 @@ fn check_text(what: &str, text: Option<&str>) -> Result<(), Refusal> {
         return Err(Refusal::BadInput(format!("the {what} holds a control character (U+{code:04X})")));
     }
     Ok(())
+}
+
+/// Flags are called whatever their owners like, in whatever script; what a terminal would obey is written out before.
+fn check_flag(name: &str) -> Result<(), Refusal> {
+    if name.len() > LONGEST_FLAG {
+        return Err(Refusal::BadInput(format!("a name of {} bytes is no flag's: at most {LONGEST_FLAG}", name.len())));
+    }
+    check_text("name of the flag", Some(name))
 }
 
 /// Names of the API are ASCII. One that is not comes from a paste, and only looks like what it names.

@@ -7,6 +7,7 @@ use super::cordon::{Cordon, Uncordon};
 use super::delete_pod::DeletePod;
 use super::drain::Drain;
 use super::evict_pod::EvictPod;
+use super::flag::SetFlag;
 use super::outcome::Refusal;
 use super::pause::{Pause, Resume};
 use super::plan::Plan;
@@ -121,6 +122,8 @@ pub enum ActionKind {
     ExtendSilence(ExtendSilence),
     /// The end of a silence.
     ExpireSilence(ExpireSilence),
+    /// Another state of a feature flag.
+    Flag(SetFlag),
 }
 
 impl ActionKind {
@@ -146,6 +149,7 @@ impl ActionKind {
             Self::Silence(action) => action,
             Self::ExtendSilence(action) => action,
             Self::ExpireSilence(action) => action,
+            Self::Flag(action) => action,
         }
     }
 

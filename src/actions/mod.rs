@@ -42,6 +42,7 @@ pub mod evict_pod;
 mod examples;
 pub mod exchange;
 pub mod expectation;
+pub mod flag;
 pub mod guardrail;
 pub mod kind;
 pub mod manifest;

@@ -10,6 +10,7 @@ use super::kind::{Action, ActionKind};
 use super::record;
 use super::step::{Step, Verdict};
 use crate::domain::Text;
+use crate::domain::flag::FlagRef;
 use crate::domain::object::ObjectRef;
 use crate::domain::time::Instant;
 
@@ -196,6 +197,10 @@ pub enum WarningKind {
     LeftOut,
     /// A guardrail is overridden.
     BreakGlass,
+    /// The product demands an approval first.
+    Approval,
+    /// The product that keeps it has something to say of it.
+    Product,
     /// A silence hides more, or less, than it is meant for.
     Hides,
     /// It does not roll by itself: `OnDelete`, a `partition`, paused.
@@ -325,7 +330,8 @@ impl Plan {
     /// What has to be typed where a confirmation asks for the name: the name, or `3 pods`.
     pub fn confirm_word(&self) -> String {
         match self.targets.as_slice() {
-            [one] => one.name.to_string(),
+            // A flag is known by its own name; where it is stands in the title.
+            [one] => FlagRef::of_object(one).map_or_else(|| one.name.to_string(), |flag| flag.key.to_string()),
             _ => self.named(),
         }
     }

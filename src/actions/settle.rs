@@ -140,6 +140,10 @@ impl Trace<'_> {
         if let (ObjectKind::Silence, Expectation::Object { fields, .. }) = (wanted.kind, expectation) {
             return silence(&wanted.name, fields, object);
         }
+        if let (ObjectKind::Flag, Expectation::Object { fields, .. }, Some(object)) = (wanted.kind, expectation, object)
+        {
+            return self.flag(fields, object);
+        }
         match (expectation, object) {
             (Expectation::Gone { .. }, None) => Settlement::new(Verdict::Happened, "is gone, as it was meant to be"),
             (Expectation::Gone { uid, .. }, Some(object)) => self.gone(uid.as_deref(), object),
@@ -155,6 +159,18 @@ impl Trace<'_> {
                 self.fields(fields, false, object)
             }
             (Expectation::Object { fields, patient, .. }, Some(object)) => self.fields(fields, *patient, object),
+        }
+    }
+
+    /// A flag says what it is set to; who set it, and when, only its product's history tells.
+    fn flag(&self, fields: &[Field], object: &Value) -> Settlement {
+        let version = at(self.before, &["version"]);
+        if fields.iter().all(|field| field.holds(object)) {
+            Settlement::new(Verdict::Happened, "says what was wanted")
+        } else if version.is_some() && version == at(object, &["version"]) {
+            Settlement::new(Verdict::DidNotHappen, "is as it was when it was planned")
+        } else {
+            Settlement::new(Verdict::CannotTell, "was changed since, to something else than what was wanted")
         }
     }
 

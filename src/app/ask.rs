@@ -13,6 +13,9 @@ use crate::state::session::{Overlay, Subject};
 impl App {
     /// The objects that a row stands for, the nearest first: a pod, then what owns it.
     fn objects_of(&self, subject: &Subject) -> Vec<ObjectRef> {
+        if let Subject::Flag(flag) = subject {
+            return vec![flag.object()];
+        }
         let Some(focused) = self.leads_to(subject) else { return Vec::new() };
         let mut objects = Vec::new();
         match &focused.focus {
@@ -56,7 +59,11 @@ impl App {
     /// The objects that one action would be done to, each once.
     pub(super) fn targets(&self, offer: &Offer) -> Vec<ObjectRef> {
         let mut targets = Vec::new();
-        for row in self.rows_in_hand() {
+        for mut row in self.rows_in_hand() {
+            // Only who asks for flags pays for finding them.
+            if offer.of_flags {
+                row = self.flags_of(&row);
+            }
             let target = row.into_iter().find(|object| (offer.make)(object, None).is_some());
             targets.extend(target.filter(|target| !targets.contains(target)));
         }
@@ -73,7 +80,12 @@ impl App {
         }
         let targets = self.targets(offer);
         if targets.is_empty() {
-            return Some("select a workload, or something that names one, first".into());
+            let what = if offer.of_flags {
+                "a flag, or a workload that one is about"
+            } else {
+                "a workload, or something that names one"
+            };
+            return Some(format!("select {what}, first"));
         }
         // Of several, those that cannot are the plan's to leave out or to refuse.
         let reasons: Vec<String> = targets.iter().filter_map(|target| offer.why_not(target)).collect();
@@ -99,7 +111,7 @@ impl App {
             self.session.overlays.push(Overlay::Form(Box::new(form)));
             return Vec::new();
         }
-        let actions = targets.iter().filter_map(|target| (offer.make)(target, None));
+        let actions = targets.iter().filter_map(|target| (offer.make)(target, None)).map(|action| self.fitted(action));
         if let Some(request) = ActionRequest::bulk(actions, origin) {
             return self.ask_door(request);
         }

@@ -70,6 +70,12 @@ const GLOBAL: &[CommandInfo] = &[
     CommandInfo::new("pane-pods", "pods", Scope::Global, "Go to the pods"),
     CommandInfo::new("pane-logs", "logs", Scope::Global, "Go to the logs").in_footer(10),
     CommandInfo::new("pane-nodes", "nodes", Scope::Global, "Go to the nodes, which take the place of the rollouts"),
+    CommandInfo::new(
+        "pane-flags",
+        "flags",
+        Scope::Global,
+        "Go to the feature flags, which take the place of the rollouts",
+    ),
     CommandInfo::new("cronjobs", "cronjobs", Scope::Global, "Show the CronJobs, which are hidden while all is well"),
     CommandInfo::new("jobs", "jobs", Scope::Global, "Show the Jobs, which are hidden while all is well"),
     CommandInfo::new("down", "down", Scope::Global, "Next row"),
@@ -215,7 +221,7 @@ impl App {
             "previous-pane" => self.session.go_round(-1),
             "zoom" => self.session.zoom = !self.session.zoom,
             "help" => self.session.overlays.push(Overlay::Help { scroll: 0 }),
-            "details" => self.open_details(),
+            "details" => return self.open_details(),
             "filter" => {
                 let before = self.session.view(self.session.active).filter.clone();
                 self.session.overlays.push(Overlay::Filter { input: Input::with(&before), before });

@@ -254,6 +254,7 @@ impl App {
             PaneId::Pods => (world.pods.shown_len(), world.pods.len()),
             PaneId::Logs => (world.logs.shown_len(), world.logs.len()),
             PaneId::Nodes => (world.nodes.table.shown_len(), world.nodes.table.len()),
+            PaneId::Flags => (world.flags.shown_len(), world.flags.len()),
         }
     }
 }

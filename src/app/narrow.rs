@@ -40,6 +40,7 @@ impl App {
             PaneId::Pods => cursors.pods = world.pods.step(cursors.pods.as_ref(), steps),
             PaneId::Logs => cursors.logs = world.logs.step(cursors.logs, steps),
             PaneId::Nodes => cursors.nodes = world.nodes.table.step(cursors.nodes.as_ref(), steps),
+            PaneId::Flags => cursors.flags = world.flags.step(cursors.flags.as_ref(), steps),
         }
         let view = session.view_mut(pane);
         let moved = i64::try_from(view.above).unwrap_or(0).saturating_add(steps);
@@ -54,6 +55,7 @@ impl App {
             PaneId::Slo => Subject::Slo(world.slos.selected(cursors.slos.as_ref())?.reading.objective.name.clone()),
             PaneId::Rollouts => Subject::Workload(world.rollouts.selected(cursors.rollouts.as_ref())?.row.id.clone()),
             PaneId::Pods => Subject::Pod(world.pods.selected(cursors.pods.as_ref())?.id.clone()),
+            PaneId::Flags => Subject::Flag(world.flags.selected(cursors.flags.as_ref())?.id.clone()),
             PaneId::Nodes => Subject::Node(world.nodes.table.selected(cursors.nodes.as_ref())?.node.name.clone()),
             PaneId::Logs => {
                 Subject::Log(cursors.logs.or_else(|| world.logs.window(None, 1, |_| 1).rows.last().map(|(at, _)| *at))?)
@@ -90,6 +92,7 @@ impl App {
                 plain(Focus::Pod { pod: pod.clone(), owner })
             }
             Subject::Node(name) => plain(Focus::Node(name.clone())),
+            Subject::Flag(flag) => plain(self.flag_leads_to(flag)?),
             Subject::Log(_) => None,
         }
     }
@@ -99,14 +102,12 @@ impl App {
         let Some(subject) = self.selected() else { return Vec::new() };
         match self.leads_to(&subject) {
             Some(focused) if self.session.focus.as_ref().is_some_and(|now| now.focus == focused.focus) => {
-                self.open_details();
-                Vec::new()
+                self.open_details()
             }
             Some(focused) => self.focus(Some(focused)),
             None => {
                 // An alert that names no workload, or a log line: all that can be shown is the thing itself.
-                self.open_details();
-                Vec::new()
+                self.open_details()
             }
         }
     }
@@ -122,6 +123,7 @@ impl App {
             PaneId::Rollouts => Cursors { rollouts: before.rollouts, ..Cursors::default() },
             PaneId::Pods => Cursors { pods: before.pods, ..Cursors::default() },
             PaneId::Nodes => Cursors { nodes: before.nodes, ..Cursors::default() },
+            PaneId::Flags => Cursors { flags: before.flags, ..Cursors::default() },
             PaneId::Logs => Cursors::default(),
         };
         self.session.reset_log_lens();
@@ -152,11 +154,12 @@ impl App {
     /// What a focus shows in panes that know it only through pods moves as the pods do.
     pub(super) fn narrow_anew(&mut self) -> Vec<Effect> {
         let Some(focused) = &self.session.focus else { return Vec::new() };
+        let is_workload = matches!(focused.focus, Focus::Workload(_));
         match &focused.focus {
             Focus::Node(_) => self.look(PaneId::Rollouts),
             Focus::Workload(workload) if workload.kind == WorkloadKind::CronJob => self.look(PaneId::Pods),
-            Focus::Workload(_) if self.session.nodes => {
-                self.look(PaneId::Nodes);
+            _ if is_workload && self.session.shared != PaneId::Rollouts => {
+                self.look(self.session.shared);
                 return Vec::new();
             }
             _ => return Vec::new(),
@@ -243,6 +246,14 @@ impl App {
                 };
                 self.world.nodes.table.look(Lens { scope, filter, faults_only });
             }
+            PaneId::Flags => {
+                let scope = match focus.map(Focus::workload) {
+                    None => Scope::All,
+                    Some(Some(workload)) => Scope::Groups(self.world.flags_about(workload)),
+                    Some(None) => Scope::Nothing,
+                };
+                self.world.flags.look(Lens { scope, filter, faults_only });
+            }
             PaneId::Logs => {
                 let filter = filter.filter(|_| !view.around);
                 let faults_only = faults_only && !view.around;
@@ -284,10 +295,11 @@ impl App {
         vec![Effect::FollowLogs(target)]
     }
 
-    pub(super) fn open_details(&mut self) {
-        if let Some(subject) = self.selected() {
-            self.session.overlays.push(Overlay::Details { subject, scroll: 0 });
-        }
+    pub(super) fn open_details(&mut self) -> Vec<Effect> {
+        let Some(subject) = self.selected() else { return Vec::new() };
+        let effects = self.read_details(&subject);
+        self.session.overlays.push(Overlay::Details { subject, scroll: 0 });
+        effects
     }
 
     /// Copies the selected row, or what is open over it.

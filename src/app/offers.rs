@@ -5,12 +5,14 @@
 //! letters and mean the same in every pane.
 
 use crate::actions::ActionKind;
+use crate::actions::flag::SetFlag;
 use crate::actions::pause::{Pause, Resume};
 use crate::actions::restart::Restart;
 use crate::actions::rollback::Rollback;
 use crate::actions::scale::{Replicas, Scale};
 use crate::actions::set_image::SetImage;
 use crate::config::keymap::{CommandId, Scope};
+use crate::domain::flag::{FlagChange, FlagRef};
 use crate::domain::object::ObjectRef;
 use crate::domain::target::WorkloadRef;
 use crate::state::command::CommandInfo;
@@ -22,6 +24,8 @@ pub(super) struct Offer {
     pub command: CommandInfo,
     /// What has to be asked first.
     pub asks: &'static [Topic],
+    /// Is it done to feature flags? Then those of the workload in hand are meant, the newest change first.
+    pub of_flags: bool,
     /// The action on an object, `None` for what it is never done to. What has to be asked comes from the form; without
     /// one it is anything, to see whether the object takes the action at all.
     pub make: fn(&ObjectRef, Option<&Form>) -> Option<ActionKind>,
@@ -34,7 +38,7 @@ const fn offer(
     asks: &'static [Topic],
     make: fn(&ObjectRef, Option<&Form>) -> Option<ActionKind>,
 ) -> Offer {
-    Offer { command: CommandInfo::new(id, label, Scope::Global, doc).mutating(), asks, make }
+    Offer { command: CommandInfo::new(id, label, Scope::Global, doc).mutating(), asks, of_flags: false, make }
 }
 
 /// Every action, in the order of the menu.
@@ -49,6 +53,7 @@ pub(super) const OFFERS: &[Offer] = &[
         .mutating()
         .in_footer(3),
         asks: &[],
+        of_flags: false,
         make: |object, _| of_workload(object, |target| ActionKind::Rollback(Rollback { target, to: None })),
     },
     offer(
@@ -71,6 +76,23 @@ pub(super) const OFFERS: &[Offer] = &[
     offer("resume", "resume", "Let a paused rollout go on", &[], |object, _| {
         of_workload(object, |target| ActionKind::Resume(Resume { target }))
     }),
+    Offer {
+        command: CommandInfo::new(
+            "flag",
+            "flag",
+            Scope::Global,
+            "Switch the selected flag, or the one changed last among those about the workload; asks before it does",
+        )
+        .mutating()
+        .in_footer(4),
+        asks: &[],
+        of_flags: true,
+        // Which state is meant is the console's to say: the other one than on screen.
+        make: |object, _| {
+            let flag = FlagRef::of_object(object)?;
+            Some(ActionKind::Flag(SetFlag { flag, set: FlagChange::Enabled(false), about: None }))
+        },
+    },
     offer("set-image", "set image", "Run another image in one container", &[Topic::Container, Topic::Image], set_image),
 ];
 

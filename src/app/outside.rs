@@ -10,13 +10,14 @@ use crate::state::session::Focused;
 use crate::state::source::Status;
 
 /// The panes by the names that `--view` takes.
-const VIEWS: [(&str, PaneId); 6] = [
+const VIEWS: [(&str, PaneId); 7] = [
     ("alerts", PaneId::Alerts),
     ("slo", PaneId::Slo),
     ("rollouts", PaneId::Rollouts),
     ("pods", PaneId::Pods),
     ("logs", PaneId::Logs),
     ("nodes", PaneId::Nodes),
+    ("flags", PaneId::Flags),
 ];
 
 impl App {

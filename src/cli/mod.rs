@@ -17,6 +17,7 @@ mod config;
 mod console;
 mod doctor;
 mod drive;
+mod flag;
 mod generate;
 mod lab;
 mod output;
@@ -98,6 +99,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     #[command(flatten)]
     Act(act::ActCommand),
+    /// Feature flags: list and show them, switch them, set whom they reach
+    #[command(subcommand)]
+    Flag(flag::FlagCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -135,6 +139,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Snapshot(args)) => snapshot::run(global, &args),
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Act(command)) => act::run(global, &command),
+        Some(Command::Flag(command)) => flag::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Schema;
 
+mod flags;
 mod guardrails;
 
 use super::context::is_pattern;
@@ -19,6 +20,7 @@ pub(super) fn check(table: &Table) -> Vec<Diagnostic> {
     checker.severities(table);
     checker.objectives(table);
     guardrails::check(table, &mut checker.diagnostics);
+    flags::check(table, &mut checker.diagnostics);
     checker.diagnostics
 }
 

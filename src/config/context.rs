@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::{Basic, HeaderValue, SecretSource};
-use super::settings::{AlertmanagerSection, Context, HttpSection, PrometheusSection, Settings};
+use super::settings::{AlertmanagerSection, Context, FlagProduct, HttpSection, PrometheusSection, Settings};
 
 /// How an action is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +46,37 @@ pub struct ContextSettings {
     pub prometheus: Prometheus,
     /// Alertmanager.
     pub alertmanager: Alertmanager,
+    /// Sources of feature flags that know an environment for this context.
+    pub flags: Vec<FlagSource>,
+}
+
+/// One source of feature flags, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagSource {
+    /// Its name.
+    pub name: String,
+    /// The product.
+    pub provider: FlagProduct,
+    /// Base address.
+    pub url: Option<String>,
+    /// Projects; `None` for all.
+    pub projects: Option<Vec<String>>,
+    /// Environments of this context; never empty.
+    pub environments: Vec<String>,
+    /// Globs of flags, each with the globs of the workloads that they are about.
+    pub workloads: BTreeMap<String, Vec<String>>,
+    /// How often to ask.
+    pub interval: Duration,
+    /// How to reach it.
+    pub http: Http,
+}
+
+impl FlagSource {
+    /// The workloads that a flag of this name is about, as globs over `NAMESPACE/NAME` or `NAME`.
+    pub fn workloads_of<'a>(&'a self, flag: &'a str) -> impl Iterator<Item = &'a str> {
+        let about = self.workloads.iter().filter(move |(pattern, _)| matches(pattern, flag));
+        about.flat_map(|(_, workloads)| workloads.iter().map(String::as_str))
+    }
 }
 
 /// Prometheus, resolved.
@@ -119,7 +150,32 @@ pub(super) fn resolve(settings: &Settings, guesses: &BTreeSet<String>, name: &st
         confirm: merged.confirm.unwrap_or(if production { Confirm::Name } else { Confirm::Yes }),
         prometheus: prometheus(merged.prometheus),
         alertmanager: alertmanager(merged.alertmanager),
+        flags: flags(settings, name),
     }
+}
+
+/// How often flags are asked for: they change by hand, and lists are long.
+const FLAGS_INTERVAL: Duration = Duration::from_secs(15);
+
+fn flags(settings: &Settings, context: &str) -> Vec<FlagSource> {
+    let of_context = |environments: &BTreeMap<String, Vec<String>>| {
+        let matching = environments.iter().filter(|(pattern, _)| matches(pattern, context));
+        matching.max_by_key(|(pattern, _)| specificity(pattern)).map(|(_, names)| names.clone())
+    };
+    let sources = settings.flags.iter().filter_map(|flags| {
+        let environments = of_context(&flags.environments).filter(|names| !names.is_empty())?;
+        Some(FlagSource {
+            name: flags.name.clone(),
+            provider: flags.provider,
+            url: flags.url.clone(),
+            projects: flags.projects.clone(),
+            environments,
+            workloads: flags.workloads.clone(),
+            interval: flags.interval.unwrap_or(FLAGS_INTERVAL),
+            http: http(flags.http.clone()),
+        })
+    });
+    sources.collect()
 }
 
 /// Does a glob match? `*` stands for any text, `?` for one character, all else for itself.

@@ -91,6 +91,7 @@ actions! {
     Suspend "suspend" "Suspend or resume a CronJob.",
     Trigger "trigger" "Run a CronJob's Job now.",
     Silence "silence" "Silence an alert, extend or expire a silence.",
+    Flag "flag" "Switch a feature flag, or change whom it reaches.",
 }
 
 /// The rule that says something, for refusals and for the audit log.

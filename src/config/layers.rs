@@ -190,6 +190,13 @@ fn expand_home(table: &mut Table, home: Option<&Path>) {
     for (key, (_, node)) in table {
         match &mut node.value {
             Value::Table(inner) => expand_home(inner, home),
+            Value::Array(items) => {
+                for item in items {
+                    if let Value::Table(inner) = &mut item.value {
+                        expand_home(inner, home);
+                    }
+                }
+            }
             Value::Text(text) if PATHS.contains(&key.as_str()) => {
                 if let (Some(rest), Some(home)) = (text.strip_prefix("~/"), home) {
                     *text = home.join(rest).to_string_lossy().into_owned();

@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use context::{Alertmanager, Confirm, ContextSettings, Http, Prometheus};
+pub use context::{Alertmanager, Confirm, ContextSettings, FlagSource, Http, Prometheus};
 pub use diagnostic::{ConfigError, Diagnostic, Origin};
 pub use dirs::Dirs;
 pub use guardrail::{ActionName, Rules};

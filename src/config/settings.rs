@@ -40,6 +40,9 @@ pub struct Settings {
     /// Service level objectives to watch, one `[[slo]]` each.
     #[serde(default)]
     pub slo: Vec<Slo>,
+    /// Where feature flags are kept, one `[[flags]]` each.
+    #[serde(default)]
+    pub flags: Vec<Flags>,
     /// The check after an action.
     pub verification: Verification,
     /// The record of every action.
@@ -199,6 +202,46 @@ pub struct Slo {
     /// PromQL of all events; `$window` stands for the range.
     #[schemars(extend("x-check" = "query"))]
     pub total: String,
+}
+
+/// One source of feature flags.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Flags {
+    /// Name, unique; what the pane, `--source` and the audit log call it.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The product.
+    pub provider: FlagProduct,
+    /// Base address of its API, with the path before `/api` if there is one.
+    #[schemars(extend("x-check" = "url"))]
+    pub url: Option<String>,
+    /// Projects to read. Default: all that the token may see.
+    #[schemars(extend("x-check" = "pattern"))]
+    pub projects: Option<Vec<String>>,
+    /// Which environments belong to which kubeconfig contexts: `{ "prod-*" = ["production"], "*" = ["development"] }`.
+    /// Of the patterns that match a context the most specific counts; where none matches, the source is not asked.
+    pub environments: BTreeMap<String, Vec<String>>,
+    /// Which flags are about which workloads: `{ "*pricing*" = ["shop/payment"] }`. Globs on both sides; a workload is
+    /// NAME or NAMESPACE/NAME. A flag's tag `workload:NAME` says it too, and so does the annotation `opsdeck.dev/flags`
+    /// of a workload (a list of globs).
+    #[serde(default)]
+    pub workloads: BTreeMap<String, Vec<String>>,
+    /// How often to ask. Default: `15s`.
+    #[serde(default, deserialize_with = "values::optional_duration")]
+    #[schemars(with = "Option<values::DurationText>")]
+    pub interval: Option<Duration>,
+    /// How to reach it.
+    #[serde(flatten)]
+    pub http: HttpSection,
+}
+
+/// Products that keep feature flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlagProduct {
+    /// Unleash, by its admin API; the token is a personal or a service account's.
+    Unleash,
 }
 
 /// The check after an action.

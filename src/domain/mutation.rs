@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::flag::FlagWrite;
 use super::object::{ObjectKind, ObjectRef};
 use super::time::Instant;
 
@@ -34,7 +35,12 @@ impl Mutation {
         Self { target, subresource: Some(subresource), change }
     }
 
-    /// Does it go to Alertmanager? Everything else goes to the API server.
+    /// Does it go to a provider of feature flags?
+    pub fn is_for_flags(&self) -> bool {
+        self.target.kind == ObjectKind::Flag
+    }
+
+    /// Does it go to Alertmanager? What goes neither there nor to a provider of flags goes to the API server.
     pub fn is_for_alertmanager(&self) -> bool {
         self.target.kind == ObjectKind::Silence
     }
@@ -105,6 +111,8 @@ pub enum Change {
     Silence(Silence),
     /// Ends the silence that the target names.
     ExpireSilence,
+    /// A feature flag changed in one environment, by whoever provides it.
+    Flag(FlagWrite),
 }
 
 impl Change {

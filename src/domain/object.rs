@@ -1,4 +1,4 @@
-//! Any object that an action acts on: workloads, pods, nodes, autoscalers, jobs, and silences.
+//! Any object that an action acts on: workloads, pods, nodes, autoscalers, jobs, silences, and feature flags.
 
 use std::fmt;
 
@@ -34,6 +34,8 @@ pub enum ObjectKind {
     Rollout,
     /// A silence of Alertmanager. It is no object of the cluster.
     Silence,
+    /// A feature flag in one environment; its name is [`super::flag::FlagRef::object`]'s. It is no object of the cluster.
+    Flag,
 }
 
 /// Where the API server keeps a kind.
@@ -63,6 +65,7 @@ impl ObjectKind {
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Rollout => "Rollout",
             Self::Silence => "Silence",
+            Self::Flag => "Flag",
         }
     }
 
@@ -81,6 +84,7 @@ impl ObjectKind {
             Self::HorizontalPodAutoscaler => "hpa",
             Self::Rollout => "rollout",
             Self::Silence => "silence",
+            Self::Flag => "flag",
         }
     }
 
@@ -98,7 +102,7 @@ impl ObjectKind {
             Self::Event => ("", "v1", "events"),
             Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
             Self::Rollout => ("argoproj.io", "v1alpha1", "rollouts"),
-            Self::Silence => return None,
+            Self::Silence | Self::Flag => return None,
         };
         Some(Api { group, version, plural })
     }

@@ -23,6 +23,9 @@ pub struct WorkloadRow {
     pub change_cause: Option<Text>,
     /// What else writes this object (`argocd`, `helm`, `flux`), read from labels, annotations and managers.
     pub managed_by: Option<Text>,
+    /// Annotation `opsdeck.dev/flags`: globs of the feature flags that are about it, parted by commas or spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<Text>,
     /// Creation time of the object.
     pub created: Instant,
     /// What only its kind knows. Boxed: most rows are Deployments, which have nothing to add.

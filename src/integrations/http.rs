@@ -14,7 +14,7 @@ mod write;
 
 use std::sync::Arc;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Url};
 
 use crate::config::Http;
@@ -36,6 +36,8 @@ pub enum Product {
     Prometheus,
     /// Alertmanager, or anything that speaks its API v2.
     Alertmanager,
+    /// Unleash, by its admin API.
+    Unleash,
 }
 
 impl Product {
@@ -44,6 +46,7 @@ impl Product {
         match self {
             Self::Prometheus => "Prometheus",
             Self::Alertmanager => "Alertmanager",
+            Self::Unleash => "Unleash",
         }
     }
 
@@ -52,6 +55,7 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
+            Self::Unleash => "flags",
         }
     }
 
@@ -60,11 +64,21 @@ impl Product {
         match self {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
+            Self::Unleash => "flags.url",
+        }
+    }
+
+    /// What stands before the token in `Authorization`.
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::Prometheus | Self::Alertmanager => "Bearer ",
+            // The token alone.
+            Self::Unleash => "",
         }
     }
 }
 
-pub use self::write::Write;
+pub use self::write::{JSON, Write};
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -80,6 +94,8 @@ pub struct HttpAnswer {
     pub location: Option<String>,
     /// The server's clock, from the `Date` header.
     pub date: Option<Instant>,
+    /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`).
+    pub retry_after: Option<u64>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -237,7 +253,8 @@ impl HttpTransport {
         if let Some(source) = &self.http.token {
             let setting = format!("{section}.token");
             let token = secret::resolve(source, &setting).await?;
-            let value = sensitive(&format!("Bearer {}", token.expose())).ok_or_else(|| unusable(&setting))?;
+            let value =
+                sensitive(&format!("{}{}", self.product.scheme(), token.expose())).ok_or_else(|| unusable(&setting))?;
             headers.insert(AUTHORIZATION, value);
         } else if let Some(Basic { username, password }) = &self.http.basic {
             let setting = format!("{section}.basic.password");
@@ -280,12 +297,16 @@ impl HttpTransport {
 
     async fn read(&self, mut response: reqwest::Response) -> Result<HttpAnswer, Fault> {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let clock = header(&DATE).and_then(date);
+        let reset = HeaderName::from_static("x-ratelimit-reset");
+        let wait = header(&RETRY_AFTER).or_else(|| header(&reset));
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
-            content_type: header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
-            location: header(LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
-            date: header(DATE).and_then(date),
+            content_type: header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
+            location: header(&LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
+            date: clock,
+            retry_after: wait.and_then(|text| retry_after(text, clock)),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -407,6 +428,20 @@ fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
 /// A `Date` header (RFC 9110, the form that servers send).
 pub(in crate::integrations) fn date(header: &str) -> Option<Instant> {
     chrono::DateTime::parse_from_rfc2822(header).ok().map(|date| date.to_utc())
+}
+
+/// How long to wait, as servers write it: seconds, a date, or an instant in seconds or milliseconds since 1970.
+fn retry_after(header: &str, now: Option<Instant>) -> Option<u64> {
+    let until = |at: Instant| now.map(|now| u64::try_from((at - now).num_seconds()).unwrap_or(0));
+    match header.trim().parse::<u64>() {
+        // No server means a wait of thirty years.
+        Ok(seconds) if seconds < 1_000_000_000 => Some(seconds),
+        Ok(instant) => {
+            let seconds = if instant > 100_000_000_000 { instant / 1_000 } else { instant };
+            until(chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?)
+        }
+        Err(_) => until(date(header)?),
+    }
 }
 
 /// RFC 4648 base 64 with padding; the clients keep theirs to themselves, and little needs it.

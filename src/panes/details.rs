@@ -1,6 +1,7 @@
 //! All there is to know about one row, as lines for a box and as text for the clipboard.
 
 mod of_batch;
+mod of_flag;
 mod of_node;
 
 use ratatui::text::{Line, Span};
@@ -81,6 +82,7 @@ pub fn lines(look: &Look<'_>, subject: &Subject, width: usize) -> (String, Vec<L
         Subject::Pod(id) => pod(&mut sheet, id),
         Subject::Log(place) => log(&mut sheet, *place),
         Subject::Node(name) => of_node::node(&mut sheet, name),
+        Subject::Flag(flag) => of_flag::flag(&mut sheet, flag),
     };
     if sheet.lines.is_empty() {
         sheet.row("", "it is gone", Role::Dim);
@@ -307,6 +309,7 @@ pub fn text_of(world: &World, subject: &Subject) -> Option<String> {
         Subject::Workload(id) => format!("{id} -n {}", id.namespace),
         Subject::Pod(id) => format!("pod/{} -n {}", id.name, id.namespace),
         Subject::Node(name) => format!("node/{name}"),
+        Subject::Flag(flag) => flag.to_string(),
         Subject::Log(place) => {
             let entry = world.logs.get(place)?;
             let head = format!("{} {} {}", entry.line.at.to_rfc3339(), entry.line.pod, entry.line.text);

@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod details;
+pub mod flags;
 pub mod logs;
 pub mod nodes;
 pub mod pods;
@@ -42,11 +43,12 @@ impl std::fmt::Debug for Pane {
 }
 
 /// All panes, in the order of [`PaneId::ALL`].
-pub const PANES: [Pane; 6] = [alerts::PANE, slo::PANE, rollouts::PANE, pods::PANE, logs::PANE, nodes::PANE];
+pub const PANES: [Pane; 7] =
+    [alerts::PANE, slo::PANE, rollouts::PANE, pods::PANE, logs::PANE, nodes::PANE, flags::PANE];
 
 /// The pane of a name.
 pub const fn pane(id: PaneId) -> &'static Pane {
-    const ALL: &[Pane; 6] = &PANES;
+    const ALL: &[Pane; 7] = &PANES;
     &ALL[id.index()]
 }
 

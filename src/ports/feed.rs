@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::domain::Text;
 use crate::domain::alert::Alert;
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, NodeUsage, Resource};
+use crate::domain::flag::FlagRow;
 use crate::domain::log::LogBatch;
 use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
@@ -36,6 +37,8 @@ pub enum SourceId {
     Alertmanager,
     /// Log streams of the focus.
     Logs,
+    /// Feature flags of one configured source, by its name.
+    Flags(Text),
 }
 
 /// The sources as the header names them.
@@ -50,11 +53,13 @@ pub enum SourceGroup {
     Alertmanager,
     /// Logs.
     Logs,
+    /// Feature flags.
+    Flags,
 }
 
 impl SourceGroup {
     /// All of them, in header order.
-    pub const ALL: [Self; 4] = [Self::Kubernetes, Self::Prometheus, Self::Alertmanager, Self::Logs];
+    pub const ALL: [Self; 5] = [Self::Kubernetes, Self::Prometheus, Self::Alertmanager, Self::Logs, Self::Flags];
 
     /// The short word of the header.
     pub const fn word(self) -> &'static str {
@@ -63,6 +68,7 @@ impl SourceGroup {
             Self::Prometheus => "prom",
             Self::Alertmanager => "am",
             Self::Logs => "logs",
+            Self::Flags => "flags",
         }
     }
 }
@@ -75,6 +81,7 @@ impl SourceId {
             Self::Slos | Self::PrometheusAlerts => SourceGroup::Prometheus,
             Self::Alertmanager => SourceGroup::Alertmanager,
             Self::Logs => SourceGroup::Logs,
+            Self::Flags(_) => SourceGroup::Flags,
         }
     }
 }
@@ -83,6 +90,7 @@ impl SourceId {
 impl std::fmt::Display for SourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Flags(name) => return write!(f, "flags {name}"),
             Self::Kubernetes(resource) => resource.word(),
             Self::Namespaces => "namespaces",
             Self::Slos => "slos",
@@ -198,6 +206,8 @@ pub enum Update {
     Alerts(Vec<Alert>),
     /// All readings.
     Slos(Vec<SloReading>),
+    /// All flags of this source, replacing those that it gave before.
+    Flags(Vec<FlagRow>),
     /// Log lines.
     Logs(LogBatch),
     /// The source works, but not for everything: shown beside its data (`only namespace shop`) until the next whole
@@ -217,7 +227,7 @@ impl Update {
             Self::PodUsage(delta) => delta.reset,
             Self::Events(delta) => delta.reset,
             Self::Hpas(delta) => delta.reset,
-            Self::Alerts(_) | Self::Slos(_) | Self::Namespaces { .. } => true,
+            Self::Alerts(_) | Self::Slos(_) | Self::Flags(_) | Self::Namespaces { .. } => true,
             Self::Alive | Self::Logs(_) | Self::Limited(_) => false,
         }
     }

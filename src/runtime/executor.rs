@@ -16,6 +16,7 @@ use super::settlement::settle_open;
 use super::wiring::{Connected, Launch, Services};
 use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
 use crate::domain::cluster::NamespaceScope;
+use crate::domain::flag::FlagRef;
 use crate::ports::cluster::{Look, Seen};
 use crate::ports::feed::{Fault, FaultKind, LogTarget};
 use crate::ports::journal::JournalError;
@@ -172,6 +173,7 @@ impl Executor {
                     let _ = messages.send(super::audit::read(log, most).await).await;
                 });
             }
+            Effect::ReadFlag(flag) => self.read_flag(flag),
             Effect::Door(effect) => self.work(effect),
         }
         None
@@ -187,6 +189,15 @@ impl Executor {
             let task = feeds.start(services.logs.follow(target.clone(), Some(since)));
             self.following = Some((target, task));
         }
+    }
+
+    fn read_flag(&mut self, flag: FlagRef) {
+        let Some(flags) = self.services.as_ref().map(|services| services.flags.clone()) else { return };
+        let messages = self.messages.clone();
+        self.connecting.get_or_insert_default().spawn(async move {
+            let detail = flags.detail(&flag).await.map(Box::new).map_err(|error| error.to_string());
+            let _ = messages.send(Message::Flag(flag, detail)).await;
+        });
     }
 
     fn list_contexts(&mut self) {
@@ -222,8 +233,8 @@ impl Executor {
 pub async fn answer(work: Work, services: &Services, journal: Arc<dyn crate::ports::journal::Journal>) -> Answer {
     match work {
         Work::Gather(needs) => Answer::Gathered(services.facts(&needs).await),
-        Work::CheckPermission(mutation) => Answer::Permission(services.cluster.permission(&mutation).await),
-        Work::DryRun(mutation) => Answer::DryRun(services.cluster.dry_run(&mutation).await),
+        Work::CheckPermission(mutation) => Answer::Permission(services.permission(&mutation).await),
+        Work::DryRun(mutation) => Answer::DryRun(services.dry_run(&mutation).await),
         Work::Record(record) => {
             // fsync takes as long as the disk likes.
             let written = tokio::task::spawn_blocking(move || journal.append(record)).await;

@@ -38,6 +38,8 @@ const fn well_known(product: Product) -> (&'static [&'static str], u16) {
             ],
             9093,
         ),
+        // They hold tokens of their own and are named in the configuration.
+        Product::Unleash => (&[], 0),
     }
 }
 

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::clock::Clock;
 use super::demo::Demo;
 use super::guardrails;
@@ -13,16 +15,19 @@ use crate::actions::guardrail::GuardContext;
 use crate::config::{Config, ContextSettings, Http};
 use crate::domain::cluster::NamespaceScope;
 use crate::domain::mutation::Mutation;
-use crate::domain::object::ObjectKind;
+use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::slo::Objective;
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
 use crate::integrations::alerts::{SeverityOf, severity_by};
+use crate::integrations::flags::{Flags, FlagsFeed};
 use crate::integrations::http::{self, HttpSettings, Product, Transport};
 use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, connect};
 use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
 use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
-use crate::ports::cluster::{Cluster, ClusterError, Facts, Look, Needs, Seen, SignalSource, Silences};
+use crate::ports::cluster::{
+    Cluster, ClusterError, DryRun, Facts, Look, Needs, Permission, Seen, SignalSource, Silences,
+};
 use crate::ports::feed::{Fault, Feed, LogSource};
 use crate::ports::journal::AuditLog;
 use crate::state::context::{ContextEntry, ContextInfo};
@@ -71,6 +76,8 @@ pub struct Services {
     pub silences: Arc<dyn Silences>,
     /// Alters silences; takes only what the door approved.
     pub silencer: Arc<dyn Mutator>,
+    /// Feature flags: fresh reads, and writes with what the door approved.
+    pub flags: Flags,
     /// Alerts and burn for verification.
     pub signals: Arc<dyn SignalSource>,
     /// Log streams.
@@ -88,6 +95,10 @@ impl Services {
     pub async fn facts(&self, needs: &Needs) -> Result<Facts, ClusterError> {
         match needs.target.kind {
             ObjectKind::Silence => self.silences.facts(needs).await,
+            ObjectKind::Flag => {
+                let object = self.flag(&needs.target).await?;
+                Ok(Facts { object, ..Facts::default() })
+            }
             _ => self.cluster.facts(needs).await,
         }
     }
@@ -99,12 +110,37 @@ impl Services {
                 let object = self.silences.look(&look.object).await;
                 Seen { object, rollout: None, pods: None, signals: None }
             }
+            ObjectKind::Flag => {
+                Seen { object: self.flag(&look.object).await, rollout: None, pods: None, signals: None }
+            }
             _ => self.cluster.look(look).await,
         }
     }
 
+    async fn flag(&self, object: &ObjectRef) -> Result<Value, ClusterError> {
+        let facts = self.flags.facts(object).await?;
+        serde_json::to_value(facts).map_err(|error| ClusterError::Rejected(error.to_string()))
+    }
+
+    /// May it be sent? Asked of whom it would be sent to.
+    pub async fn permission(&self, mutation: &Mutation) -> Result<Permission, ClusterError> {
+        if mutation.is_for_flags() {
+            self.flags.permission(mutation).await
+        } else {
+            self.cluster.permission(mutation).await
+        }
+    }
+
+    /// What would come of it, as whom it would be sent to says.
+    pub async fn dry_run(&self, mutation: &Mutation) -> Result<DryRun, ClusterError> {
+        if mutation.is_for_flags() { self.flags.dry_run(mutation).await } else { self.cluster.dry_run(mutation).await }
+    }
+
     /// Sends what the door approved to whom it is for.
     pub async fn execute(&self, approved: Approved<Mutation>) -> Result<Receipt, ClusterError> {
+        if approved.get().is_for_flags() {
+            return self.flags.execute(approved).await;
+        }
         let mutator = if approved.get().is_for_alertmanager() { &self.silencer } else { &self.mutator };
         mutator.execute(approved).await
     }
@@ -134,6 +170,8 @@ pub struct Clients {
     pub prometheus: Option<PrometheusClient>,
     /// Alertmanager, likewise.
     pub alertmanager: Option<AlertmanagerClient>,
+    /// Sources of feature flags.
+    pub flags: Flags,
     /// How Prometheus is reached.
     pub prometheus_road: Road,
     /// How Alertmanager is reached.
@@ -280,6 +318,7 @@ fn services(config: &Config, connection: &Connection, clients: &Clients) -> Serv
         mutator: connection.mutator(),
         silences: Arc::new(alertmanager.clone()),
         silencer: Arc::new(alertmanager),
+        flags: clients.flags.clone(),
         signals: Arc::new(MonitoringSignals::new(
             clients.prometheus.clone(),
             clients.alertmanager.clone(),
@@ -306,6 +345,9 @@ fn feeds(
         let every = settings.prometheus.interval;
         feeds.push(Box::new(PrometheusAlertsFeed::new(client.clone(), every, severity(config))));
         feeds.push(Box::new(SloFeed::new(client.clone(), every, config.objectives.clone())));
+    }
+    for (source, settings) in clients.flags.sources().iter().zip(&settings.flags) {
+        feeds.push(Box::new(FlagsFeed::new(source.clone(), settings.interval)));
     }
     feeds
 }
@@ -339,6 +381,7 @@ fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
     };
     Clients {
         kubernetes: connection.clone(),
+        flags: Flags::new(&settings.flags),
         prometheus_road: Road::of(settings.prometheus.url.is_some(), "prometheus", &settings.prometheus.http),
         alertmanager_road: Road::of(
             !settings.alertmanager.urls.is_empty(),

@@ -1,6 +1,7 @@
 //! What must happen outside, in the runtime.
 
 use crate::actions::exchange::DoorEffect;
+use crate::domain::flag::FlagRef;
 use crate::ports::feed::LogTarget;
 
 use super::context::NamespaceScope;
@@ -27,6 +28,8 @@ pub enum Effect {
         /// How many.
         most: usize,
     },
+    /// Read one flag whole; answered by [`super::message::Message::Flag`].
+    ReadFlag(FlagRef),
     /// Ask all sources again now, waiting ones too.
     Refresh,
 }

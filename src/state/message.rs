@@ -2,6 +2,7 @@
 
 use crate::actions::exchange::DoorInput;
 use crate::config::keymap::Key;
+use crate::domain::flag::{FlagDetail, FlagRef};
 use crate::ports::feed::{Fault, SourceId, Update};
 use crate::ports::journal::{JournalError, Reading};
 
@@ -51,6 +52,8 @@ pub enum Message {
     },
     /// Answer to [`super::effect::Effect::ReadAudit`].
     Audit(Result<Reading, JournalError>),
+    /// Answer to [`super::effect::Effect::ReadFlag`]: the flag, or why it could not be read.
+    Flag(FlagRef, Result<Box<FlagDetail>, String>),
     /// What a crash had left open was settled at the start: one sentence for each, and the audit log holds more.
     Settled(Vec<String>),
     /// Something to tell the person, once (a switch that failed, text copied).

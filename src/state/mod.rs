@@ -6,6 +6,7 @@ pub mod command;
 pub mod context;
 pub mod effect;
 pub mod filter;
+pub mod flags;
 pub mod form;
 pub mod input;
 pub mod logs;

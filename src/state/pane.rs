@@ -20,11 +20,14 @@ pub enum PaneId {
     Logs,
     /// Where it runs. Takes the place of the rollouts while someone looks at it.
     Nodes,
+    /// What is switched on. Takes the place of the rollouts likewise.
+    Flags,
 }
 
 impl PaneId {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [Self::Alerts, Self::Slo, Self::Rollouts, Self::Pods, Self::Logs, Self::Nodes];
+    pub const ALL: [Self; 7] =
+        [Self::Alerts, Self::Slo, Self::Rollouts, Self::Pods, Self::Logs, Self::Nodes, Self::Flags];
 
     /// Place in [`Self::ALL`].
     pub const fn index(self) -> usize {
@@ -38,13 +41,9 @@ impl PaneId {
         Self::ALL[(self.index().cast_signed() + steps).rem_euclid(count).cast_unsigned()]
     }
 
-    /// The pane that is not on screen while this one is: the two share a place.
-    pub const fn behind(self) -> Option<Self> {
-        match self {
-            Self::Rollouts => Some(Self::Nodes),
-            Self::Nodes => Some(Self::Rollouts),
-            _ => None,
-        }
+    /// Is it one of those that share a place, of which one is on screen?
+    pub const fn shares(self) -> bool {
+        matches!(self, Self::Rollouts | Self::Nodes | Self::Flags)
     }
 
     /// Where its rows come from.
@@ -56,6 +55,8 @@ impl PaneId {
             Self::Pods => &[SourceId::Kubernetes(Resource::Pods)],
             Self::Logs => &[SourceId::Logs],
             Self::Nodes => &[SourceId::Kubernetes(Resource::Nodes)],
+            // As many as are configured: [`super::world::World::flag_sources`].
+            Self::Flags => &[],
         }
     }
 }

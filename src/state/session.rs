@@ -14,6 +14,7 @@ use super::pane::PaneId;
 use super::rows::{AlertRow, RolloutRow, SloRow};
 use super::table::Cursor;
 use crate::config::keymap::Key;
+use crate::domain::flag::{FlagDetail, FlagRef, FlagRow};
 use crate::domain::pod::PodRow;
 use crate::domain::target::Focus;
 use crate::domain::time::Instant;
@@ -33,6 +34,8 @@ pub struct Cursors {
     pub logs: Option<LogPlace>,
     /// In nodes.
     pub nodes: Option<Cursor<NodeState>>,
+    /// In flags.
+    pub flags: Option<Cursor<FlagRow>>,
 }
 
 /// How one pane is looked at.
@@ -119,6 +122,8 @@ pub enum Subject {
     Log(LogPlace),
     /// A node.
     Node(crate::domain::Text),
+    /// A feature flag.
+    Flag(FlagRef),
 }
 
 /// A list to choose from.
@@ -167,8 +172,8 @@ pub struct PickItem {
 pub struct Session {
     /// Pane that keys go to.
     pub active: PaneId,
-    /// Nodes stand where the rollouts otherwise are.
-    pub nodes: bool,
+    /// Of the panes that share a place the one on screen.
+    pub shared: PaneId,
     /// The active pane alone.
     pub zoom: bool,
     /// Focus.
@@ -189,13 +194,15 @@ pub struct Session {
     pub notice: Option<(String, Instant)>,
     /// Contexts, once listed.
     pub contexts: Vec<ContextEntry>,
+    /// What was read last of one flag, or why not: its details show it.
+    pub flag: Option<(FlagRef, Result<FlagDetail, String>)>,
 }
 
 impl Default for Session {
     fn default() -> Self {
         let mut session = Self {
             active: PaneId::Alerts,
-            nodes: false,
+            shared: PaneId::Rollouts,
             zoom: false,
             focus: None,
             cursors: Cursors::default(),
@@ -206,6 +213,7 @@ impl Default for Session {
             pending: Vec::new(),
             notice: None,
             contexts: Vec::new(),
+            flag: None,
         };
         session.reset_log_lens();
         session
@@ -221,20 +229,19 @@ impl Session {
     }
 
     /// Goes to a pane, and brings it to the front where it shares its place.
-    pub const fn go(&mut self, pane: PaneId) {
+    pub fn go(&mut self, pane: PaneId) {
         self.active = pane;
-        match pane {
-            PaneId::Nodes => self.nodes = true,
-            PaneId::Rollouts => self.nodes = false,
-            _ => {}
+        if pane.shares() {
+            self.shared = pane;
         }
     }
 
     /// Goes to the pane after (`1`) or before (`-1`) this one among those on screen.
     pub fn go_round(&mut self, steps: isize) {
-        let hidden = if self.nodes { PaneId::Rollouts } else { PaneId::Nodes };
-        let next = self.active.neighbour(steps);
-        self.active = if next == hidden { next.neighbour(steps) } else { next };
+        self.active = self.active.neighbour(steps);
+        while self.active.shares() && self.active != self.shared {
+            self.active = self.active.neighbour(steps);
+        }
     }
 
     /// How a pane is looked at.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::flags;
 use super::logs::LogRing;
 use super::nodes::Nodes;
 use super::resolve::{Known, Names};
@@ -14,12 +15,13 @@ use super::table::Table;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::cluster::{EventRow, HpaRow, NodeRow, Resource};
+use crate::domain::flag::{FlagRef, FlagRow};
 use crate::domain::pod::{PodRow, PodUsage};
 use crate::domain::slo::SloReading;
 use crate::domain::target::{Focus, PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::time::Instant;
 use crate::domain::workload::{RevisionRow, WorkloadRow};
-use crate::ports::feed::{Delta, FaultKind, SourceId, Update};
+use crate::ports::feed::{Delta, FaultKind, SourceGroup, SourceId, Update};
 
 /// A rollout is suspected of an alert that began within this many seconds after it.
 const SUSPICION: i64 = 30 * 60;
@@ -46,6 +48,8 @@ pub struct World {
     pub logs: LogRing,
     /// Nodes, with their pods counted.
     pub nodes: Nodes,
+    /// Feature flags of all sources.
+    pub flags: Table<FlagRow>,
     usage: BTreeMap<PodRef, PodUsage>,
     hpas: BTreeMap<(Text, Text), HpaRow>,
     revisions: BTreeMap<(Text, Text), RevisionRow>,
@@ -113,6 +117,11 @@ impl World {
                 self.derive_alerts();
             }
             Update::Slos(readings) => self.apply_slos(readings),
+            Update::Flags(rows) => {
+                if let SourceId::Flags(name) = source {
+                    flags::replace(&mut self.flags, name, rows);
+                }
+            }
             Update::Logs(batch) => self.logs.push(batch, now),
         }
         self.sources.entry(source).data(now);
@@ -456,6 +465,22 @@ impl World {
     /// The autoscaler of a workload.
     pub fn autoscaler(&self, workload: &WorkloadRef) -> Option<&HpaRow> {
         self.hpas.values().find(|row| row.target.as_ref() == Some(workload))
+    }
+
+    /// The flags that are about a workload.
+    pub fn flags_about(&self, workload: &WorkloadRef) -> BTreeSet<FlagRef> {
+        let Some(rollout) = self.rollouts.get(workload) else { return BTreeSet::new() };
+        self.flags.iter().filter(|row| flags::concerns(row, &rollout.row)).map(|row| row.id.clone()).collect()
+    }
+
+    /// The workloads that a flag is about.
+    pub fn workloads_of<'a>(&'a self, row: &'a FlagRow) -> impl Iterator<Item = &'a WorkloadRef> {
+        self.rollouts.iter().filter(|rollout| flags::concerns(row, &rollout.row)).map(|rollout| &rollout.row.id)
+    }
+
+    /// The sources of flags that there are.
+    pub fn flag_sources(&self) -> Vec<SourceId> {
+        self.sources.iter().map(|(id, _)| id).filter(|id| id.group() == SourceGroup::Flags).cloned().collect()
     }
 
     /// Nodes that are not well.

@@ -170,6 +170,10 @@ fn sources(look: &Look<'_>, gap: &str, order: u8) -> Part {
     let mut spans = Vec::new();
     let mut after_name = false;
     for group in SourceGroup::ALL {
+        // Flags are there only where someone configured them.
+        if group == SourceGroup::Flags && look.world.flag_sources().is_empty() {
+            continue;
+        }
         let (glyph, role) = mark(look, &look.world.sources.group(group, look.now));
         let calm = matches!(role, Role::Ok | Role::Dim);
         // In one line there is room for the names of those only that are not well.

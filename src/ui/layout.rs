@@ -39,9 +39,7 @@ pub fn arrange(width: u16, height: u16, session: &Session, budgets: usize) -> Op
         vec![(session.active, body)]
     } else {
         let mut panes = if wide { two_columns(body) } else { stack(body, budgets) };
-        if session.nodes {
-            panes.iter_mut().filter(|(pane, _)| *pane == PaneId::Rollouts).for_each(|(pane, _)| *pane = PaneId::Nodes);
-        }
+        panes.iter_mut().filter(|(pane, _)| pane.shares()).for_each(|(pane, _)| *pane = session.shared);
         panes
     };
     Some(Layout { header, panes, footer, boxed: wide, body })

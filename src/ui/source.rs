@@ -146,6 +146,7 @@ pub fn name(id: &SourceId) -> &'static str {
         SourceId::Slos | SourceId::PrometheusAlerts => "prometheus",
         SourceId::Alertmanager => "alertmanager",
         SourceId::Logs => "logs",
+        SourceId::Flags(_) => "flags",
     }
 }
 
@@ -153,6 +154,7 @@ fn asked(sources: &[SourceId]) -> &'static str {
     match sources.first() {
         Some(SourceId::Kubernetes(_)) => "kubernetes",
         Some(SourceId::Logs) => "logs",
+        Some(SourceId::Flags(_)) => "the flags",
         _ if sources.len() > 1 => "prometheus and alertmanager",
         _ => "prometheus",
     }

@@ -109,12 +109,16 @@ impl Door {
                 step.permission = Verdict::Unknown(text);
             }),
         }
-        self.rehearse(index)
+        self.rehearse(index, now)
     }
 
-    fn rehearse(&mut self, index: usize) -> Effects {
-        let mutation = self.plan.as_ref().and_then(|plan| plan.steps.get(index)).map(|step| step.mutation.clone());
-        mutation.map(|mutation| self.effect(Work::DryRun(mutation), index)).into_iter().collect()
+    fn rehearse(&mut self, index: usize, now: Instant) -> Effects {
+        let step = self.plan.as_ref().and_then(|plan| plan.steps.get(index));
+        match step.filter(|step| step.dry_run == Verdict::Asking).map(|step| step.mutation.clone()) {
+            Some(mutation) => vec![self.effect(Work::DryRun(mutation), index)],
+            // A product that knows permissions and no dry run.
+            None => self.review_when_checked(now),
+        }
     }
 
     pub(super) fn dry_ran(&mut self, index: usize, dry_run: Result<DryRun, ClusterError>, now: Instant) -> Effects {

@@ -202,6 +202,7 @@ pub fn row(
         images: Arc::from([format!("registry.example/shop/{image}").into()]),
         change_cause: None,
         managed_by: None,
+        flags: None,
         detail: None,
         created: ago(9_000_000),
     }

@@ -303,7 +303,7 @@ fn nodes_take_the_place_of_rollouts_and_narrow_to_what_runs_there() {
     press(&mut app, "enter");
     assert_snapshot!("details-node", screen(&mut app, 120, 40));
     press(&mut app, "esc esc 3");
-    assert!(!app.session().nodes && app.session().focus.is_none());
+    assert!(app.session().shared == PaneId::Rollouts && app.session().focus.is_none());
     // The other way round: the nodes of a workload.
     app.focus_on("payment").unwrap();
     press(&mut app, "6");

@@ -2,6 +2,7 @@
 
 mod check;
 mod cluster;
+mod flags;
 mod monitoring;
 
 use std::future::Future;
@@ -36,12 +37,14 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
             Ok(connected) => {
                 let (kubernetes, reachable) = Box::pin(cluster::checks(&connected)).await;
                 checks.extend(kubernetes);
-                let (prometheus, alertmanager) = tokio::join!(
+                let (prometheus, alertmanager, flags) = tokio::join!(
                     monitoring::prometheus(&start.launch, &connected, reachable),
-                    monitoring::alertmanager(&connected, reachable)
+                    monitoring::alertmanager(&connected, reachable),
+                    flags::checks(&connected)
                 );
                 checks.extend(prometheus);
                 checks.extend(alertmanager);
+                checks.extend(flags);
             }
         }
         blame_clock(&mut checks);

@@ -31,6 +31,8 @@ pub enum Scope {
     Logs,
     /// The nodes pane.
     Nodes,
+    /// The flags pane.
+    Flags,
     /// A plan on screen, and other boxes that ask something.
     Dialog,
     /// Lists to pick from, beside a line of text: palette, contexts, revisions.
@@ -41,7 +43,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Global,
         Self::Alerts,
         Self::Slo,
@@ -49,6 +51,7 @@ impl Scope {
         Self::Pods,
         Self::Logs,
         Self::Nodes,
+        Self::Flags,
         Self::Dialog,
         Self::Picker,
         Self::Input,
@@ -64,6 +67,7 @@ impl Scope {
             Self::Pods => "pods",
             Self::Logs => "logs",
             Self::Nodes => "nodes",
+            Self::Flags => "flags",
             Self::Dialog => "dialog",
             Self::Picker => "picker",
             Self::Input => "input",
@@ -80,6 +84,7 @@ impl Scope {
             Self::Pods => "in the pods pane",
             Self::Logs => "in the logs pane",
             Self::Nodes => "in the nodes pane",
+            Self::Flags => "in the flags pane",
             Self::Dialog => "in a plan or question",
             Self::Picker => "in a list to pick from",
             Self::Input => "while typing",

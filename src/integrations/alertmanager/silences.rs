@@ -11,7 +11,7 @@ use crate::domain::mutation::{Change, Matcher, Mutation, Silence};
 use crate::domain::object::ObjectRef;
 use crate::domain::silence::Matching;
 use crate::domain::text::clean;
-use crate::integrations::http::{HttpAnswer, Transport, Write};
+use crate::integrations::http::{HttpAnswer, JSON, Transport, Write};
 use crate::ports::Future;
 use crate::ports::cluster::{ClusterError, Facts, Needs, Part, Silences};
 use crate::ports::feed::Fault;
@@ -53,7 +53,7 @@ impl Mutator for AlertmanagerClient {
                 Change::ExpireSilence => ("DELETE", format!("/api/v2/silence/{id}"), String::new()),
                 _ => return Err(ClusterError::Rejected(format!("{}: that is no silence", mutation.target))),
             };
-            let write = Write { pass: &approved, method, path: &path, body: body.as_bytes() };
+            let write = Write { pass: &approved, method, path: &path, content_type: JSON, body: body.as_bytes() };
             let answer = replica.write(write).await?;
             judge(&answer, replica, mutation)?;
             Ok(Receipt { resource_version: String::new(), generation: 0, warnings: Vec::new() })

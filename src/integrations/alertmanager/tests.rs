@@ -45,7 +45,14 @@ fn replica(alerts: Vec<Value>) -> Arc<Script> {
 
 fn broken() -> Arc<Script> {
     Script::new(Product::Alertmanager, |_| {
-        Ok(HttpAnswer { status: 502, content_type: String::new(), location: None, date: None, body: b"<h1>x".to_vec() })
+        Ok(HttpAnswer {
+            status: 502,
+            content_type: String::new(),
+            location: None,
+            date: None,
+            retry_after: None,
+            body: b"<h1>x".to_vec(),
+        })
     })
 }
 

@@ -68,7 +68,14 @@ pub fn pair<'a>(asked: &'a Asked, name: &str) -> &'a str {
 #[allow(clippy::unnecessary_wraps)] // the shape that closures of scripts return
 pub fn json(body: &serde_json::Value) -> Result<HttpAnswer, Fault> {
     let body = body.to_string().into_bytes();
-    Ok(HttpAnswer { status: 200, content_type: "application/json".into(), location: None, date: None, body })
+    Ok(HttpAnswer {
+        status: 200,
+        content_type: "application/json".into(),
+        location: None,
+        date: None,
+        retry_after: None,
+        body,
+    })
 }
 
 impl Transport for Script {

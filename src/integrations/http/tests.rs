@@ -170,6 +170,7 @@ fn answers_are_sorted_by_what_one_can_do() {
         content_type: content_type.into(),
         location: None,
         date: None,
+        retry_after: None,
         body: body.into(),
     };
     let cases = [

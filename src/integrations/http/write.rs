@@ -8,28 +8,33 @@ use crate::actions::approval::Approved;
 use crate::domain::mutation::Mutation;
 use crate::ports::cluster::ClusterError;
 
+/// The usual content type.
+pub const JSON: &str = "application/json";
+
 /// One write. It holds the pass, so that nothing can be written without the door.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
     /// What was approved.
     pub pass: &'a Approved<Mutation>,
-    /// `POST` or `DELETE`.
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// Path of the API.
     pub path: &'a str,
-    /// A JSON body; empty for none.
+    /// Of the body.
+    pub content_type: &'static str,
+    /// The body; empty for none.
     pub body: &'a [u8],
 }
 
 impl HttpTransport {
     /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
     pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
-        let method = if write.method == "DELETE" { Method::DELETE } else { Method::POST };
+        let method = Method::from_bytes(write.method.as_bytes()).unwrap_or(Method::POST);
         loop {
             let (headers, from_cache) = self.headers().await?;
             let mut request = self.client.request(method.clone(), format!("{}{}", self.base, write.path));
             if !write.body.is_empty() {
-                request = request.header(CONTENT_TYPE, "application/json").body(write.body.to_vec());
+                request = request.header(CONTENT_TYPE, write.content_type).body(write.body.to_vec());
             }
             let response = request.headers(headers).send().await.map_err(|error| {
                 let never_sent = error.is_connect() || error.is_builder();

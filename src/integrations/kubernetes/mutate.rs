@@ -89,7 +89,7 @@ impl Sent {
                 sent.path = collection_of(target.kind, target.namespace.as_deref())?;
                 sent.body = object.clone();
             }
-            Change::Silence(_) | Change::ExpireSilence => return None,
+            Change::Silence(_) | Change::ExpireSilence | Change::Flag(_) => return None,
         }
         let mut query = vec![];
         if !mutation.change.removes() {
@@ -123,7 +123,7 @@ fn delete_options(grace_seconds: Option<u32>, preconditions: &Preconditions, dry
 /// The verb in access reviews, and in words.
 pub(super) const fn verb(change: &Change) -> &'static str {
     match change {
-        Change::JsonPatch(_) | Change::MergePatch(_) | Change::StrategicPatch(_) => "patch",
+        Change::JsonPatch(_) | Change::MergePatch(_) | Change::StrategicPatch(_) | Change::Flag(_) => "patch",
         Change::Delete { .. } | Change::ExpireSilence => "delete",
         Change::Evict { .. } | Change::Create(_) | Change::Silence(_) => "create",
     }

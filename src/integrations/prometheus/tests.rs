@@ -22,7 +22,14 @@ fn severity() -> SeverityOf {
 }
 
 fn raw(status: u16, content_type: &str, body: &str) -> HttpAnswer {
-    HttpAnswer { status, content_type: content_type.into(), location: None, date: None, body: body.into() }
+    HttpAnswer {
+        status,
+        content_type: content_type.into(),
+        location: None,
+        date: None,
+        retry_after: None,
+        body: body.into(),
+    }
 }
 
 fn always(answer: HttpAnswer) -> PrometheusClient {

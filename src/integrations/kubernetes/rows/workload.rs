@@ -158,6 +158,7 @@ impl<Object: Rolling> Table for Workloads<Object> {
             images: images(&mut self.pool, object.template()),
             change_cause: change_cause(&mut self.pool, object.meta()),
             managed_by: managed_by(&mut self.pool, object.meta()),
+            flags: self.pool.non_empty(object.meta().annotations.get(FLAGS).map(String::as_str)),
             created: object.meta().created(),
             detail: object.detail(&mut self.pool).map(Box::new),
         })
@@ -170,6 +171,9 @@ impl<Object: Rolling> Table for Workloads<Object> {
 
 /// Annotation with the revision's number, of a Rollout and of its ReplicaSets.
 pub const ARGO_REVISION: &str = "rollout.argoproj.io/revision";
+
+/// Globs of the feature flags that are about the workload.
+const FLAGS: &str = "opsdeck.dev/flags";
 
 /// Annotation that says why a revision was rolled out.
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
