@@ -17,6 +17,7 @@ mod tests;
 pub mod unleash;
 pub mod world;
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,19 +138,25 @@ impl Lab {
         files::kubeconfig(&self.kubernetes_url, USER)
     }
 
-    /// An opsdeck configuration (TOML) for this lab.
-    pub fn configuration(&self) -> String {
-        files::configuration(&self.prometheus_url, &self.alertmanager_url)
+    /// An opsdeck configuration (TOML) for this lab, whose other files are in `directory`.
+    pub fn configuration(&self, directory: &Path) -> String {
+        files::configuration(&self.prometheus_url, &self.alertmanager_url, &self.unleash_url, directory)
     }
 
-    /// Writes `kubeconfig` and `opsdeck.toml` into a directory, which is made if need be.
+    /// Writes `kubeconfig`, `opsdeck.toml` and the tokens of the flag server into a directory, which is made if need be.
     pub fn write_dir(&self, directory: &Path) -> Result<(), LabError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |cause| LabError::Write { path, cause }
         };
         std::fs::create_dir_all(directory).map_err(failed(directory))?;
-        for (name, text) in [("kubeconfig", self.kubeconfig()), ("opsdeck.toml", self.configuration())] {
+        // The configuration names files in it by whole paths.
+        let directory = std::fs::canonicalize(directory).map_err(failed(directory))?;
+        for (_, name, token) in files::TOKENS {
+            let path = directory.join(name);
+            write_secret(&path, token).map_err(failed(&path))?;
+        }
+        for (name, text) in [("kubeconfig", self.kubeconfig()), ("opsdeck.toml", self.configuration(&directory))] {
             let path = directory.join(name);
             std::fs::write(&path, text).map_err(failed(&path))?;
         }
@@ -219,6 +226,15 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
     Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, unleash_url, scenario, store, tasks })
+}
+
+/// Writes a file that only its owner may read, anew.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 async fn listen(server: &'static str, port: u16) -> Result<(TcpListener, String), LabError> {

@@ -106,9 +106,7 @@ impl Unleash {
 
     /// Asks its API: the status and the body, `null` where there is none.
     pub fn ask(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> std::io::Result<(u16, Value)> {
-        let mut curl = curl(method, &format!("{}{path}", self.url));
-        curl.arg("-H").arg(format!("Authorization: {token}"));
-        answer(curl, body)
+        ask(&self.url, method, path, token, body)
     }
 
     /// Runs statements in its database, for what takes too long by the API.
@@ -143,6 +141,13 @@ impl Unleash {
         let (_, made) = answer(make, Some(&wanted)).map_err(|error| failed("token", error.to_string()))?;
         made["secret"].as_str().map(str::to_owned).ok_or_else(|| failed("token", made.to_string()))
     }
+}
+
+/// Asks the API of a flag server: the status and the body, `null` where there is none.
+pub fn ask(url: &str, method: &str, path: &str, token: &str, body: Option<&Value>) -> std::io::Result<(u16, Value)> {
+    let mut curl = curl(method, &format!("{url}{path}"));
+    curl.arg("-H").arg(format!("Authorization: {token}"));
+    answer(curl, body)
 }
 
 /// The folder that `unleash/build` prints; it installs what is missing.
