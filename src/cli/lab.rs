@@ -38,6 +38,9 @@ pub struct ServeArgs {
     /// Port of Alertmanager on 127.0.0.1
     #[arg(long, default_value_t = 0)]
     alertmanager_port: u16,
+    /// Port of Unleash on 127.0.0.1
+    #[arg(long, default_value_t = 0)]
+    unleash_port: u16,
 }
 
 /// Runs it.
@@ -60,6 +63,7 @@ async fn serve_until_signal(global: &Global, args: &ServeArgs) -> Result<ExitCod
         kubernetes: args.kubernetes_port,
         prometheus: args.prometheus_port,
         alertmanager: args.alertmanager_port,
+        unleash: args.unleash_port,
     };
     let lab = serve(options, ports).await?;
     lab.write_dir(&args.dir).map_err(|error| Failure::failed(error.to_string()))?;
@@ -69,6 +73,7 @@ async fn serve_until_signal(global: &Global, args: &ServeArgs) -> Result<ExitCod
     line(&format!("Kubernetes    {}", lab.kubernetes_url));
     line(&format!("Prometheus    {}", lab.prometheus_url));
     line(&format!("Alertmanager  {}", lab.alertmanager_url));
+    line(&format!("Unleash       {}", lab.unleash_url));
     line(&format!("try           opsdeck --kubeconfig {dir}/kubeconfig --config {dir}/opsdeck.toml"));
     line(&format!("or            export KUBECONFIG={dir}/kubeconfig"));
     start::interrupted().await;

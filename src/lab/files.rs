@@ -1,6 +1,9 @@
-//! The files by which others find the lab: a kubeconfig, and a configuration of opsdeck.
+//! The files by which others find the lab: a kubeconfig, a configuration of opsdeck, and tokens of the flag server.
 
 use std::fmt::Write as _;
+use std::path::Path;
+
+use super::unleash;
 
 /// One of those who may do less.
 pub(super) struct Guest {
@@ -55,8 +58,41 @@ users:
     )
 }
 
-/// A configuration of opsdeck for the lab: what it guards, where it measures, what it promises.
-pub(super) fn configuration(prometheus: &str, alertmanager: &str) -> String {
+/// Files of tokens of the flag server, each with the context that goes by it: whoever may only look in one place may only
+/// look in the other.
+pub(super) const TOKENS: [(&str, &str, &str); 3] = [
+    ("lab", "unleash.token", unleash::OWNER_TOKEN),
+    (EDITOR.context, "unleash-editor.token", unleash::EDITOR_TOKEN),
+    (VIEWER.context, "unleash-viewer.token", unleash::VIEWER_TOKEN),
+];
+
+/// The flag server, once for each context.
+fn flags(url: &str, directory: &Path) -> String {
+    let mut text = String::new();
+    for (context, file, _) in TOKENS {
+        let name = file.trim_end_matches(".token");
+        let file = directory.join(file).display().to_string();
+        // Writing into a string cannot fail.
+        let _ = write!(
+            text,
+            "
+[[flags]]
+name = \"{name}\"
+provider = \"unleash\"
+url = \"{url}\"
+token = {{ file = {file:?} }}
+environments = {{ \"{context}\" = [\"production\"] }}
+workloads = {{ \"verbose-tracing\" = [\"shop/*\"] }}
+"
+        );
+    }
+    text
+}
+
+/// A configuration of opsdeck for the lab: what it guards, where it measures, what it promises. The files of tokens are in
+/// `directory`.
+pub(super) fn configuration(prometheus: &str, alertmanager: &str, unleash: &str, directory: &Path) -> String {
+    let flags = flags(unleash, directory);
     format!(
         "\
 # The lab as opsdeck sees it. Written by `opsdeck lab serve`; overwritten each time.
@@ -89,6 +125,6 @@ target = 99.0
 window = \"30d\"
 errors = '''sum(rate(http_request_duration_seconds_count{{namespace=\"shop\",service=\"frontend\"}}[$window])) - sum(rate(http_request_duration_seconds_bucket{{namespace=\"shop\",service=\"frontend\",le=\"0.3\"}}[$window]))'''
 total = '''sum(rate(http_request_duration_seconds_count{{namespace=\"shop\",service=\"frontend\"}}[$window]))'''
-"
+{flags}"
     )
 }

@@ -1,5 +1,5 @@
-//! The embedded world: loopback HTTP servers that speak the protocols of Kubernetes, Prometheus
-//! and Alertmanager, and the scenarios that play in it. It knows nothing of the rest of the crate.
+//! The embedded world: loopback HTTP servers that speak the protocols of Kubernetes, Prometheus,
+//! Alertmanager and Unleash, and the scenarios that play in it. It knows nothing of the rest of the crate.
 //!
 //! [`start`] makes a world, lets it live through the minutes before now, and serves it until the
 //! [`Lab`] is dropped. It listens on 127.0.0.1 only.
@@ -14,8 +14,10 @@ pub mod store;
 pub mod telemetry;
 #[cfg(test)]
 mod tests;
+pub mod unleash;
 pub mod world;
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use self::prometheus::rules::file::RuleError;
 pub use self::scenario::ScenarioName;
 use self::store::Store;
 use self::telemetry::Telemetry;
+use self::unleash::Unleash;
 use self::world::World;
 use self::world::logs::Journal;
 use self::world::usage::Meter;
@@ -54,6 +57,8 @@ pub struct Ports {
     pub prometheus: u16,
     /// Alertmanager.
     pub alertmanager: u16,
+    /// Unleash.
+    pub unleash: u16,
 }
 
 /// What kind of lab to start.
@@ -114,6 +119,8 @@ pub struct Lab {
     pub prometheus_url: String,
     /// Where Alertmanager is reached.
     pub alertmanager_url: String,
+    /// Where Unleash is reached.
+    pub unleash_url: String,
     scenario: ScenarioName,
     store: Store,
     tasks: JoinSet<()>,
@@ -131,19 +138,25 @@ impl Lab {
         files::kubeconfig(&self.kubernetes_url, USER)
     }
 
-    /// An opsdeck configuration (TOML) for this lab.
-    pub fn configuration(&self) -> String {
-        files::configuration(&self.prometheus_url, &self.alertmanager_url)
+    /// An opsdeck configuration (TOML) for this lab, whose other files are in `directory`.
+    pub fn configuration(&self, directory: &Path) -> String {
+        files::configuration(&self.prometheus_url, &self.alertmanager_url, &self.unleash_url, directory)
     }
 
-    /// Writes `kubeconfig` and `opsdeck.toml` into a directory, which is made if need be.
+    /// Writes `kubeconfig`, `opsdeck.toml` and the tokens of the flag server into a directory, which is made if need be.
     pub fn write_dir(&self, directory: &Path) -> Result<(), LabError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |cause| LabError::Write { path, cause }
         };
         std::fs::create_dir_all(directory).map_err(failed(directory))?;
-        for (name, text) in [("kubeconfig", self.kubeconfig()), ("opsdeck.toml", self.configuration())] {
+        // The configuration names files in it by whole paths.
+        let directory = std::fs::canonicalize(directory).map_err(failed(directory))?;
+        for (_, name, token) in files::TOKENS {
+            let path = directory.join(name);
+            write_secret(&path, token).map_err(failed(&path))?;
+        }
+        for (name, text) in [("kubeconfig", self.kubeconfig()), ("opsdeck.toml", self.configuration(&directory))] {
             let path = directory.join(name);
             std::fs::write(&path, text).map_err(failed(&path))?;
         }
@@ -167,15 +180,18 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let (kubernetes, kubernetes_url) = listen("Kubernetes API", ports.kubernetes).await?;
     let (prometheus, prometheus_url) = listen("Prometheus", ports.prometheus).await?;
     let (alertmanager, alertmanager_url) = listen("Alertmanager", ports.alertmanager).await?;
+    let (flags, unleash_url) = listen("Unleash", ports.unleash).await?;
 
     let telemetry = Telemetry::new(clock.clone());
     let mut world = World::new(SEED, clock.clone(), telemetry.clone());
     scenario::set_up(&mut world, scenario, clock.now());
     let store = world.store().clone();
     let troubles = world.traffic().troubles().clone();
+    let switches = world.traffic().switches().clone();
+    let journal = Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles, switches.clone());
     let state = ApiState {
         store: store.clone(),
-        logs: Arc::new(Journal::new(store.clone(), world.time().clone(), clock.clone(), troubles)),
+        logs: Arc::new(journal),
         usage: Arc::new(Meter::new(store.clone(), world.time().clone(), world.traffic().demand().clone())),
         identity: Identity::admin(USER),
         others: vec![
@@ -193,6 +209,7 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG)?;
     let rules = RuleEngine::new(telemetry.clone(), scenario.rules(), Some(alerts.clone()), &prometheus_url)?;
     rules.replay(REPLAY);
+    let unleash = Unleash::new(clock, switches, &unleash_url);
     let metrics = PrometheusState {
         telemetry,
         rules: rules.clone(),
@@ -205,9 +222,19 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(async move { kubernetes::serve(kubernetes, state).await.unwrap_or_default() });
     tasks.spawn(async move { prometheus::serve(prometheus, metrics).await.unwrap_or_default() });
     tasks.spawn(async move { alertmanager::serve(alertmanager, alerts).await.unwrap_or_default() });
+    tasks.spawn(async move { unleash::serve(flags, unleash).await.unwrap_or_default() });
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
-    Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, scenario, store, tasks })
+    Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, unleash_url, scenario, store, tasks })
+}
+
+/// Writes a file that only its owner may read, anew.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 async fn listen(server: &'static str, port: u16) -> Result<(TcpListener, String), LabError> {

@@ -80,3 +80,21 @@ async fn calm_has_nothing_but_the_watchdog_and_dropping_the_lab_closes_it() {
     };
     tokio::time::timeout(Duration::from_secs(5), closed).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn switching_the_flag_off_in_its_server_heals_the_shop() {
+    let lab = start(LabOptions::new(ScenarioName::BadFlag, LabClock::new(origin(), 1.0))).await.unwrap();
+    assert_eq!(firing(&lab).await, ["ErrorBudgetBurn", "HighErrorRate", "HighLatency", "Watchdog"]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let off = "api/admin/projects/default/features/new-pricing/environments/production/off";
+    let answer = client
+        .post(format!("{}/{off}", lab.unleash_url))
+        .header("Authorization", unleash::OWNER_TOKEN)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    tokio::time::sleep(Duration::from_secs(75)).await;
+    let left = firing(&lab).await;
+    assert!(left.iter().all(|alert| alert == "ErrorBudgetBurn" || alert == "Watchdog"), "{left:?}");
+}

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::flags::server::FlagServer;
 use crate::stack::Stack;
 use crate::stack::process::has;
 use crate::support::{Console, PATIENCE, home, opsdeck};
@@ -25,19 +26,19 @@ pub struct Backend {
     pub kubeconfig: PathBuf,
     /// What the console is told about monitoring.
     configuration: Option<PathBuf>,
-    _alive: Alive,
+    alive: Alive,
 }
 
 /// What has to stay while it is used.
 enum Alive {
-    Lab(#[expect(dead_code, reason = "held, not read")] LabProcess),
-    Stack(#[expect(dead_code, reason = "held, not read")] Arc<Stack>),
+    Lab(LabProcess),
+    Stack(Arc<Stack>),
     Elsewhere,
 }
 
 struct LabProcess {
     server: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Drop for LabProcess {
@@ -75,7 +76,7 @@ impl Backend {
         Self {
             kubeconfig: file("kubeconfig"),
             configuration: Some(file("opsdeck.toml")),
-            _alive: Alive::Lab(LabProcess { server, _directory: directory }),
+            alive: Alive::Lab(LabProcess { server, directory }),
         }
     }
 
@@ -84,13 +85,22 @@ impl Backend {
         Self {
             kubeconfig: stack.kubeconfig("admin"),
             configuration: Some(stack.configuration()),
-            _alive: Alive::Stack(Arc::clone(stack)),
+            alive: Alive::Stack(Arc::clone(stack)),
         }
     }
 
     /// Any other cluster.
     pub const fn given(kubeconfig: PathBuf) -> Self {
-        Self { kubeconfig, configuration: None, _alive: Alive::Elsewhere }
+        Self { kubeconfig, configuration: None, alive: Alive::Elsewhere }
+    }
+
+    /// Its flag server; none on a cluster that is not ours.
+    pub fn flags(&self) -> Option<FlagServer<'_>> {
+        match &self.alive {
+            Alive::Lab(lab) => Some(FlagServer::of_lab(lab.directory.path())),
+            Alive::Stack(stack) => stack.flags.as_ref().map(FlagServer::real),
+            Alive::Elsewhere => None,
+        }
     }
 
     /// A namespace of its own on it.

@@ -1,7 +1,9 @@
 //! The harness itself: what is missing or in the way stops it with one line, and no server outlives it.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -25,9 +27,22 @@ const MARK: &str = "OPSDECK_HARNESS_MARK";
 const PORTS: u16 = 24;
 /// Which of them is the API server's: etcd runs by then.
 const API_SERVER: u16 = 3;
+/// How many rows were given away.
 /// Every tool that the harness runs.
-const TOOLS: [&str; 9] =
-    ["kubectl", "openssl", "curl", "setpriv", "kill", "prometheus", "promtool", "prometheus-alertmanager", "sh"];
+const TOOLS: [&str; 12] = [
+    "kubectl",
+    "openssl",
+    "curl",
+    "setpriv",
+    "kill",
+    "prometheus",
+    "promtool",
+    "prometheus-alertmanager",
+    "sh",
+    "node",
+    "npm",
+    "psql",
+];
 
 /// The suite as a process of its own, which brings a stack up.
 struct Suite {
@@ -40,6 +55,8 @@ impl Suite {
     fn new(binaries: &Path, name: &str, arguments: &[&str]) -> Self {
         let mark = format!("{name}-{}", std::process::id());
         let directory = tempfile::Builder::new().prefix("opsdeck-harness").tempdir().unwrap();
+        // The database runs as somebody else, who has to pass through.
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .arg("up")
@@ -140,6 +157,8 @@ fn missing_tool(binaries: &Path) {
         ("curl", "curl"),
         ("prometheus", "prometheus"),
         ("prometheus-alertmanager", "prometheus-alertmanager"),
+        ("node", "nodejs"),
+        ("psql", "postgresql"),
     ] {
         let path = tempfile::tempdir().unwrap();
         for tool in TOOLS.iter().filter(|tool| **tool != missing) {

@@ -14,6 +14,7 @@ mod backend;
 mod between;
 mod credentials;
 mod doctor;
+mod flags;
 mod harness;
 mod monitoring;
 mod outages;
@@ -75,6 +76,7 @@ fn cases() -> Vec<&'static Case> {
         outages::CASES,
         credentials::CASES,
         doctor::CASES,
+        flags::CASES,
         usage::CASES,
         harness::CASES,
     ]

@@ -40,6 +40,12 @@ pub fn run(arguments: &[String]) -> ExitCode {
         println!("Prometheus    {}", monitoring.prometheus_url);
         println!("Alertmanager  {}", monitoring.alertmanager_urls.join("  "));
     }
+    if let Some(flags) = &stack.flags {
+        println!("Unleash       {}", flags.url);
+        for user in ["owner", "editor", "viewer"] {
+            println!("              Authorization: {}   # {user}", flags.token(user));
+        }
+    }
     for user in ["admin", "editor", "viewer"] {
         println!(
             "opsdeck --kubeconfig {} --config {}   # as {user}",

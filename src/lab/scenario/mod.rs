@@ -5,6 +5,7 @@
 
 mod bad_canary;
 mod bad_deploy;
+mod bad_flag;
 mod bad_node;
 mod base;
 mod blueprint;
@@ -39,6 +40,8 @@ pub enum ScenarioName {
     BadCanary,
     /// The disk of a node takes no writes.
     BadNode,
+    /// A feature flag makes `payment` slow and fail.
+    BadFlag,
     /// Nothing is wrong.
     Calm,
 }
@@ -59,7 +62,7 @@ pub struct Scenario {
 }
 
 /// All scenarios, the default one first.
-pub static SCENARIOS: [Scenario; 6] = [
+pub static SCENARIOS: [Scenario; 7] = [
     Scenario {
         name: ScenarioName::BadDeploy,
         slug: "bad-deploy",
@@ -94,6 +97,13 @@ pub static SCENARIOS: [Scenario; 6] = [
         summary: "the disk of worker-b2 takes no writes: pods of several workloads restart; draining it heals it",
         rollouts: &[],
         play: bad_node::play,
+    },
+    Scenario {
+        name: ScenarioName::BadFlag,
+        slug: "bad-flag",
+        summary: "the flag new-pricing was switched on seven minutes ago: payment is slow and fails; switching it off heals it",
+        rollouts: &[],
+        play: bad_flag::play,
     },
     Scenario {
         name: ScenarioName::Calm,

@@ -15,6 +15,7 @@ use super::naming;
 use super::object::{instant, items, name, namespace, text, uid};
 use super::plight::{self, Plight};
 use super::traffic::Troubles;
+use super::traffic::switches::Switches;
 use crate::lab::clock::LabClock;
 use crate::lab::kubernetes::resources::{NODES, PODS};
 use crate::lab::kubernetes::{LogLine, LogQuery, PodLogs};
@@ -36,6 +37,7 @@ pub struct Journal {
     time: WorldTime,
     clock: LabClock,
     troubles: Troubles,
+    switches: Switches,
 }
 
 /// One run of a container's process.
@@ -59,12 +61,13 @@ struct Writer {
     app: String,
     run: Run,
     troubles: Troubles,
+    switches: Switches,
 }
 
 impl Journal {
     /// The logs of the pods in `store`.
-    pub fn new(store: Store, time: WorldTime, clock: LabClock, troubles: Troubles) -> Self {
-        Self { store, time, clock, troubles }
+    pub fn new(store: Store, time: WorldTime, clock: LabClock, troubles: Troubles, switches: Switches) -> Self {
+        Self { store, time, clock, troubles, switches }
     }
 
     fn writer(&self, pod: &Value, container: &str, previous: bool) -> Result<Writer, String> {
@@ -100,6 +103,7 @@ impl Journal {
             app: super::object::label(pod, "app").to_owned(),
             run,
             troubles: self.troubles.clone(),
+            switches: self.switches.clone(),
         })
     }
 }
@@ -250,7 +254,7 @@ mod tests {
 
     fn journal(clock: &LabClock) -> Journal {
         let time = WorldTime::new(clock.clone());
-        Journal::new(Store::new(1, noon), time, clock.clone(), Troubles::default())
+        Journal::new(Store::new(1, noon), time, clock.clone(), Troubles::default(), Switches::default())
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,8 +19,10 @@ use crate::lab::telemetry::{Labels, Telemetry};
 
 pub mod demand;
 mod exporter;
+pub mod switches;
 
 use demand::Demand;
+use switches::{Harm, Switches};
 
 /// Lab time between two changes of the rates.
 const RATE_STEP: i64 = 15;
@@ -128,6 +130,7 @@ pub struct Traffic {
     telemetry: Recording,
     troubles: Troubles,
     demand: Demand,
+    switches: Switches,
     step: Option<i64>,
     exporter: exporter::Exporter,
 }
@@ -148,6 +151,7 @@ impl Traffic {
             telemetry: Recording(telemetry),
             troubles: Troubles::default(),
             demand: Demand::default(),
+            switches: Switches::default(),
             step: None,
             exporter: exporter::Exporter::default(),
         }
@@ -163,6 +167,11 @@ impl Traffic {
         &self.demand
     }
 
+    /// The feature flags that the services go by.
+    pub fn switches(&self) -> &Switches {
+        &self.switches
+    }
+
     /// Writes what is to be measured at `now`. `changed` says that objects may have changed.
     pub fn measure(&mut self, store: &Store, now: DateTime<Utc>, changed: bool) {
         let step = now.timestamp().div_euclid(RATE_STEP);
@@ -176,17 +185,22 @@ impl Traffic {
         for service in &SERVED {
             let behind = Behind::of(service, &pods, &nodes, now);
             let strain = behind.strain(service, self.demand.at(service.name, now));
-            let share = behind.failing(service, strain, &self.troubles, now);
-            self.troubles.set(service.name, now, share);
-            self.write_rates(service, strain, now);
+            let harm = self.switches.harm(service.name, now);
+            let share = behind.failing(service, strain, &self.troubles, now) + harm.fails;
+            self.troubles.set(service.name, now, share.min(1.0));
+            self.write_rates(service, strain, harm, now);
         }
         self.exporter.export(&self.telemetry.0, &self.demand, store, &pods, now);
     }
 
-    fn write_rates(&self, service: &Served, strain: f64, now: DateTime<Utc>) {
+    fn write_rates(&self, service: &Served, strain: f64, harm: Harm, now: DateTime<Utc>) {
         let moment = DateTime::from_timestamp(now.timestamp().div_euclid(RATE_STEP) * RATE_STEP, 0).unwrap_or(now);
-        let flow =
-            Flow { demand: self.demand.at(service.name, moment), failing: self.troubles.at(service.name, now), strain };
+        let flow = Flow {
+            demand: self.demand.at(service.name, moment),
+            failing: self.troubles.at(service.name, now),
+            strain,
+            slow: harm.slow,
+        };
         for (labels, rate) in rates(service, moment, flow) {
             self.telemetry.0.set_rate(&labels, rate, now);
         }
@@ -214,6 +228,7 @@ impl Traffic {
                     demand: self.demand.at(service.name, at),
                     failing: self.troubles.at(service.name, at),
                     strain: 0.0,
+                    slow: 0.0,
                 };
                 for (labels, rate) in rates(service, at, flow) {
                     past.entry(labels).or_default().push((at, rate));
@@ -280,17 +295,19 @@ impl Behind {
     }
 }
 
-/// What flows through a service: demand, the share of it that fails, and the strain of the pods.
+/// What flows through a service: demand, the share of it that fails, the strain of the pods, and the share that is slow
+/// for another reason.
 #[derive(Debug, Clone, Copy)]
 struct Flow {
     demand: f64,
     failing: f64,
     strain: f64,
+    slow: f64,
 }
 
 /// The rates of every series of a service's requests.
 fn rates(service: &Served, at: DateTime<Utc>, flow: Flow) -> Vec<(Labels, f64)> {
-    let Flow { demand, failing, strain } = flow;
+    let Flow { demand, failing, strain, slow } = flow;
     let total = service.per_second * demand;
     let unrest = 1.0 + 0.4 * naming::wobble(naming::digest(&[service.name, "noise"]), at.timestamp() as f64 / 300.0);
     let errors = (failing + service.noise * unrest).min(1.0);
@@ -310,7 +327,7 @@ fn rates(service: &Served, at: DateTime<Utc>, flow: Flow) -> Vec<(Labels, f64)> 
         rates.push((Labels::new("http_requests_total", &[namespace, name, ("code", code)]), total * share));
     }
     // Retries make some requests slow while something fails.
-    let slow = failing * 0.045 + 0.0006 * unrest + SLOWED * (strain - EASE).max(0.0);
+    let slow = slow + failing * 0.045 + 0.0006 * unrest + SLOWED * (strain - EASE).max(0.0);
     for (bound, share) in BUCKETS {
         let [namespace, name] = base;
         let within = if share < 1.0 { (share - slow).max(0.0) } else { 1.0 };
@@ -347,7 +364,7 @@ mod tests {
     fn the_rates_of_codes_and_buckets_add_up() {
         let at = DateTime::from_timestamp(1_773_489_600, 0).unwrap();
         let demand = demand::ordinary("payment", at);
-        let all = rates(&SERVED[0], at, Flow { demand, failing: 0.172, strain: 0.0 });
+        let all = rates(&SERVED[0], at, Flow { demand, failing: 0.172, strain: 0.0, slow: 0.0 });
         let total = 142.0 * demand;
         let of = |name: &str| all.iter().filter(|(labels, _)| labels.name() == name).map(|(_, rate)| rate).sum::<f64>();
         assert!((of("http_requests_total") - total).abs() < 1e-6);

@@ -1,11 +1,11 @@
 //! The real counterparts, on loopback, without containers: etcd, the Kubernetes control plane with kwok as its nodes,
-//! metrics-server, Argo Rollouts, Prometheus and a pair of Alertmanagers.
+//! metrics-server, Argo Rollouts, Prometheus, a pair of Alertmanagers, and Unleash on PostgreSQL.
 //!
 //! [`Stack::start`] brings up what [`Parts`] asks for; dropping the [`Stack`] takes everything down again.
 //!
 //! Adding a counterpart: a file here with a function that starts its [`Process`] and waits until it answers, a field of
 //! [`Parts`], and its line in [`Stack::start`]. If it comes as a Go module: a `tool` in `../go.mod` and a line in
-//! `../build`; if as a Debian package: a line in `.ci/run`.
+//! `../build`; if as a Debian package: a line in `.ci/run`; if from npm: a folder beside `../unleash` with its lock file.
 
 mod argo;
 pub mod certificates;
@@ -16,6 +16,7 @@ mod metrics_server;
 pub mod monitoring;
 mod nodes;
 pub mod process;
+pub mod unleash;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,6 +27,7 @@ use self::certificates::Certificates;
 pub use self::control_plane::ControlPlane;
 pub use self::monitoring::Monitoring;
 use self::process::{Ports, Process, StartError, find};
+pub use self::unleash::Unleash;
 
 /// What to bring up beside the control plane and its nodes.
 #[derive(Clone, Copy)]
@@ -37,6 +39,8 @@ pub struct Parts {
     pub argo: bool,
     /// Prometheus and two Alertmanagers.
     pub monitoring: bool,
+    /// Unleash and its database.
+    pub flags: bool,
     /// The controllers elect leaders, and so hold leases that tell whether they live. They end when they cannot renew
     /// them, which a test that stops the API server has no use for.
     pub leases: bool,
@@ -44,9 +48,9 @@ pub struct Parts {
 
 impl Parts {
     /// Everything there is.
-    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true, leases: false };
+    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true, flags: true, leases: false };
     /// A control plane with nodes, no more.
-    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false, leases: false };
+    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false, flags: false, leases: false };
 }
 
 /// A running stack.
@@ -55,6 +59,8 @@ pub struct Stack {
     pub control_plane: ControlPlane,
     /// Prometheus, Alertmanagers and what they watch.
     pub monitoring: Option<Monitoring>,
+    /// Feature flags.
+    pub flags: Option<Unleash>,
     _extras: Vec<Process>,
     /// After the processes, so that it outlives them.
     directory: TempDir,
@@ -79,8 +85,10 @@ impl Stack {
             ("promtool", "prometheus"),
             ("prometheus-alertmanager", "prometheus-alertmanager"),
         ];
+        let flags = [("node", "nodejs"), ("npm", "npm"), ("psql", "postgresql")];
+        let wanted = tools.iter().chain(monitoring.iter().filter(|_| parts.monitoring));
         // Before anything starts, not when most of it is up.
-        for (program, package) in tools.iter().chain(monitoring.iter().filter(|_| parts.monitoring)) {
+        for (program, package) in wanted.chain(flags.iter().filter(|_| parts.flags)) {
             require(program, package)?;
         }
         let directory = tempfile::Builder::new()
@@ -90,6 +98,8 @@ impl Stack {
         let mut site = Site { parts: binaries, directory: directory.path(), ports: &mut ports };
         let certificates = Certificates::make(site.directory)?;
         let control_plane = ControlPlane::start(&mut site, certificates, parts.leases)?;
+        // It takes a while by itself: the others come up meanwhile.
+        let flags = if parts.flags { Some(Unleash::launch(&mut site)?) } else { None };
         let mut extras = Vec::new();
         if parts.metrics {
             extras.push(metrics_server::start(&mut site, &control_plane)?);
@@ -98,7 +108,8 @@ impl Stack {
             extras.push(argo::start(&mut site, &control_plane)?);
         }
         let monitoring = if parts.monitoring { Some(Monitoring::start(&mut site)?) } else { None };
-        Ok(Self { control_plane, monitoring, _extras: extras, directory })
+        let flags = flags.map(Unleash::ready).transpose()?;
+        Ok(Self { control_plane, monitoring, flags, _extras: extras, directory })
     }
 
     /// Files of this stack: kubeconfigs, logs.

@@ -79,6 +79,12 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Asks it to end by a signal, and waits until it has.
+    pub fn end(&mut self, signal: &str) {
+        self.signal(signal);
+        let _ = self.child.wait();
+    }
+
     /// Starts it again with the arguments it had.
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.kill();

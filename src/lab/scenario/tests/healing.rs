@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::lab::kubernetes::resources::ROLLOUTS;
+use crate::lab::world::traffic::switches::PRICING;
 
 /// A world by a clock that runs: the time of the runtime is held, and goes on as the stage does.
 fn stage(scenario: ScenarioName, origin: DateTime<Utc>) -> Stage {
@@ -171,4 +172,31 @@ async fn draining_the_node_heals() {
     assert_eq!(hurt(&stage), 0);
     assert!(store.list(&PODS, None).0.iter().all(|pod| is_ready(pod) || text(pod, "/status/phase") == "Succeeded"));
     assert_eq!(stage.firing(), ["Watchdog"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn switching_the_flag_off_heals_and_no_release_is_to_blame() {
+    let mut stage = stage(ScenarioName::BadFlag, origin());
+    let ill = ["ErrorBudgetBurn payment", "HighErrorRate payment", "HighLatency payment", "Watchdog"];
+    assert_eq!(stage.firing(), ill);
+    // Every pod is well, and nothing was rolled out for days.
+    assert!(stage.pods("payment").iter().all(|pod| is_ready(pod) && restarts(pod) == 0));
+    let recent = origin() - TimeDelta::days(1);
+    for set in stage.world.store().list(&REPLICASETS, Some("shop")).0 {
+        let made: DateTime<Utc> = text(&set, "/metadata/creationTimestamp").parse().unwrap();
+        assert!(made < recent, "{} is of {made}", name(&set));
+    }
+    let switches = stage.world.traffic().switches().clone();
+    assert_eq!(switches.changes(PRICING), [(origin() - TimeDelta::minutes(7), 1.0)]);
+    // A new pod is no better off, so restarting heals nothing.
+    let victim = stage.pods("payment").remove(0);
+    stage.world.store().mark_deleted(&PODS, "shop", name(&victim), 1).unwrap();
+    pass(&mut stage, 40).await;
+    assert!(stage.failing() > 0.2);
+    switches.set(PRICING, stage.now, 0.0);
+    pass(&mut stage, 25).await;
+    assert!(stage.failing() < 1e-9, "the programs know within seconds");
+    pass(&mut stage, 45).await;
+    let firing = stage.firing();
+    assert!(firing.iter().all(|alert| alert.starts_with("ErrorBudget") || alert == "Watchdog"), "{firing:?}");
 }

@@ -7,6 +7,7 @@ use super::Writer;
 use crate::lab::world::behaviour::Voice;
 use crate::lab::world::naming::{mix, unit};
 use crate::lab::world::plight::Plight;
+use crate::lab::world::traffic::switches::PRICING;
 
 mod plights;
 
@@ -160,6 +161,7 @@ fn line(writer: &Writer, at: DateTime<Utc>, dice: &mut Dice) -> String {
     let trouble = writer.troubles.at("payment", at);
     match writer.voice {
         Voice::Frontend => frontend(at, dice, trouble, writer.troubles.at("frontend", at)),
+        Voice::Payment if flagged(writer, at, dice) => plights::flagged(dice),
         Voice::Payment => payment(dice, trouble),
         Voice::User => user(dice, trouble),
         Voice::Auth if writer.plight == Some(Plight::Keys) && dice.share() < 0.36 => plights::keys(at, dice),
@@ -184,6 +186,12 @@ fn line(writer: &Writer, at: DateTime<Utc>, dice: &mut Dice) -> String {
         ),
         Voice::Plain => format!("{} [notice] ok", at.format("%Y/%m/%d %H:%M:%S")),
     }
+}
+
+/// Is this line about the flag? Nothing is thrown while it is off, so that other lines stay what they are.
+fn flagged(writer: &Writer, at: DateTime<Utc>, dice: &mut Dice) -> bool {
+    let share = writer.switches.known_at(PRICING, at);
+    share > 0.0 && dice.share() < 0.55 * share
 }
 
 fn frontend(at: DateTime<Utc>, dice: &mut Dice, trouble: f64, own: f64) -> String {

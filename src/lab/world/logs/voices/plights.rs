@@ -34,6 +34,19 @@ const UPGRADE: [(i64, &str); 5] = [
     (2610, "[ERROR] [MY-010119] [Server] Aborting"),
 ];
 
+/// What the flag of the new prices does to a healthy release: it asks a table that is slow and has gaps.
+pub(super) fn flagged(dice: &mut Dice) -> String {
+    let (id, region) = (dice.id(), dice.pick(&["DE", "FR", "NL", "AT", "ES", "IT"]));
+    match dice.below(5) {
+        0 | 1 => format!(
+            "ERROR POST /v3/quotes 500 {} ms: no price for region={region} in pricing table v2 (flag new-pricing is on) request_id={id}",
+            2500 + dice.below(400)
+        ),
+        2 | 3 => format!("WARN  pricing table v2: lookup took {} ms request_id={id}", 2600 + dice.below(2100)),
+        _ => format!("INFO  POST /v3/quotes 200 {} ms flags=[new-pricing=on] request_id={id}", 1900 + dice.below(1400)),
+    }
+}
+
 /// The bad release: every request needs the table, and the table cannot be loaded.
 pub(super) fn pricing(writer: &Writer, second: i64, started: i64, dice: &mut Dice, lines: &mut Vec<(u32, String)>) {
     let last = writer.run.until.map(|until| until.timestamp());
