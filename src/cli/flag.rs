@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::drive::{Manner, drive, workload};
+use super::drive::{Manner, drive, namespace, workload};
 use super::output::{Failure, json, line};
 use super::{Global, start};
 use crate::actions::ActionKind;
@@ -135,7 +135,8 @@ pub fn run(global: &Global, command: &FlagCommand) -> Result<ExitCode, Failure> 
             }
         };
         start.settle(&connected).await;
-        let about = args.workload.as_deref().map(|text| workload(text, &connected)).transpose()?;
+        let here = namespace(&connected);
+        let about = args.workload.as_deref().map(|text| workload(text, &here)).transpose()?;
         let rows = rows(&connected, &args.place).await?;
         let mut actions = Vec::new();
         for name in &args.flags {

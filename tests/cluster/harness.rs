@@ -27,7 +27,6 @@ const MARK: &str = "OPSDECK_HARNESS_MARK";
 const PORTS: u16 = 24;
 /// Which of them is the API server's: etcd runs by then.
 const API_SERVER: u16 = 3;
-/// How many rows were given away.
 /// Every tool that the harness runs.
 const TOOLS: [&str; 12] = [
     "kubectl",
