@@ -4,5 +4,6 @@
 
 mod flagsmith;
 mod launchdarkly;
+mod rehearsal;
 mod walk;
 mod world;
