@@ -15,6 +15,7 @@ mod between;
 mod credentials;
 mod doctor;
 mod harness;
+mod kept_flags;
 mod monitoring;
 mod outages;
 mod rights;
@@ -74,6 +75,7 @@ fn cases() -> Vec<&'static Case> {
         credentials::CASES,
         doctor::CASES,
         usage::CASES,
+        kept_flags::CASES,
         harness::CASES,
     ]
     .into_iter()
