@@ -16,6 +16,7 @@ mod credentials;
 mod doctor;
 mod flags;
 mod harness;
+mod kept_flags;
 mod monitoring;
 mod outages;
 mod rights;
@@ -78,6 +79,7 @@ fn cases() -> Vec<&'static Case> {
         doctor::CASES,
         flags::CASES,
         usage::CASES,
+        kept_flags::CASES,
         harness::CASES,
     ]
     .into_iter()

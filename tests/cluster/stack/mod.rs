@@ -11,6 +11,7 @@ mod argo;
 pub mod certificates;
 pub mod control_plane;
 pub mod exporter;
+mod feature_flags;
 mod kubeconfig;
 mod metrics_server;
 pub mod monitoring;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub metrics: bool,
     /// The Argo Rollouts controller and its CRDs.
     pub argo: bool,
+    /// The OpenFeature operator's definition of FeatureFlags.
+    pub feature_flags: bool,
     /// Prometheus and two Alertmanagers.
     pub monitoring: bool,
     /// Unleash and its database.
@@ -48,9 +51,11 @@ pub struct Parts {
 
 impl Parts {
     /// Everything there is.
-    pub const ALL: Self = Self { metrics: true, argo: true, monitoring: true, flags: true, leases: false };
+    pub const ALL: Self =
+        Self { metrics: true, argo: true, feature_flags: true, monitoring: true, flags: true, leases: false };
     /// A control plane with nodes, no more.
-    pub const CLUSTER: Self = Self { metrics: false, argo: false, monitoring: false, flags: false, leases: false };
+    pub const CLUSTER: Self =
+        Self { metrics: false, argo: false, feature_flags: false, monitoring: false, flags: false, leases: false };
 }
 
 /// A running stack.
@@ -106,6 +111,9 @@ impl Stack {
         }
         if parts.argo {
             extras.push(argo::start(&mut site, &control_plane)?);
+        }
+        if parts.feature_flags {
+            feature_flags::install(&site, &control_plane)?;
         }
         let monitoring = if parts.monitoring { Some(Monitoring::start(&mut site)?) } else { None };
         let flags = flags.map(Unleash::ready).transpose()?;
