@@ -279,6 +279,7 @@ pub struct FlagWrite {
 /// One flag read fresh, as plans and proofs use it: [`crate::ports::cluster::Facts::object`] holds this as JSON.
 /// Words are cleaned; names of variants are written out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct FlagFacts {
     /// Switched on?
     pub enabled: bool,
