@@ -76,6 +76,7 @@ fn every_action_is_offered_and_every_key_of_one_is_a_capital() {
             ObjectRef::global(ObjectKind::Node, "x"),
             ObjectRef::global(ObjectKind::Silence, "x"),
             new_silence(),
+            crate::domain::flag::FlagRef::new("unleash", "default", "production", "x").object(),
         ])
         .collect();
     let made = |object| OFFERS.iter().filter_map(move |offer| (offer.make)(object, None));
