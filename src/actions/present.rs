@@ -1,7 +1,5 @@
 //! A plan, its progress and its outcome as lines of text, for subcommands. The same words as on screen, no colour.
 
-use std::fmt::Write;
-
 use super::outcome::Outcome;
 use super::plan::{Plan, Revision};
 use super::step::Verdict;
@@ -98,25 +96,4 @@ pub fn outcome(outcome: &Outcome) -> Vec<String> {
     lines.extend(outcome.hint.as_ref().map(|hint| format!("next: {hint}")));
     lines.extend(outcome.unrecorded.as_ref().map(|why| format!("the outcome is not in the audit log: {why}")));
     lines
-}
-/// One line for a record of the audit log.
-pub fn record(record: &serde_json::Value) -> String {
-    let text = |key: &str| record[key].as_str().unwrap_or("-");
-    let mut line = format!(
-        "{}  {:<7}  {}  {}  {}/{}  by {}",
-        text("at"),
-        text("kind"),
-        text("action"),
-        text("target"),
-        text("context"),
-        text("namespace"),
-        text("user"),
-    );
-    for (name, key) in [("end", "end"), ("reason", "reason"), ("detail", "detail")] {
-        if let Some(value) = record[key].as_str() {
-            // Writing to a string cannot fail.
-            let _ = write!(line, "  {name}: {value}");
-        }
-    }
-    line
 }

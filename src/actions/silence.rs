@@ -106,6 +106,18 @@ pub(super) fn check_span(until: Until) -> Result<(), Refusal> {
     }
 }
 
+/// The silence is there, and all that it accepts has fallen silent. Alertmanager takes a moment.
+pub(super) fn silent(key: String) -> Expectation {
+    Expectation::Object {
+        object: ObjectRef::global(ObjectKind::Silence, key),
+        fields: vec![
+            Field::new("/state", "silence active", &json!("active")),
+            Field::new("/hears", "the alerts silent", &Value::Null),
+        ],
+        patient: true,
+    }
+}
+
 /// Whole seconds: Alertmanager keeps milliseconds, and a read-back has to be equal.
 pub(super) fn whole_seconds(at: Instant) -> Instant {
     chrono::DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
@@ -260,14 +272,7 @@ impl Action for SilenceAlerts {
             count => format!("no pod moves; {count} alerts fall silent"),
         };
         plan.undo = Undo::by("expire the silence", ActionKind::ExpireSilence(ExpireSilence { id: key.clone() }));
-        plan.expect(Expectation::Object {
-            object: ObjectRef::global(ObjectKind::Silence, key),
-            fields: vec![
-                Field::new("/state", "silence active", &json!("active")),
-                Field::new("/hears", "the alerts silent", &Value::Null),
-            ],
-            patient: true,
-        });
+        plan.expect(silent(key));
         plan.done = format!("{} is silent until {}", self.name(), clock(ends));
         Ok(plan)
     }

@@ -1,14 +1,14 @@
 //! Silences that are there: another end for one, or its end now.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::expectation::{Expectation, Field};
 use super::kind::{Action, ActionKind, Ground};
 use super::manifest::raw;
 use super::outcome::Refusal;
 use super::plan::{FieldChange, Plan, Undo, Warning, WarningKind};
-use super::silence::{SilenceAlerts, Until, changes, check_span, clock, matched, whole_seconds};
+use super::silence::{SilenceAlerts, Until, changes, check_span, clock, matched, silent, whole_seconds};
 use super::step::Step;
 use crate::domain::mutation::{Change, Mutation, Silence};
 use crate::domain::object::{ObjectKind, ObjectRef};
@@ -117,14 +117,7 @@ impl Action for ExtendSilence {
             let back = Self { id, until: Until::At(silence.ends) };
             Undo::by(format!("let it end {} again", clock(silence.ends)), ActionKind::ExtendSilence(back))
         };
-        plan.expect(Expectation::Object {
-            object: ObjectRef::global(ObjectKind::Silence, key),
-            fields: vec![
-                Field::new("/state", "silence active", &json!("active")),
-                Field::new("/hears", "the alerts silent", &Value::Null),
-            ],
-            patient: true,
-        });
+        plan.expect(silent(key));
         plan.done = format!("the silence lasts until {}", clock(ends));
         Ok(plan)
     }

@@ -102,12 +102,6 @@ impl Telemetry {
         self.history(labels, Kind::counter(labels), points);
     }
 
-    /// The past of a gauge: from each instant on (ascending), this value. Replaces what was known up to the last
-    /// instant.
-    pub fn history_gauge(&self, labels: &Labels, points: &[(DateTime<Utc>, f64)]) {
-        self.history(labels, Kind::Gauge, points);
-    }
-
     fn history(&self, labels: &Labels, kind: Kind, points: &[(DateTime<Utc>, f64)]) {
         let mut past = Series { labels: labels.clone(), kind, segments: Vec::with_capacity(points.len()) };
         for (at, value) in points {

@@ -467,11 +467,6 @@ impl World {
         self.hpas.values().find(|row| row.target.as_ref() == Some(workload))
     }
 
-    /// Nodes that are not well.
-    pub fn troubled_nodes(&self) -> impl Iterator<Item = &NodeRow> {
-        self.nodes.table.iter().map(|row| &row.node).filter(|node| !node.ready || node.problem.is_some())
-    }
-
     /// One node.
     pub fn node(&self, name: &str) -> Option<&NodeRow> {
         self.nodes.table.get(&Text::from(name)).map(|row| &row.node)

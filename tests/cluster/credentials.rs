@@ -241,8 +241,10 @@ impl<'a> Watcher<'a> {
         let place = &self.account.place;
         let focus = focus(&contents).unwrap();
         place.kubectl(&format!("scale deployment {focus} --replicas=5"));
-        self.console.wait_until("five pods", |screen| pods(screen).len() == 5);
-        assert_eq!(selected(&self.console.screen.screen().contents()).as_deref(), Some(self.selected.as_str()));
+        // Asked together: what was read of the screen so far may end in the middle of a frame.
+        self.console.wait_until("five pods, and the same one selected", |screen| {
+            pods(screen).len() == 5 && selected(screen).as_deref() == Some(self.selected.as_str())
+        });
         self.console.wait_until("what kubectl says after renewals", |screen| {
             let mut truth = kubectl_pods(place);
             truth.retain(|(name, ..)| name.starts_with(&focus));
