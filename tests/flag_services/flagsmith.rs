@@ -242,11 +242,11 @@ impl world::World for Organisation {
 async fn start(features: impl IntoIterator<Item = (Value, Vec<Value>)>) -> (Server<Organisation>, Arc<Flagsmith>) {
     let server = Server::<Organisation>::start(AUTHORIZATION).await;
     server.change(|organisation| organisation.features = features.into_iter().collect());
-    let client = client(&server, Some("Shop"), "Production");
+    let client = client_for(&server, Some("Shop"), "Production");
     (server, client)
 }
 
-fn client(server: &Server<Organisation>, project: Option<&str>, environment: &str) -> Arc<Flagsmith> {
+fn client_for(server: &Server<Organisation>, project: Option<&str>, environment: &str) -> Arc<Flagsmith> {
     let mut settings = source(FlagProduct::Flagsmith, &server.uri, TOKEN);
     settings.projects = project.map(|project| vec![project.to_owned()]);
     settings.environments = vec![environment.into()];

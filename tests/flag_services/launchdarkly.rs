@@ -203,11 +203,11 @@ async fn start(flags: impl IntoIterator<Item = Value>) -> (Server<Account>, Arc<
     server.change(|account| {
         account.flags = flags.into_iter().map(|flag| (flag["key"].as_str().unwrap().to_owned(), flag)).collect();
     });
-    let client = client(&server, &["default"]);
+    let client = client_for(&server, &["default"]);
     (server, client)
 }
 
-fn client(server: &Server<Account>, projects: &[&str]) -> Arc<LaunchDarkly> {
+fn client_for(server: &Server<Account>, projects: &[&str]) -> Arc<LaunchDarkly> {
     let mut settings = source(FlagProduct::LaunchDarkly, &server.uri, TOKEN);
     settings.projects = (!projects.is_empty()).then(|| projects.iter().map(|key| (*key).to_owned()).collect());
     Arc::new(LaunchDarkly::new(&settings))

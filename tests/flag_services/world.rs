@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opsdeck::config::settings::FlagProduct;
+use opsdeck::config::settings::{FlagProduct, KeptFlags};
 use opsdeck::config::{FlagSource, Http, SecretSource};
 use opsdeck::ports::cluster::ClusterError;
 use opsdeck::ports::feed::{Fault, FaultKind};
@@ -146,6 +146,7 @@ pub fn source(provider: FlagProduct, url: &str, token: &str) -> FlagSource {
         environments: vec!["production".into()],
         workloads: BTreeMap::from([("new-*".to_owned(), vec!["shop/checkout".to_owned()])]),
         interval: Duration::from_secs(60),
+        kept: KeptFlags::default(),
         http: Http {
             timeout: Duration::from_secs(10),
             headers: BTreeMap::new(),

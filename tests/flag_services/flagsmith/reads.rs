@@ -74,15 +74,15 @@ async fn a_list_that_changes_while_it_is_read_is_read_anew_and_never_shown_with_
 async fn projects_go_by_name_or_number_environments_by_name_or_key_and_wrong_ones_are_told() {
     let (server, _) = start([feature(1, "a", true)]).await;
     for (project, environment) in [(Some("16945"), "Production"), (Some("Sho*"), KEY), (None, "Production")] {
-        let rows = super::client(&server, project, environment).list().await.unwrap().rows;
+        let rows = client_for(&server, project, environment).list().await.unwrap().rows;
         assert_eq!((rows.len(), &rows[0].id), (1, &id("a")), "{project:?} {environment}");
     }
-    let error = super::client(&server, Some("shop"), "Production").list().await.unwrap_err();
+    let error = client_for(&server, Some("shop"), "Production").list().await.unwrap_err();
     assert_eq!(error.kind, FaultKind::NotConfigured);
     assert!(error.message.contains("no project `shop`; there are: Shop, Mobile"), "{error}");
-    let error = super::client(&server, Some("Shop"), "prod").list().await.unwrap_err();
+    let error = client_for(&server, Some("Shop"), "prod").list().await.unwrap_err();
     assert!(error.message.contains("no environment `prod`; there are: Production, Staging"), "{error}");
-    let client = super::client(&server, Some("Shop"), "Production");
+    let client = client_for(&server, Some("Shop"), "Production");
     let cases = [
         (FlagRef::new("svc", "Shep", "Production", "a"), "project `Shep` (there are: Shop, Mobile)"),
         (
@@ -205,7 +205,7 @@ async fn doctor_learns_whether_the_token_is_accepted_what_it_may_and_what_is_mis
     server.change(|organisation| organisation.permissions = None);
     let FlagFinding::Loss(what, _) = &told(client.check().await)["permission"] else { panic!() };
     assert!(what.contains("does not tell beforehand"), "{what}");
-    let checks = told(super::client(&server, Some("Shop"), "prod").check().await);
+    let checks = told(client_for(&server, Some("Shop"), "prod").check().await);
     let FlagFinding::Failed(fault) = &checks["project"] else { panic!() };
     assert!(fault.message.contains("there are: Production, Staging"), "{fault}");
     let stranger = Flagsmith::new(&source(FlagProduct::Flagsmith, &server.uri, "ser.other"));

@@ -76,10 +76,10 @@ async fn a_list_that_changes_while_it_is_read_is_read_anew_and_never_shown_with_
 #[tokio::test]
 async fn an_unknown_project_or_environment_is_told_with_those_that_there_are() {
     let (server, _) = start([flag("a", true)]).await;
-    let error = super::client(&server, &["shop"]).list().await.unwrap_err();
+    let error = client_for(&server, &["shop"]).list().await.unwrap_err();
     assert_eq!(error.kind, FaultKind::NotConfigured);
     assert!(error.message.contains("no project `shop`; there are: default, mobile"), "{error}");
-    let error = super::client(&server, &["shop-*"]).list().await.unwrap_err();
+    let error = client_for(&server, &["shop-*"]).list().await.unwrap_err();
     assert!(error.message.contains("no project `shop-*`; there are: default, mobile"), "{error}");
     let mut settings = source(FlagProduct::LaunchDarkly, &server.uri, TOKEN);
     settings.projects = Some(vec!["def*".into()]);
@@ -87,12 +87,12 @@ async fn an_unknown_project_or_environment_is_told_with_those_that_there_are() {
     let error = LaunchDarkly::new(&settings).list().await.unwrap_err();
     assert!(error.message.contains("no environment `prod`; there are: production, test"), "{error}");
     let elsewhere = FlagRef::new("svc", "shop", "production", "a");
-    let error = super::client(&server, &[]).facts(&elsewhere).await.unwrap_err();
+    let error = client_for(&server, &[]).facts(&elsewhere).await.unwrap_err();
     assert!(error.to_string().contains("there are: default, mobile"), "{error}");
-    let error = super::client(&server, &[]).facts(&FlagRef::new("svc", "default", "prod", "a")).await.unwrap_err();
+    let error = client_for(&server, &[]).facts(&FlagRef::new("svc", "default", "prod", "a")).await.unwrap_err();
     assert!(error.to_string().contains("environment `prod`"), "{error}");
     assert!(error.to_string().contains("there are: production, test"), "{error}");
-    let error = super::client(&server, &[]).facts(&id("b")).await.unwrap_err();
+    let error = client_for(&server, &[]).facts(&id("b")).await.unwrap_err();
     assert!(matches!(&error, ClusterError::NotFound(what) if what == "flag b of project default"), "{error}");
 }
 
@@ -155,7 +155,7 @@ async fn after_too_many_requests_it_is_left_alone_until_the_time_that_it_says() 
     assert!(matches!(client.facts(&id("a")).await.unwrap_err(), ClusterError::Fault(_)));
     assert_eq!(server.asked().len(), 0, "it was asked all the same");
     // Its other header, in seconds.
-    let fresh = super::client(&server, &["default"]);
+    let fresh = client_for(&server, &["default"]);
     server.instead("GET /api/v2/flags/", status(429, &limited).insert_header("retry-after", "7"));
     assert!(fresh.list().await.unwrap_err().message.contains("for 7 s"));
 }
@@ -250,7 +250,7 @@ async fn doctor_learns_whose_token_it_is_what_it_may_and_what_is_missing() {
     server.change(|account| account.role = json!({"role": "reader", "customRoleIds": ["62b"]}));
     let FlagFinding::Loss(what, advice) = &told(client.check().await)["permission"] else { panic!() };
     assert!(what.contains("a role of its own") && advice.contains("dry run"), "{what}");
-    let FlagFinding::Failed(fault) = &told(super::client(&server, &["shop"]).check().await)["project"] else {
+    let FlagFinding::Failed(fault) = &told(client_for(&server, &["shop"]).check().await)["project"] else {
         panic!()
     };
     assert!(fault.message.contains("there are: default, mobile"), "{fault}");
