@@ -137,7 +137,7 @@ fn the_selected_flag_is_switched_to_the_other_state_and_several_as_one_plan() {
     assert_eq!((&*wish.flag.key, &wish.set), ("old-cart", &FlagChange::Enabled(true)));
     press(&mut app, "esc g g space space F");
     let door = app.door.as_ref().unwrap().view();
-    let keys: Vec<String> = door.request.actions().map(|action| action.title()).collect();
+    let keys: Vec<String> = door.request.actions().map(ActionKind::title).collect();
     assert_eq!(keys, ["Turn off flag checkout-page in PRODUCTION", "Turn off flag new-pricing in PRODUCTION"]);
 }
 
