@@ -12,7 +12,6 @@ use opsdeck::config::settings::{FlagProduct, KeptFlags};
 use opsdeck::config::{FlagSource, Http, SecretSource};
 use opsdeck::domain::flag::{FlagChange, FlagRef, FlagRow};
 use opsdeck::integrations::flags::unleash::Unleash;
-use opsdeck::ports::cluster::ClusterError;
 use opsdeck::ports::feed::FaultKind;
 use opsdeck::ports::flags::{FlagFinding, FlagProvider as _};
 use serde_json::{Value, json};
