@@ -23,6 +23,7 @@ pub mod parameter;
 mod plain;
 pub mod promql;
 pub mod run;
+pub mod shipped;
 pub mod splice;
 pub mod step;
 pub mod url;
