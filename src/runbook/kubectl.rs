@@ -220,8 +220,11 @@ fn read(words: &Words) -> Option<Result<Read, String>> {
     })
 }
 
-/// An action: its word, and its arguments as text with templates.
-fn write(words: &Words) -> Option<Result<(&'static str, Vec<(&'static str, String)>), String>> {
+/// An action as written: its word, and its arguments as text with templates.
+type Written = (&'static str, Vec<(&'static str, String)>);
+
+/// The action that a line is, if it is one.
+fn write(words: &Words) -> Option<Result<Written, String>> {
     let plain: Vec<&str> = words.plain.iter().map(String::as_str).collect();
     let owned = |rest: &[&str]| -> Vec<String> { rest.iter().map(|word| (*word).to_owned()).collect() };
     let workload = |rest: &[&str]| -> Result<String, String> {
@@ -327,32 +330,26 @@ pub fn parse(line: &str, spot: Spot) -> Line {
     if has_shell(held.text()) {
         return Line::Unknown("it is more than one command: pipes, redirections and the like need a shell".into());
     }
-    let arguments = match shell_words::split(held.text()) {
-        Ok(arguments) => arguments,
-        Err(_) => return Line::Unknown("its quotes do not match".into()),
+    let Ok(arguments) = shell_words::split(held.text()) else {
+        return Line::Unknown("its quotes do not match".into());
     };
     let arguments = match arguments.split_first() {
         Some((first, rest)) if matches!(first.as_str(), "kubectl" | "k" | "oc") => rest.to_vec(),
         _ => arguments,
     };
-    let verb = arguments.iter().take_while(|word| !word.starts_with('-'));
-    let verbs = if arguments.first().is_some_and(|word| matches!(word.as_str(), "rollout" | "set" | "argo" | "create"))
-    {
-        2
-    } else {
-        1
-    };
-    if verb.clone().count() == 0 {
-        return Line::Unknown("it begins with no verb".into());
-    }
-    if verb.take(verbs).any(|word| held.is_in(word)) {
-        return Line::Unknown("a value may not be the verb".into());
-    }
     let arguments: Vec<String> = arguments.iter().map(|argument| held.restore(argument)).collect();
     let words = match Words::read(&arguments) {
         Ok(words) => words,
         Err(why) => return Line::Unknown(why),
     };
+    let long = |word: &String| matches!(word.as_str(), "rollout" | "set" | "argo" | "create" | "top");
+    let verbs = 1 + usize::from(words.plain.first().is_some_and(long));
+    if words.plain.is_empty() {
+        return Line::Unknown("it begins with no verb".into());
+    }
+    if words.plain.iter().take(verbs).any(|word| word.contains("{{")) {
+        return Line::Unknown("a value may not be the verb".into());
+    }
     if let Some(read) = read(&words) {
         return match read {
             Ok(_) => {
@@ -378,6 +375,7 @@ pub fn parse(line: &str, spot: Spot) -> Line {
 }
 
 /// Does a shell have to read it?
+#[allow(clippy::match_same_arms)] // the order of the arms is the grammar
 pub fn has_shell(line: &str) -> bool {
     let mut quote = None;
     let mut escaped = false;
@@ -426,7 +424,7 @@ impl Scope {
         let options = [("-n", &self.namespace), ("-l", &self.selector), ("--field-selector", &self.fields)];
         for (name, value) in options {
             if let Some(value) = value {
-                words.push_str(&format!(" {name} {value}"));
+                words.extend([" ", name, " ", value]);
             }
         }
         words
@@ -438,7 +436,7 @@ impl Read {
     pub fn line(&self) -> String {
         let optional =
             |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name}{value}"));
-        let named = |names: &[String]| names.iter().map(|name| format!(" {name}")).collect::<String>();
+        let named = |names: &[String]| names.iter().flat_map(|name| [" ", name]).collect::<String>();
         let line = match self {
             Self::Get { resource, names, scope, output } => {
                 format!("get {resource}{}{}{}", named(names), scope.words(), optional("-o ", output.clone()))
