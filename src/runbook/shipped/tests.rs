@@ -46,7 +46,7 @@ fn every_runbook_of_the_repository_is_in_the_program_and_in_the_index() {
     let mut files: Vec<String> = std::fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".md") && name != "README.md")
+        .filter(|name| std::path::Path::new(name).extension().is_some_and(|end| end == "md") && name != "README.md")
         .collect();
     files.sort();
     let embedded: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
@@ -193,8 +193,11 @@ fn lint_has_nothing_to_say() {
     }
 }
 
+/// An alert's name, its labels, and the id of a runbook.
+type Expected = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 /// Alerts of the lab and of the usual rule sets, with the labels that they have, and the runbook that has to come first.
-const ALERTS: [(&str, &[(&str, &str)], &str); 24] = [
+const ALERTS: [Expected; 24] = [
     (
         "HighErrorRate",
         &[("service", "payment"), ("deployment", "payment"), ("severity", "critical")],
