@@ -250,9 +250,7 @@ async fn doctor_learns_whose_token_it_is_what_it_may_and_what_is_missing() {
     server.change(|account| account.role = json!({"role": "reader", "customRoleIds": ["62b"]}));
     let FlagFinding::Loss(what, advice) = &told(client.check().await)["permission"] else { panic!() };
     assert!(what.contains("a role of its own") && advice.contains("dry run"), "{what}");
-    let FlagFinding::Failed(fault) = &told(client_for(&server, &["shop"]).check().await)["project"] else {
-        panic!()
-    };
+    let FlagFinding::Failed(fault) = &told(client_for(&server, &["shop"]).check().await)["project"] else { panic!() };
     assert!(fault.message.contains("there are: default, mobile"), "{fault}");
     let stranger = LaunchDarkly::new(&source(FlagProduct::LaunchDarkly, &server.uri, "api-other"));
     let checks = told(stranger.check().await);

@@ -1,0 +1,9 @@
+//! Runbooks, as far as they touch the outside: finding and fetching them, keeping runs on disk, and doing what a step
+//! asks for. What a runbook means and what comes next is [`crate::runbook`]'s.
+
+pub mod command;
+pub mod fetch;
+pub mod find;
+pub mod shipped;
+pub mod store;
+pub mod trust;
