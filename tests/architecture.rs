@@ -5,19 +5,39 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layer, and the modules of the crate that it may name. `integrations` may also name the one mutating port.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("config", &["domain"]),
     ("actions", &["domain", "ports", "config"]),
-    ("state", &["domain", "ports", "config", "actions"]),
-    ("ui", &["domain", "ports", "config", "actions", "state"]),
-    ("panes", &["domain", "ports", "config", "actions", "state", "ui"]),
-    ("app", &["domain", "ports", "config", "actions", "state", "ui", "panes"]),
+    ("runbook", &["domain", "ports", "config", "actions"]),
+    ("state", &["domain", "ports", "config", "actions", "runbook"]),
+    ("ui", &["domain", "ports", "config", "actions", "runbook", "state"]),
+    ("panes", &["domain", "ports", "config", "actions", "runbook", "state", "ui"]),
+    ("app", &["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes"]),
     ("integrations", &["domain", "ports", "config", "actions::approval"]),
-    ("runtime", &["domain", "ports", "config", "actions", "state", "ui", "panes", "app", "integrations", "lab"]),
+    (
+        "runtime",
+        &["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes", "app", "integrations", "lab"],
+    ),
     ("lab", &[]),
-    ("cli", &["domain", "ports", "config", "actions", "state", "ui", "panes", "app", "integrations", "runtime", "lab"]),
+    (
+        "cli",
+        &[
+            "domain",
+            "ports",
+            "config",
+            "actions",
+            "runbook",
+            "state",
+            "ui",
+            "panes",
+            "app",
+            "integrations",
+            "runtime",
+            "lab",
+        ],
+    ),
     ("lib", &[]),
     ("main", &[]),
 ];
@@ -25,7 +45,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 /// Crates that the pure layers never mention.
 const WAITING: [&str; 4] = ["tokio", "kube", "reqwest", "crossterm"];
 /// The layers that neither wait nor touch the outside.
-const PURE: [&str; 8] = ["domain", "ports", "config", "actions", "state", "ui", "panes", "app"];
+const PURE: [&str; 9] = ["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes", "app"];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
