@@ -83,6 +83,11 @@ pub fn audit_path(config: &Config, dirs: &Dirs) -> std::path::PathBuf {
     config.audit_directory(dirs).unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("audit.jsonl")
 }
 
+/// Where runs of runbooks, their texts and fetched pages are kept.
+pub fn runbook_directory(dirs: &Dirs) -> std::path::PathBuf {
+    dirs.state.clone().unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("runbooks")
+}
+
 /// Prepares a start.
 pub async fn start(global: &Global) -> Result<Start, Failure> {
     let config = load_config(global)?.config;

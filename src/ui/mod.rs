@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod columns;
+pub mod document;
 pub mod footer;
 pub mod form;
 pub mod frame;

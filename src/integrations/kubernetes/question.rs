@@ -70,7 +70,14 @@ pub const SORTS: &[Sort] = sorts![
     ("coordination.k8s.io", "v1", "leases", "Lease", [], true),
     ("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", ["pc"], false),
     ("certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", ["csr"], false),
-    ("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", [], false),
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
+        [],
+        false
+    ),
     ("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", [], false),
     ("apiregistration.k8s.io", "v1", "apiservices", "APIService", [], false),
     ("argoproj.io", "v1alpha1", "rollouts", "Rollout", ["ro"], true),

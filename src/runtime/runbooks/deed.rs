@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::perform::Tools;
 use crate::actions::flag::SetFlag;
-use crate::actions::outcome::End;
 use crate::actions::scale_bounds::ScaleBounds;
 use crate::actions::{ActionKind, ActionRequest, Origin, manifest, ownership};
 use crate::domain::Text;
@@ -16,7 +15,6 @@ use crate::domain::target::WorkloadRef;
 use crate::ports::cluster::{Needs, Part};
 use crate::ports::journal::{AuditLog, JournalError};
 use crate::runbook::action::Act;
-use crate::runbook::run::work::Outcome;
 
 /// Records of the audit log that are looked through for a step.
 const MOST: usize = 100_000;
@@ -83,7 +81,9 @@ async fn flag(key: &str, place: [Option<&str>; 3], tools: &Tools) -> Result<Flag
         many => {
             let places: Vec<String> = found
                 .iter()
-                .map(|row| format!("provider {}, project {}, env {}", row.id.source, row.id.project, row.id.environment))
+                .map(|row| {
+                    format!("provider {}, project {}, env {}", row.id.source, row.id.project, row.id.environment)
+                })
                 .collect();
             Err(format!("{many} flags are called `{wanted}`: say which: {}", places.join("; or ")))
         }
@@ -91,17 +91,15 @@ async fn flag(key: &str, place: [Option<&str>; 3], tools: &Tools) -> Result<Flag
 }
 
 /// What became of an action of a step, as the audit log knows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// No intent was written, and without one nothing is sent.
-    NeverSent,
-    /// It came to an end.
-    Ended(Outcome),
-    /// It was sent, perhaps, and nobody knows how it ended.
-    Open {
-        /// Id of the intent.
-        id: String,
-    },
+    /// Nothing was altered: no intent was written (and without one nothing is sent), or it ended before it happened.
+    /// Doing it again does it for the first time.
+    NeverHappened(String),
+    /// It happened.
+    Happened(String),
+    /// Nobody can say, or it failed halfway: a person has to look.
+    CannotTell(String),
 }
 
 /// Looks the step up. Open intents should be settled before.
@@ -109,12 +107,18 @@ pub fn fate(log: &dyn AuditLog, mark: &str) -> Result<Fate, JournalError> {
     let reading = log.read_last(MOST)?;
     let of_step = |record: &Value| record.get("step").and_then(Value::as_str) == Some(mark);
     let found = entries(reading.records).into_iter().rfind(|entry| entry.records.iter().any(of_step));
-    let Some(entry) = found else { return Ok(Fate::NeverSent) };
-    let Some(ended) = entry.end else { return Ok(Fate::Open { id: entry.id }) };
-    let end = [End::Done, End::Refused, End::Cancelled, End::Conflict, End::Failed, End::Unverified]
-        .into_iter()
-        .find(|end| end.word() == ended.word)
-        .unwrap_or(End::Unverified);
-    let detail = ended.detail.unwrap_or_else(|| ended.word.clone());
-    Ok(Fate::Ended(Outcome::Acted { end, detail, id: Some(entry.id) }))
+    let Some(entry) = found else {
+        return Ok(Fate::NeverHappened("the audit log holds no intent of it, so nothing was sent".into()));
+    };
+    let Some(ended) = &entry.end else {
+        return Ok(Fate::CannotTell(format!("the audit log holds its intent {} and no outcome", entry.id)));
+    };
+    let detail = ended.detail.as_deref().unwrap_or(&ended.word);
+    let told = format!("audit log, {}: {}, {detail}", entry.id, ended.word);
+    let settled = entry.records.iter().rev().find_map(|record| record.get("settled")?.as_str());
+    Ok(match (ended.word.as_str(), settled) {
+        ("done", _) | (_, Some("happened")) | ("unverified", None) => Fate::Happened(told),
+        ("refused" | "cancelled" | "conflict", _) | (_, Some("did-not-happen")) => Fate::NeverHappened(told),
+        _ => Fate::CannotTell(told),
+    })
 }

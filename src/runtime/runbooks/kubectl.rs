@@ -7,6 +7,7 @@ use super::perform::Tools;
 use super::table::{bare, columns, event_time, get, outline};
 use crate::domain::object::ObjectRef;
 use crate::domain::quantity::quantity;
+use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::{PodRef, WorkloadKind, WorkloadRef};
 use crate::domain::text::clean;
 use crate::integrations::kubernetes::question::{NODE_METRICS, POD_METRICS, SORTS, Sort};
@@ -78,7 +79,8 @@ fn sort_of(word: &str) -> Result<&'static Sort, String> {
 /// `all`, and lists such as `deploy,pods`.
 fn sorts_of(word: &str) -> Result<Vec<&'static Sort>, String> {
     if word == "all" {
-        let usual = ["pods", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "jobs", "cronjobs"];
+        let usual =
+            ["pods", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "jobs", "cronjobs"];
         return Ok(usual.iter().filter_map(|name| Sort::named(name)).collect());
     }
     word.split(',').map(sort_of).collect()
@@ -130,7 +132,9 @@ async fn objects(
                 .collect::<Vec<_>>()
                 .join("\n"),
             Some("yaml") => bared().iter().map(outline).collect::<Vec<_>>().join("\n---\n"),
-            Some(other) => return Err(format!("-o {other} is not answered here: leave it out, or use wide, name, yaml or json")),
+            Some(other) => {
+                return Err(format!("-o {other} is not answered here: leave it out, or use wide, name, yaml or json"));
+            }
         });
     }
     Ok(texts.join("\n\n"))
@@ -205,13 +209,25 @@ async fn rollout_status(target: &str, scope: &Scope, tools: &Tools) -> Outcome {
         (Ok(_), Some(rollout)) => {
             let detail = format!(
                 "{}: {} of {} updated, {} ready",
-                rollout.phase.words(),
+                phase_words(&rollout.phase),
                 rollout.updated,
                 rollout.desired,
                 rollout.ready
             );
             if rollout.phase.is_unhealthy() { Outcome::failed(detail) } else { Outcome::passed(detail) }
         }
+    }
+}
+
+fn phase_words(phase: &RolloutPhase) -> String {
+    match phase {
+        RolloutPhase::Complete => "complete".into(),
+        RolloutPhase::Unobserved => "the controller has not seen it yet".into(),
+        RolloutPhase::Progressing { waiting_for } => format!("under way, waiting for {waiting_for}"),
+        RolloutPhase::Paused => "paused".into(),
+        RolloutPhase::Stuck { why } => format!("stuck, {why}"),
+        RolloutPhase::Degraded { why } => format!("degraded, {why}"),
+        RolloutPhase::Held { why } => format!("held, {why}"),
     }
 }
 
@@ -281,7 +297,9 @@ pub async fn pods(of: &LogsOf, selector: Option<&str>, tools: &Tools) -> Result<
         LogsOf::Pod { namespace, name } => {
             let namespace = namespace.as_deref().unwrap_or(&tools.namespace);
             match selector.filter(|_| name.is_empty()) {
-                Some(selector) => tools.kubernetes.all_of(sort, Some(namespace), Some(selector), None).await.map_err(failed),
+                Some(selector) => {
+                    tools.kubernetes.all_of(sort, Some(namespace), Some(selector), None).await.map_err(failed)
+                }
                 None => tools.kubernetes.one_of(sort, namespace, name).await.map(|pod| vec![pod]).map_err(failed),
             }
         }

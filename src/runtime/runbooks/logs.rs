@@ -53,11 +53,8 @@ pub async fn read(wanted: &Wanted, tools: &Tools) -> Result<FoundLines, String> 
     if found.is_empty() {
         return Err("there are no pods".to_owned());
     }
-    let streams: Vec<(PodRef, String, bool)> = found
-        .iter()
-        .take(MOST_PODS)
-        .flat_map(|pod| containers(pod, wanted))
-        .collect();
+    let streams: Vec<(PodRef, String, bool)> =
+        found.iter().take(MOST_PODS).flat_map(|pod| containers(pod, wanted)).collect();
     if streams.is_empty() {
         return Err(format!("no container `{}` there", wanted.container.as_deref().unwrap_or_default()));
     }

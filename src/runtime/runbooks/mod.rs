@@ -2,8 +2,16 @@
 //! asks for. What a runbook means and what comes next is [`crate::runbook`]'s.
 
 pub mod command;
+pub mod deed;
 pub mod fetch;
 pub mod find;
+pub mod keep;
+pub mod kubectl;
+pub mod library;
+pub mod logs;
+pub mod perform;
+pub mod request;
 pub mod shipped;
 pub mod store;
+pub mod table;
 pub mod trust;

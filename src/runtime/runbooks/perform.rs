@@ -191,9 +191,10 @@ fn series(result: &QueryResult) -> Vec<Series> {
     let one = |labels: &Labels, samples: Vec<f64>| Series { labels: written(labels), samples };
     match result {
         QueryResult::Vector(samples) => samples.iter().map(|(labels, point)| one(labels, vec![point.value])).collect(),
-        QueryResult::Matrix(series) => {
-            series.iter().map(|(labels, points)| one(labels, points.iter().map(|point| point.value).collect())).collect()
-        }
+        QueryResult::Matrix(series) => series
+            .iter()
+            .map(|(labels, points)| one(labels, points.iter().map(|point| point.value).collect()))
+            .collect(),
         QueryResult::Scalar(point) => vec![Series { labels: String::new(), samples: vec![point.value] }],
         QueryResult::String => Vec::new(),
     }
@@ -241,7 +242,9 @@ async fn run(
 /// Why commands of a runbook may not run.
 pub fn trusted(origin: &Origin, directories: &[PathBuf]) -> Result<(), String> {
     match origin.shelf {
-        Shelf::Shipped => Err("commands are off: a shipped runbook runs none; copy it into a directory of yours".into()),
+        Shelf::Shipped => {
+            Err("commands are off: a shipped runbook runs none; copy it into a directory of yours".into())
+        }
         Shelf::Fetched => Err("commands are off: this runbook was fetched".into()),
         Shelf::System | Shelf::User | Shelf::Directory => trust::check(Path::new(&origin.place), directories),
     }

@@ -29,11 +29,8 @@ pub struct Request<'a> {
 pub async fn send(request: Request<'_>, limit: Duration) -> Outcome {
     match exchange(request, limit).await {
         Ok((status, text)) => {
-            let wanted = if request.expect.is_empty() {
-                (200..300).contains(&status)
-            } else {
-                request.expect.contains(&status)
-            };
+            let wanted =
+                if request.expect.is_empty() { (200..300).contains(&status) } else { request.expect.contains(&status) };
             let detail = format!("{} answers {status}", request.method);
             let output = Output { value: Some(crate::runbook::parameter::Value::Text(text.clone())), text };
             if wanted { Outcome::Passed { detail, output } } else { Outcome::Failed { detail, output } }

@@ -58,10 +58,8 @@ fn private(directory: &Path) -> io::Result<()> {
 
 /// Ids come from arguments: a name, and never a path.
 fn is_id(id: &str) -> bool {
-    !id.is_empty()
-        && id.len() < 200
-        && !id.starts_with('.')
-        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    !id.is_empty() && id.len() < 250 && !id.starts_with('.') && id.chars().all(fits)
 }
 
 impl RunStore {
@@ -103,6 +101,19 @@ impl RunStore {
                 Err(error) => return Err(disk(&error)),
             }
         }
+    }
+
+    /// Makes a run with exactly this id, or takes it where it is there already (a runbook within another).
+    pub fn begin_or_hold(&self, id: &str) -> Result<HeldRun, HoldError> {
+        if !is_id(id) {
+            return Err(HoldError::Unknown(id.to_owned()));
+        }
+        let directory = self.runs().join(id);
+        if !directory.is_dir() {
+            let made = private(&directory).and_then(|()| File::open(self.runs())?.sync_all());
+            made.map_err(|error| HoldError::Disk { path: directory.display().to_string(), why: error.to_string() })?;
+        }
+        self.hold(id)
     }
 
     /// Takes a run, so that nobody else walks it at the same time.

@@ -82,7 +82,8 @@ fn node_status(node: &Value) -> String {
         .iter()
         .filter(|condition| condition["type"] != "Ready" && condition["status"] == "True")
         .map(|condition| text(condition, "/type"));
-    let cordoned = (node.pointer("/spec/unschedulable") == Some(&Value::Bool(true))).then(|| "SchedulingDisabled".into());
+    let cordoned =
+        (node.pointer("/spec/unschedulable") == Some(&Value::Bool(true))).then(|| "SchedulingDisabled".into());
     std::iter::once(word.to_owned()).chain(pressure).chain(cordoned).collect::<Vec<_>>().join(",")
 }
 
@@ -95,8 +96,11 @@ fn cells(sort: &Sort, object: &Value, wide: bool, now: Instant) -> Vec<(&'static
             let ready = statuses.iter().filter(|status| status["ready"] == true).count();
             let restarts: i64 = statuses.iter().map(|status| number(status, "/restartCount")).sum();
             let all = list(object, "/spec/containers").len();
-            let mut cells =
-                vec![("READY", format!("{ready}/{all}")), ("STATUS", pod_status(object)), ("RESTARTS", restarts.to_string())];
+            let mut cells = vec![
+                ("READY", format!("{ready}/{all}")),
+                ("STATUS", pod_status(object)),
+                ("RESTARTS", restarts.to_string()),
+            ];
             if wide {
                 cells.extend([("IP", at("/status/podIP")), ("NODE", at("/spec/nodeName"))]);
             }
@@ -120,10 +124,7 @@ fn cells(sort: &Sort, object: &Value, wide: bool, now: Instant) -> Vec<(&'static
             cells
         }
         "HorizontalPodAutoscaler" => vec![
-            (
-                "REFERENCE",
-                format!("{}/{}", at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name")),
-            ),
+            ("REFERENCE", format!("{}/{}", at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name"))),
             ("MINPODS", at("/spec/minReplicas")),
             ("MAXPODS", at("/spec/maxReplicas")),
             ("REPLICAS", at("/status/currentReplicas")),
@@ -132,15 +133,13 @@ fn cells(sort: &Sort, object: &Value, wide: bool, now: Instant) -> Vec<(&'static
             ("LAST SEEN", last_seen(object, now)),
             ("TYPE", at("/type")),
             ("REASON", at("/reason")),
-            (
-                "OBJECT",
-                format!("{}/{}", at("/involvedObject/kind").to_lowercase(), at("/involvedObject/name")),
-            ),
+            ("OBJECT", format!("{}/{}", at("/involvedObject/kind").to_lowercase(), at("/involvedObject/name"))),
             ("MESSAGE", at("/message")),
         ],
         "Service" => {
             let ports = list(object, "/spec/ports").iter();
-            let ports: Vec<String> = ports.map(|port| format!("{}/{}", text(port, "/port"), text(port, "/protocol"))).collect();
+            let ports: Vec<String> =
+                ports.map(|port| format!("{}/{}", text(port, "/port"), text(port, "/protocol"))).collect();
             vec![("TYPE", at("/spec/type")), ("CLUSTER-IP", at("/spec/clusterIP")), ("PORT(S)", ports.join(","))]
         }
         "PersistentVolumeClaim" => vec![
