@@ -10,17 +10,23 @@
 
 pub mod act;
 pub mod action;
+pub mod attributes;
+mod bodies;
 pub mod diagnostic;
 pub mod facts;
+mod front_matter;
 pub mod kubectl;
+mod markdown;
 pub mod meta;
 mod outline;
 pub mod parameter;
+mod plain;
 pub mod promql;
 pub mod run;
 pub mod splice;
 pub mod step;
 pub mod url;
+mod yaml;
 
 use std::ops::Range;
 use std::sync::Arc;
