@@ -46,7 +46,7 @@ impl App {
     }
 
     /// What is open in details, else the selected row.
-    fn subject_in_hand(&self) -> Option<Subject> {
+    pub(super) fn subject_in_hand(&self) -> Option<Subject> {
         let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
             Overlay::Details { subject, .. } => Some(subject.clone()),
             _ => None,

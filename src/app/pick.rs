@@ -30,7 +30,8 @@ impl App {
         self.session.overlays.push(Overlay::Picker(picker));
         self.rematch();
         // The kubeconfig may have changed since it was read.
-        if kind == PickerKind::Namespace { Vec::new() } else { vec![Effect::ListContexts] }
+        let listed = matches!(kind, PickerKind::Namespace | PickerKind::Runbook);
+        if listed { Vec::new() } else { vec![Effect::ListContexts] }
     }
 
     /// Fills an open picker anew.
@@ -58,6 +59,7 @@ impl App {
         match kind {
             PickerKind::Context => self.contexts(""),
             PickerKind::Namespace => self.namespaces(""),
+            PickerKind::Runbook => self.runbooks(),
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
@@ -163,6 +165,7 @@ impl App {
         match picker.kind {
             PickerKind::Context if !value.is_empty() => self.switch_context(&value),
             PickerKind::Namespace if !value.is_empty() => self.switch_namespace(namespace_of(&value)),
+            PickerKind::Runbook => self.choose_runbook(&value),
             // What is typed in full is meant in full (`rollback deploy/payment to 41`, `q`).
             PickerKind::Palette if is_whole(&typed) => self.say(&typed),
             PickerKind::Palette => self.say(&value),

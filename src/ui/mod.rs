@@ -15,6 +15,7 @@ pub mod overlay;
 pub mod picker;
 pub mod plan;
 pub mod proof;
+pub mod runbook;
 pub mod source;
 pub mod text;
 
