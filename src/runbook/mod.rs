@@ -16,7 +16,9 @@ pub mod diagnostic;
 pub mod facts;
 mod front_matter;
 pub mod kubectl;
+pub mod lint;
 mod markdown;
+pub mod matching;
 pub mod meta;
 mod outline;
 pub mod parameter;
@@ -292,3 +294,6 @@ impl Parsed {
 pub fn parse(text: &str, origin: Origin) -> Parsed {
     outline::parse(text, origin)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,37 @@ pub fn fill(template: &Template, context: &minijinja::Value) -> Result<String, S
     promql_parser::parser::parse(&text).map_err(|why| format!("line {}: not PromQL: {why}", template.spot.line))?;
     Ok(text)
 }
+
+/// Does the query parse with something harmless in the place of every value? The error is the parser's.
+pub fn shape(template: &Template) -> Result<(), String> {
+    let mut last = String::new();
+    // Outside of quotes a value may be a name, a number or a duration: one of them has to fit everywhere.
+    for stand_in in ["x", "1", "5m"] {
+        let mut text = String::new();
+        for piece in splice::pieces(&template.text).map_err(|error| error.why)? {
+            text.push_str(match piece {
+                splice::Piece::Literal(text) => text,
+                splice::Piece::Expression(..) if matches!(scan(&text), At::Code) => stand_in,
+                // Digits are good in any string, and in a regular expression.
+                splice::Piece::Expression(..) => "1",
+            });
+        }
+        match promql_parser::parser::parse(&text) {
+            Ok(_) => return Ok(()),
+            Err(why) => last = why,
+        }
+    }
+    let mut text = String::new();
+    let mut bare = 0;
+    for piece in splice::pieces(&template.text).map_err(|error| error.why)? {
+        match piece {
+            splice::Piece::Literal(literal) => text.push_str(literal),
+            splice::Piece::Expression(..) => {
+                bare += usize::from(scan(&text) == At::Code);
+                text.push('1');
+            }
+        }
+    }
+    // Several values of different kinds: whether it parses is known when they are.
+    if bare > 1 { Ok(()) } else { Err(last) }
+}

@@ -91,10 +91,18 @@ fn told(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
 }
 
-/// The variables that an expression names, with their fields (`workload.name`).
+/// The variables that an expression names.
 pub fn variables(expression: &str) -> Result<Vec<String>, String> {
     let compiled = ENVIRONMENT.compile_expression(expression).map_err(|error| told(&error))?;
     let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The same with the fields that are asked of them (`workload.name`).
+pub fn names(expression: &str) -> Result<Vec<String>, String> {
+    let compiled = ENVIRONMENT.compile_expression(expression).map_err(|error| told(&error))?;
+    let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
     names.sort();
     Ok(names)
 }

@@ -30,11 +30,11 @@ pub fn check(text: &str) -> Result<(), String> {
     let rest = begin.strip_prefix("https://").or_else(|| begin.strip_prefix("http://"));
     let rest = rest.ok_or_else(|| format!("`{begin}` is no address: it begins with http:// or https://"))?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.is_empty() || host.contains('@') {
-        return Err("an address needs a host, and no user name or password".into());
-    }
     if host.len() == rest.len() && pieces.len() > 1 {
         return Err("a value may not be a part of the host or port: write a `/` before it".into());
+    }
+    if host.is_empty() || host.contains('@') {
+        return Err("an address needs a host, and no user name or password".into());
     }
     Ok(())
 }

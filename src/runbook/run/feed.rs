@@ -452,7 +452,9 @@ impl Run {
         }
         output.text = bounded(self.masked(&output.text));
         if let Some(Value::Text(text)) = &output.value {
-            output.value = Some(Value::Text(bounded(self.masked(text))));
+            // A part of a secret that was cut out of a value would be another value at a replay: none of it is kept.
+            let masked = self.masked(text);
+            output.value = Some(Value::Text(if masked == *text { bounded(masked) } else { SECRET.to_owned() }));
         }
         let capture = step.capture.clone().zip(output.value.clone()).filter(|_| live.is_some());
         let detail = self.masked(&detail);

@@ -1,5 +1,7 @@
 //! Does what was read pass its test?
 
+use std::collections::BTreeMap;
+
 use minijinja::Value;
 
 use super::work::{Outcome, Output, Test};
@@ -74,12 +76,12 @@ pub fn judge_count(test: Option<&Test>, count: usize, text: String) -> Outcome {
 }
 
 fn holds(test: &Test, value: Option<f64>, values: &[f64]) -> Result<bool, String> {
-    let mut context: Vec<(String, Value)> =
+    let mut context: BTreeMap<String, Value> =
         test.values.iter().map(|(name, text)| (name.clone(), typed(text))).collect();
-    context.push(("values".into(), Value::from(values.to_vec())));
-    context.push(("count".into(), Value::from(values.len())));
+    context.insert("values".into(), Value::from(values.to_vec()));
+    context.insert("count".into(), Value::from(values.len()));
     context.extend(value.map(|value| ("value".to_owned(), Value::from(value))));
-    splice::holds(&test.expression, &context.into_iter().collect())
+    splice::holds(&test.expression, &Value::from(context))
 }
 
 /// A number where it is one, so that it can be compared.

@@ -240,6 +240,10 @@ impl Run {
         if begin.stack.len() >= DEEPEST {
             return Err(RunError::Loop(format!("runbooks are nested more than {DEEPEST} deep")));
         }
+        let unknown = super::lint::unknown(&book);
+        if !unknown.is_empty() {
+            return Err(RunError::Templates(unknown));
+        }
         let (values, problems) = parameter::settle(&book.parameters, begin.values);
         if !problems.is_empty() {
             return Err(RunError::Parameters(problems));

@@ -48,19 +48,17 @@ impl Object for Workload {
 
 /// Values as templates see them.
 pub fn context(values: &Values) -> minijinja::Value {
-    values
-        .iter()
-        .map(|(name, value)| {
-            let value = match value {
-                Value::Text(text) => minijinja::Value::from(text.as_str()),
-                Value::Integer(number) => minijinja::Value::from(*number),
-                Value::Number(number) => minijinja::Value::from(*number),
-                Value::Boolean(yes) => minijinja::Value::from(*yes),
-                Value::Workload(workload) => minijinja::Value::from_object(Workload(workload.clone())),
-            };
-            (name.clone(), value)
-        })
-        .collect()
+    let seen = values.iter().map(|(name, value)| {
+        let value = match value {
+            Value::Text(text) => minijinja::Value::from(text.as_str()),
+            Value::Integer(number) => minijinja::Value::from(*number),
+            Value::Number(number) => minijinja::Value::from(*number),
+            Value::Boolean(yes) => minijinja::Value::from(*yes),
+            Value::Workload(workload) => minijinja::Value::from_object(Workload(workload.clone())),
+        };
+        (name.clone(), value)
+    });
+    minijinja::Value::from(seen.collect::<BTreeMap<String, minijinja::Value>>())
 }
 
 /// A template as text, with its place when it cannot be filled in.
