@@ -6,6 +6,7 @@ mod aims;
 mod ask;
 mod audit;
 mod commands;
+mod desk;
 mod draw;
 mod flags;
 mod help;
@@ -18,7 +19,6 @@ mod offers;
 mod outside;
 mod pick;
 mod runbook;
-mod desk;
 #[cfg(test)]
 mod tests;
 mod undo;

@@ -81,7 +81,10 @@ impl App {
             return [key("confirm", "take it"), key("cancel", "close")].into_iter().flatten().collect();
         }
         let Some(run) = desk.run() else {
-            return [key("step-run", "begin"), key("cancel", "close"), key("help", "help")].into_iter().flatten().collect();
+            return [key("step-run", "begin"), key("cancel", "close"), key("help", "help")]
+                .into_iter()
+                .flatten()
+                .collect();
         };
         let first = match run.phase() {
             Phase::Ended(_) => {
@@ -97,7 +100,9 @@ impl App {
             Phase::Running { .. } => None,
         };
         let second = match run.phase() {
-            Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Confirm(_)) => key("step-decline", "no"),
+            Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Confirm(_)) => {
+                key("step-decline", "no")
+            }
             Phase::Halted { rollback: Some(_), .. } => key("step-undo", "take back"),
             Phase::Unknown { .. } => key("step-retry", "again"),
             _ => None,

@@ -65,9 +65,12 @@ impl App {
             DeskNews::Unfinished(runs) => {
                 let first = self.session.desk.unfinished.is_empty();
                 self.session.desk.unfinished = runs;
-                if let (true, Some(run), false) = (first, self.session.desk.unfinished.first(), self.session.desk.busy.is_some()) {
+                if let (true, Some(run), false) =
+                    (first, self.session.desk.unfinished.first(), self.session.desk.busy.is_some())
+                {
                     let at = run.step.clone().unwrap_or_else(|| "its end".into());
-                    let remark = format!("a runbook is not over: {}, at {at}; {} takes it up", run.title, self.runbook_key());
+                    let remark =
+                        format!("a runbook is not over: {}, at {at}; {} takes it up", run.title, self.runbook_key());
                     self.notice(remark);
                 }
                 Vec::new()
@@ -220,12 +223,7 @@ impl App {
         }
     }
 
-    fn taken(
-        &mut self,
-        book: Arc<Runbook>,
-        records: &[crate::runbook::run::record::Record],
-        edited: bool,
-    ) -> Effects {
+    fn taken(&mut self, book: Arc<Runbook>, records: &[crate::runbook::run::record::Record], edited: bool) -> Effects {
         self.session.desk.clear();
         match Run::replay(book, records) {
             Ok(mut run) => {
@@ -283,7 +281,7 @@ impl App {
     }
 
     /// Feeds the run that has the keys.
-    fn feed(&mut self, input: RunInput) -> Effects {
+    fn tell_run(&mut self, input: RunInput) -> Effects {
         let Some(id) = self.session.desk.run().map(|run| run.id().to_owned()) else { return Vec::new() };
         self.feed_run(&id, input)
     }
@@ -343,13 +341,17 @@ impl App {
                 end if end.is_good() => Outcome::passed("done"),
                 end => Outcome::failed(end_words(end)),
             };
-            effects.extend(self.feed(RunInput::Done { ticket, outcome }));
+            effects.extend(self.tell_run(RunInput::Done { ticket, outcome }));
             return effects;
         }
         if let Some(name) = walked.run.missing_secrets().into_iter().next() {
             let typed = matches!(&self.session.desk.view.prompt, Some(Prompt { purpose: Purpose::Secret(_), .. }));
             if !typed {
-                self.prompt(&format!("{name} is secret and was not written down: say it again"), "", Purpose::Secret(name));
+                self.prompt(
+                    &format!("{name} is secret and was not written down: say it again"),
+                    "",
+                    Purpose::Secret(name),
+                );
             }
             return Vec::new();
         }
@@ -360,7 +362,7 @@ impl App {
         }
         let is_note = walked.run.step().is_some_and(|step| step.kind.word() == "note");
         if walked.run.book().native && !is_note && walked.run.may_start_by_itself() {
-            return self.feed(RunInput::Start);
+            return self.tell_run(RunInput::Start);
         }
         if let Phase::Asking(Question::Input { ask, default, secret, .. }) = walked.run.phase() {
             let (ask, default, secret) = (walked.run.masked(ask), default.clone().unwrap_or_default(), *secret);
@@ -394,7 +396,8 @@ impl App {
             Overlay::Form(form) => form.asks_for_step(&acting.mark),
             _ => false,
         });
-        let view = self.door.as_ref().map(Door::view).filter(|view| view.request.step.as_deref() == Some(&*acting.mark));
+        let view =
+            self.door.as_ref().map(Door::view).filter(|view| view.request.step.as_deref() == Some(&*acting.mark));
         let shown = self.session.overlays.iter().any(|overlay| matches!(overlay, Overlay::Door(_)));
         let outcome = match view.map(|view| (view.stage, view.outcome, view.id)) {
             None if asked => return Vec::new(),
@@ -418,7 +421,7 @@ impl App {
     }
 
     pub(super) fn tick_desk(&mut self) -> Effects {
-        if self.session.desk.is_open() { self.feed(RunInput::Tick) } else { Vec::new() }
+        if self.session.desk.is_open() { self.tell_run(RunInput::Tick) } else { Vec::new() }
     }
 
     pub(super) fn prompt(&mut self, ask: &str, text: &str, purpose: Purpose) {
@@ -482,7 +485,7 @@ impl App {
                 self.prompt("why is it skipped?", "", Purpose::Skip);
                 Vec::new()
             }
-            "step-back" => self.feed(RunInput::Back),
+            "step-back" => self.tell_run(RunInput::Back),
             "step-goto" => {
                 let count = run.book().steps.len();
                 self.prompt(&format!("to which step? 1 to {count}"), "", Purpose::Jump);
@@ -492,9 +495,9 @@ impl App {
                 self.prompt("remark, for the run's log", "", Purpose::Note);
                 Vec::new()
             }
-            "step-retry" => self.feed(RunInput::Retry),
+            "step-retry" => self.tell_run(RunInput::Retry),
             "step-undo" => match phase {
-                Phase::Halted { rollback: Some(place), .. } => self.feed(RunInput::Jump(place)),
+                Phase::Halted { rollback: Some(place), .. } => self.tell_run(RunInput::Jump(place)),
                 _ => {
                     self.notice("no step takes this one back");
                     Vec::new()
@@ -505,7 +508,7 @@ impl App {
                     self.prompt("what did you see of it?", "", Purpose::MarkDone);
                     Vec::new()
                 }
-                Phase::Asking(Question::Manual(_) | Question::Approve(_)) => self.feed(RunInput::Approve),
+                Phase::Asking(Question::Manual(_) | Question::Approve(_)) => self.tell_run(RunInput::Approve),
                 _ => {
                     self.notice("it is known how this step stands");
                     Vec::new()
@@ -516,7 +519,7 @@ impl App {
                     self.prompt("why not?", "", Purpose::Decline);
                     Vec::new()
                 }
-                Phase::Asking(_) => self.feed(RunInput::Decline { reason: String::new() }),
+                Phase::Asking(_) => self.tell_run(RunInput::Decline { reason: String::new() }),
                 _ => Vec::new(),
             },
             "step-abort" => {
@@ -524,7 +527,7 @@ impl App {
                 Vec::new()
             }
             id => match (id.strip_prefix("choice-").and_then(|number| number.parse::<usize>().ok()), phase) {
-                (Some(number @ 1..), Phase::Asking(Question::Choice { .. })) => self.feed(RunInput::Choose(number - 1)),
+                (Some(number @ 1..), Phase::Asking(Question::Choice { .. })) => self.tell_run(RunInput::Choose(number - 1)),
                 _ => Vec::new(),
             },
         }
@@ -533,9 +536,9 @@ impl App {
     /// Enter: what the step waits for.
     fn run_or_answer(&mut self, phase: &Phase) -> Effects {
         match phase {
-            Phase::Ready => self.feed(RunInput::Start),
+            Phase::Ready => self.tell_run(RunInput::Start),
             Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Confirm(_)) => {
-                self.feed(RunInput::Approve)
+                self.tell_run(RunInput::Approve)
             }
             Phase::Asking(Question::Choice { .. }) => {
                 self.notice("choose by its number");
@@ -583,19 +586,19 @@ impl App {
         };
         match &prompt.purpose {
             Purpose::Skip if text.is_empty() => again(self, "say why: it is recorded".into()),
-            Purpose::Skip => self.feed(RunInput::Skip { reason: text }),
-            Purpose::Abort => self.feed(RunInput::Abort { reason: text }),
+            Purpose::Skip => self.tell_run(RunInput::Skip { reason: text }),
+            Purpose::Abort => self.tell_run(RunInput::Abort { reason: text }),
             Purpose::Note if text.is_empty() => Vec::new(),
-            Purpose::Note => self.feed(RunInput::Note(text)),
+            Purpose::Note => self.tell_run(RunInput::Note(text)),
             Purpose::Jump => match text.parse::<usize>() {
-                Ok(number @ 1..) => self.feed(RunInput::Jump(number - 1)),
+                Ok(number @ 1..) => self.tell_run(RunInput::Jump(number - 1)),
                 _ => again(self, "that is no number of a step".into()),
             },
-            Purpose::Answer { .. } => self.feed(RunInput::Answer(text)),
-            Purpose::Decline => self.feed(RunInput::Decline { reason: text }),
+            Purpose::Answer { .. } => self.tell_run(RunInput::Answer(text)),
+            Purpose::Decline => self.tell_run(RunInput::Decline { reason: text }),
             Purpose::MarkDone if text.is_empty() => again(self, "say what you saw: it is recorded".into()),
-            Purpose::MarkDone => self.feed(RunInput::MarkDone { detail: text }),
-            Purpose::Secret(name) => self.feed(RunInput::Secret { name: name.clone(), value: text }),
+            Purpose::MarkDone => self.tell_run(RunInput::MarkDone { detail: text }),
+            Purpose::Secret(name) => self.tell_run(RunInput::Secret { name: name.clone(), value: text }),
             Purpose::Parameter { name, .. } => {
                 let Some(page) = &mut self.session.desk.page else { return Vec::new() };
                 let read = page.book.parameter(name).map(|parameter| parameter.read(&text));

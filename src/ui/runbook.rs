@@ -38,12 +38,7 @@ fn parts(inner: Rect, prompting: bool) -> Parts {
 }
 
 const fn inside(area: Rect) -> Rect {
-    Rect {
-        x: area.x + 1,
-        y: area.y + 1,
-        width: area.width.saturating_sub(2),
-        height: area.height.saturating_sub(2),
-    }
+    Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(2) }
 }
 
 /// Lines and rows of both sides, and the first line of the document as it is shown now: for scrolling.
@@ -101,7 +96,8 @@ pub fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
         Some(run) => format!("run {}", span_fine((look.now - run.began()).num_seconds())),
         None => format!("not begun {} {}", look.glyphs.mid, origin(look, book)),
     };
-    let inner = overlay::open(look, area, (area.width, area.height), &format!("Runbook: {}", book.title), &right, buffer);
+    let inner =
+        overlay::open(look, area, (area.width, area.height), &format!("Runbook: {}", book.title), &right, buffer);
     let places = parts(inner, desk.view.prompt.is_some());
     document(look, desk, book, places.document, buffer);
     for y in places.document.top()..places.document.bottom() {
@@ -295,7 +291,8 @@ fn before(side: &mut Side<'_>, page: &Page) {
 fn step(side: &mut Side<'_>, run: &Run) {
     let look = side.look;
     if let Some(end) = run.end() {
-        let (sign, role) = if end.is_good() { (look.glyphs.ok, Role::Ok) } else { (look.glyphs.careful, Role::Warning) };
+        let (sign, role) =
+            if end.is_good() { (look.glyphs.ok, Role::Ok) } else { (look.glyphs.careful, Role::Warning) };
         side.signed(sign, role, &ended(end), role);
         side.gap();
         return;
@@ -450,7 +447,8 @@ fn so_far(side: &mut Side<'_>, run: &Run) {
 fn strip(look: &Look<'_>, desk: &Desk, book: &Runbook, area: Rect, buffer: &mut Buffer) {
     let all = desk.run().map_or_else(|| vec![Mark::Ahead; book.steps.len()], marks);
     let room = usize::from(area.width) / 2;
-    let here = all.iter().position(|mark| *mark == Mark::Here).unwrap_or(if desk.run().is_some() { all.len() } else { 0 });
+    let here =
+        all.iter().position(|mark| *mark == Mark::Here).unwrap_or(if desk.run().is_some() { all.len() } else { 0 });
     // Where not all have room, those around the step have.
     let first = if all.len() <= room { 0 } else { here.saturating_sub(room / 2).min(all.len() - room) };
     let mut x = area.x;

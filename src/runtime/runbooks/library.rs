@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::find::{self, Collection, Found, Place, Unread};
 use crate::runbook::diagnostic::Diagnostic;
+use crate::runbook::lint;
 use crate::runbook::{Origin, Parsed, Runbook, Shelf, parse};
 
 /// The tag of runbooks that help with any alert.
@@ -130,7 +131,20 @@ pub fn from_file(path: &Path) -> Result<Entry, String> {
     }
 }
 
-/// Everything that is wrong with a runbook: what the parser says, and what only shows beside the others.
-pub fn findings(_: &Runbook, parser: &[Diagnostic], _: &Library) -> Vec<Diagnostic> {
-    parser.to_vec()
+impl lint::Library for Library {
+    fn find(&self, id: &str) -> Option<&Runbook> {
+        self.get(id).map(|entry| &*entry.book)
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+}
+
+/// Everything that is wrong with a runbook: what the parser says, and what shows only in the whole and beside others.
+pub fn findings(book: &Runbook, parser: &[Diagnostic], library: &Library) -> Vec<Diagnostic> {
+    let mut all = parser.to_vec();
+    all.extend(lint::lint(book, library));
+    all.sort_by_key(|one| one.spot);
+    all
 }
