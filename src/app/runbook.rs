@@ -360,8 +360,11 @@ impl App {
             let ticket = walked.run.ticket();
             return vec![Effect::Desk(DeskEffect::LookUp { id, ticket })];
         }
-        let is_note = walked.run.step().is_some_and(|step| step.kind.word() == "note");
-        if walked.run.book().native && !is_note && walked.run.may_start_by_itself() {
+        let (is_note, asks) =
+            walked.run.step().map_or((false, false), |step| (step.kind.word() == "note", step.kind.asks()));
+        let ready = *walked.run.phase() == Phase::Ready;
+        let by_itself = (!is_note && walked.run.may_start_by_itself()) || (ready && asks);
+        if walked.run.book().native && by_itself {
             return self.tell_run(RunInput::Start);
         }
         if let Phase::Asking(Question::Input { ask, default, secret, .. }) = walked.run.phase() {

@@ -142,7 +142,7 @@ fn flow(source: usize, first: &str, rest: &str, pieces: Vec<(Tone, String)>, wid
         for word in split_words(&text) {
             if word == "\n" {
                 let full = std::mem::replace(&mut line, vec![(Tone::Plain, rest.to_owned())]);
-                lines.push(Laid { source: source + offset, pieces: full });
+                lines.push(trimmed(Laid { source: source + offset, pieces: full }));
                 offset += 1;
                 (used, begun) = (empty, false);
                 continue;
@@ -150,7 +150,7 @@ fn flow(source: usize, first: &str, rest: &str, pieces: Vec<(Tone, String)>, wid
             let bare = text::width(word.trim_end());
             if begun && used + bare > width {
                 let full = std::mem::replace(&mut line, vec![(Tone::Plain, rest.to_owned())]);
-                lines.push(Laid { source: source + offset, pieces: full });
+                lines.push(trimmed(Laid { source: source + offset, pieces: full }));
                 (used, begun) = (empty, false);
                 if word.trim().is_empty() {
                     continue;
@@ -166,7 +166,7 @@ fn flow(source: usize, first: &str, rest: &str, pieces: Vec<(Tone, String)>, wid
                 let length = head.len();
                 line.push((tone, head));
                 let full = std::mem::replace(&mut line, vec![(Tone::Plain, rest.to_owned())]);
-                lines.push(Laid { source: source + offset, pieces: full });
+                lines.push(trimmed(Laid { source: source + offset, pieces: full }));
                 used = empty;
                 word = &word[length..];
             }
@@ -178,7 +178,15 @@ fn flow(source: usize, first: &str, rest: &str, pieces: Vec<(Tone, String)>, wid
             }
         }
     }
-    lines.push(Laid { source: source + offset, pieces: line });
+    lines.push(trimmed(Laid { source: source + offset, pieces: line }));
+}
+
+/// The end of a line needs no space, and one that stands over the edge would look cut off.
+fn trimmed(mut line: Laid) -> Laid {
+    if let Some((_, last)) = line.pieces.last_mut() {
+        last.truncate(last.trim_end().len());
+    }
+    line
 }
 
 /// Words with the space after them; line breaks alone.

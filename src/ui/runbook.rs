@@ -17,6 +17,9 @@ use crate::runbook::{Runbook, Shelf};
 use crate::state::input::Input;
 use crate::state::runbook::{Desk, Mark, Page, Prompt, marks};
 
+/// Lines of the output of the step before: what it found stands below, and should stay in sight.
+const SHOWN: usize = 6;
+
 /// Places of the parts.
 struct Parts {
     document: Rect,
@@ -438,7 +441,12 @@ fn so_far(side: &mut Side<'_>, run: &Run) {
         }
         // Of the step right before, also what it showed.
         if at == 0 {
-            side.raw(&visit.output.text, Role::Dim);
+            let lines: Vec<&str> = visit.output.text.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(SHOWN)..];
+            if shown.len() < lines.len() {
+                side.raw(&format!("{} {} lines before", look.glyphs.cut, lines.len() - shown.len()), Role::Dim);
+            }
+            side.raw(&shown.join("\n"), Role::Dim);
         }
     }
 }
