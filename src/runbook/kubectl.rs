@@ -335,24 +335,19 @@ pub fn parse(line: &str, spot: Spot) -> Line {
         Some((first, rest)) if matches!(first.as_str(), "kubectl" | "k" | "oc") => rest.to_vec(),
         _ => arguments,
     };
-    let verb = arguments.iter().take_while(|word| !word.starts_with('-'));
-    let verbs = if arguments.first().is_some_and(|word| matches!(word.as_str(), "rollout" | "set" | "argo" | "create"))
-    {
-        2
-    } else {
-        1
-    };
-    if verb.clone().count() == 0 {
-        return Line::Unknown("it begins with no verb".into());
-    }
-    if verb.take(verbs).any(|word| held.is_in(word)) {
-        return Line::Unknown("a value may not be the verb".into());
-    }
     let arguments: Vec<String> = arguments.iter().map(|argument| held.restore(argument)).collect();
     let words = match Words::read(&arguments) {
         Ok(words) => words,
         Err(why) => return Line::Unknown(why),
     };
+    let long = |word: &String| matches!(word.as_str(), "rollout" | "set" | "argo" | "create" | "top");
+    let verbs = 1 + usize::from(words.plain.first().is_some_and(long));
+    if words.plain.is_empty() {
+        return Line::Unknown("it begins with no verb".into());
+    }
+    if words.plain.iter().take(verbs).any(|word| word.contains("{{")) {
+        return Line::Unknown("a value may not be the verb".into());
+    }
     if let Some(read) = read(&words) {
         return match read {
             Ok(_) => {

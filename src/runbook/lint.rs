@@ -40,7 +40,7 @@ pub fn lint(book: &Runbook, library: &dyn Library) -> Vec<Diagnostic> {
     if !book.native {
         return found;
     }
-    found.extend(names::unknown(book));
+    found.extend(unknown(book));
     found.extend(names::unused(book));
     flow::check(book, &mut found);
     flow::links(book, library, &mut found);

@@ -1,18 +1,16 @@
-//! From text to sections and steps: what is a step, what it is called, and which of its blocks does something.
+//! From text to a runbook: which of a step's blocks does something, with which attributes, and what it is called.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
 use super::attributes::{self, Info};
 use super::bodies::{self, Body};
 use super::diagnostic::{Diagnostic, Spot, did_you_mean};
+use super::drafts::Draft;
 use super::front_matter::{self, Fence, Matter};
 use super::step::{OnFailure, Step, StepKind, Template};
-use super::{
-    Block, BlockKind, LARGEST, Origin, Parsed, Purpose, Runbook, Section, markdown, parameter, plain, text_of,
-};
+use super::{Block, BlockKind, LARGEST, Origin, Parsed, Runbook, drafts, foreign, markdown, parameter, plain, text_of};
 
 /// The digest of a text, in hex.
 pub(super) fn digest(text: &str) -> String {
@@ -38,17 +36,6 @@ pub(super) fn slug(text: &str) -> String {
     out.trim_end_matches('-').to_owned()
 }
 
-/// A step before its blocks are looked at.
-#[derive(Clone, Debug)]
-pub(super) struct Draft {
-    pub title: String,
-    pub section: usize,
-    /// Its blocks, by number.
-    pub blocks: Range<usize>,
-    /// A task of a list: done by hand.
-    pub task: bool,
-}
-
 pub(super) fn parse(text: &str, origin: Origin) -> Parsed {
     let refuse = |message: String, hint: &str| Parsed {
         runbook: None,
@@ -58,14 +45,14 @@ pub(super) fn parse(text: &str, origin: Origin) -> Parsed {
         return refuse(format!("it has {} MB", text.len() / 1024 / 1024), "a runbook has at most 10 MB");
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some(why) = plain::other_format(text, &origin.place) {
+    if let Some(why) = foreign::other_format(text, &origin.place) {
         return refuse(why, "write it as Markdown, or convert it: pandoc -t gfm");
     }
     let mut found = Vec::new();
     let split = front_matter::split(text);
     let matter = split.as_ref().map(|split| front_matter::matter(split, &mut found)).unwrap_or_default();
     let (first, rest) = split.as_ref().map_or((1, text), |split| (split.lines + 1, split.rest));
-    let rewritten = if matter.native { None } else { plain::admonitions(rest) };
+    let rewritten = if matter.native { None } else { foreign::admonitions(rest) };
     let mut blocks = markdown::blocks(rewritten.as_deref().unwrap_or(rest), first);
     if let Some(split) = &split {
         let fence = if split.kind == Fence::Yaml { "---" } else { "+++" };
@@ -88,7 +75,7 @@ fn build(text: &str, origin: Origin, matter: Matter, blocks: Vec<Block>, found: 
         found.push(Diagnostic::error(Spot::new(1, 1), "the front matter has no `id`"));
     }
     let id = matter.id.unwrap_or_else(|| slug(origin.stem()));
-    let (sections, drafts) = drafts(&blocks, matter.native, &title);
+    let (sections, drafts) = drafts::drafts(&blocks, matter.native, &title);
     let source: Vec<&str> = text.lines().collect();
     let mut book = Runbook {
         id: if id.is_empty() { "untitled".into() } else { id },
@@ -115,122 +102,6 @@ fn build(text: &str, origin: Origin, matter: Matter, blocks: Vec<Block>, found: 
     }
     name(&mut book.steps, found);
     book
-}
-
-/// Sections, and what may be steps in them.
-fn drafts(blocks: &[Block], native: bool, title: &str) -> (Vec<Section>, Vec<Draft>) {
-    let end = blocks.last().map_or(1, |block| block.lines.end);
-    let level = |block: &Block| match block.kind {
-        BlockKind::Heading { level, .. } if block.depth == 0 && block.quotes == 0 => Some(level),
-        _ => None,
-    };
-    // Plain files may use one level more or less for the same thing.
-    let levels: BTreeSet<u8> = blocks.iter().filter_map(level).collect();
-    let of_section =
-        if native || levels.contains(&2) { 2 } else { levels.iter().copied().find(|level| *level > 1).unwrap_or(1) };
-    let of_step = of_section + 1;
-    let starts: Vec<usize> = blocks
-        .iter()
-        .enumerate()
-        .filter(|(_, block)| level(block).is_some_and(|of| of <= of_section && (of > 1 || of_section == 1)))
-        .map(|(at, _)| at)
-        .collect();
-    let mut ranges: Vec<(String, Range<usize>)> = Vec::new();
-    let begin = starts.first().copied().unwrap_or(blocks.len());
-    if begin > 0 {
-        ranges.push((String::new(), 0..begin));
-    }
-    for (number, start) in starts.iter().enumerate() {
-        let until = starts.get(number + 1).copied().unwrap_or(blocks.len());
-        let text = match &blocks[*start].kind {
-            BlockKind::Heading { text, .. } => text_of(text),
-            _ => String::new(),
-        };
-        ranges.push((text, *start..until));
-    }
-    let mut sections = Vec::new();
-    let mut drafts = Vec::new();
-    for (number, (heading, range)) in ranges.into_iter().enumerate() {
-        let line = |at: usize| blocks.get(at).map_or(end, |block| block.lines.start);
-        let purpose = Purpose::of(&heading);
-        sections.push(Section { title: heading.clone(), purpose, lines: line(range.start)..line(range.end) });
-        let name = if heading.is_empty() { title.to_owned() } else { heading };
-        section(blocks, range, number, &name, of_step, &mut drafts);
-    }
-    (sections, drafts)
-}
-
-fn section(blocks: &[Block], range: Range<usize>, number: usize, name: &str, of_step: u8, drafts: &mut Vec<Draft>) {
-    let heads: Vec<usize> = range
-        .clone()
-        .filter(|at| {
-            let block = &blocks[*at];
-            matches!(&block.kind, BlockKind::Heading { level, .. } if *level == of_step)
-                && block.depth == 0
-                && block.quotes == 0
-        })
-        .collect();
-    let draft = |title: String, blocks: Range<usize>, task| Draft { title, section: number, blocks, task };
-    let first = heads.first().copied().unwrap_or(range.end);
-    items(blocks, range.start..first, number, name, heads.is_empty(), drafts);
-    for (at, head) in heads.iter().enumerate() {
-        let until = heads.get(at + 1).copied().unwrap_or(range.end);
-        let title = match &blocks[*head].kind {
-            BlockKind::Heading { text, .. } => text_of(text),
-            _ => String::new(),
-        };
-        let tasks: Vec<usize> = (*head..until).filter(|at| is_task(&blocks[*at])).collect();
-        let does = (*head..until).any(|at| matches!(blocks[at].kind, BlockKind::Code { .. }));
-        if does || tasks.is_empty() {
-            drafts.push(draft(title, *head..until, false));
-        }
-        for task in tasks {
-            drafts.push(draft(item_text(&blocks[task]), task..task + 1, true));
-        }
-    }
-}
-
-fn is_task(block: &Block) -> bool {
-    matches!(block.kind, BlockKind::Item { task: Some(_), .. }) && block.depth == 1
-}
-
-fn item_text(block: &Block) -> String {
-    match &block.kind {
-        BlockKind::Item { text, .. } => text_of(text),
-        _ => String::new(),
-    }
-}
-
-/// Items that are steps, and what stands loose between them.
-fn items(blocks: &[Block], range: Range<usize>, section: usize, name: &str, all: bool, drafts: &mut Vec<Draft>) {
-    let mut at = range.start;
-    let mut loose = range.start;
-    let push_loose = |from: usize, until: usize, drafts: &mut Vec<Draft>| {
-        // Code inside of an item that is no step belongs to the section, too.
-        if (from..until).any(|at| matches!(blocks[at].kind, BlockKind::Code { .. })) {
-            drafts.push(Draft { title: name.to_owned(), section, blocks: from..until, task: false });
-        }
-    };
-    while at < range.end {
-        let block = &blocks[at];
-        let ordered = all && matches!(block.kind, BlockKind::Item { number: Some(_), .. });
-        if block.depth == 1 && block.quotes == 0 && (ordered || is_task(block)) {
-            push_loose(loose, at, drafts);
-            let mut until = at + 1;
-            while until < range.end
-                && blocks[until].depth >= 1
-                && !(blocks[until].depth == 1 && matches!(blocks[until].kind, BlockKind::Item { .. }))
-            {
-                until += 1;
-            }
-            drafts.push(Draft { title: item_text(block), section, blocks: at..until, task: is_task(block) });
-            at = until;
-            loose = until;
-        } else {
-            at += 1;
-        }
-    }
-    push_loose(loose, range.end, drafts);
 }
 
 /// A step with nothing said about it.

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod format;
+mod injection;
+mod lint;
+mod matching;
+mod plain;
 mod run;
 
 use std::sync::Arc;
