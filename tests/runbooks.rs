@@ -75,7 +75,10 @@ fn records(state: &Path) -> Vec<Value> {
     let Some(run) = run else { return Vec::new() };
     let text = std::fs::read_to_string(run.unwrap().path().join("run.jsonl")).unwrap_or_default();
     // What is being written has no end yet.
-    text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    text.split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 fn run_id(state: &Path) -> Option<String> {
@@ -124,7 +127,12 @@ fn from_the_alert_to_the_closed_run_by_keys_only() {
     let state = home.path().join("state/opsdeck/demo");
     let all = records(&state);
     let steps = ended(&all);
-    let wanted = [("errors", "failed"), ("which-pods-run", "passed"), ("roll-it-back", "passed"), ("it-is-well-again", "passed")];
+    let wanted = [
+        ("errors", "failed"),
+        ("which-pods-run", "passed"),
+        ("roll-it-back", "passed"),
+        ("it-is-well-again", "passed"),
+    ];
     assert_eq!(steps, wanted);
     assert_eq!(all.last().unwrap()["kind"], "finished");
     // The audit log names the step, and the run's log the record.
@@ -231,7 +239,12 @@ fn killed_after_each_record_and_taken_up_each_time_nothing_is_done_twice() {
             let mut marks: Vec<String> = records(&state).iter().filter_map(progress).collect();
             let log = std::fs::read_to_string(&audit).unwrap_or_default();
             // The door's own records too: right after the intent nobody knows whether it was sent.
-            marks.extend(["\"kind\":\"intent\"", "\"kind\":\"outcome\""].into_iter().filter(|kind| log.contains(kind)).map(str::to_owned));
+            marks.extend(
+                ["\"kind\":\"intent\"", "\"kind\":\"outcome\""]
+                    .into_iter()
+                    .filter(|kind| log.contains(kind))
+                    .map(str::to_owned),
+            );
             if let Some(new) = marks.into_iter().find(|mark| !seen.contains(mark)) {
                 // Killed right after this one; the next to come is another.
                 run.kill().unwrap();

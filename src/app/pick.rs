@@ -74,7 +74,7 @@ impl App {
         let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
         commands()
             .iter()
-            .filter(|command| command.scope != Scope::Dialog && command.id != "palette")
+            .filter(|command| !matches!(command.scope, Scope::Dialog | Scope::Runbook) && command.id != "palette")
             .filter(|command| self.why_not(command.id).is_none())
             .map(|command| PickItem {
                 value: command.id.to_owned(),
@@ -217,7 +217,7 @@ impl App {
                 }
             }
             [id, what, ref rest @ ..] if offers::find(id).is_some() => self.act_in_words(id, what, rest),
-            [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
+            [id] if is_spoken(id) => self.run(id),
             [first, ..] => {
                 let known: Vec<&str> = commands().iter().map(|command| command.id).collect();
                 let near = known
@@ -291,6 +291,11 @@ impl App {
         }
         busy
     }
+}
+
+/// Is it a command that can be typed? Those of a box or a runbook need what is open there.
+fn is_spoken(id: &str) -> bool {
+    commands().iter().any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook))
 }
 
 fn named(verb: &str, what: &str, note: &str) -> PickItem {

@@ -530,7 +530,9 @@ impl App {
                 Vec::new()
             }
             id => match (id.strip_prefix("choice-").and_then(|number| number.parse::<usize>().ok()), phase) {
-                (Some(number @ 1..), Phase::Asking(Question::Choice { .. })) => self.tell_run(RunInput::Choose(number - 1)),
+                (Some(number @ 1..), Phase::Asking(Question::Choice { .. })) => {
+                    self.tell_run(RunInput::Choose(number - 1))
+                }
                 _ => Vec::new(),
             },
         }

@@ -308,6 +308,8 @@ fn step(side: &mut Side<'_>, run: &Run) {
     side.gap();
     let preview = match run.phase() {
         Phase::Running { work, .. } => Some(Ok(work.describe())),
+        // It says itself what was being done.
+        Phase::Unknown { .. } => None,
         _ => run.preview().map(|preview| preview.map(|work| work.describe())),
     };
     match preview {

@@ -95,7 +95,7 @@ impl Face {
     /// What comes next, as long as the run is not over. `None` leaves it open.
     pub fn next(self, run: &Run) -> Option<RunInput> {
         match run.phase() {
-            Phase::Ready if self.unattended || run.may_start_by_itself() => Some(RunInput::Start),
+            Phase::Ready if self.unattended || by_itself(run) => Some(RunInput::Start),
             Phase::Ready => {
                 if let Some(Ok(work)) = run.preview() {
                     self.begins(run, &work);
@@ -195,6 +195,13 @@ impl Face {
         let typed = ask(&format!("  enter {first}, {}: ", words.join(", ")))?;
         take(typed.trim().chars().next().unwrap_or('\n'))
     }
+}
+
+/// Text is printed, questions are asked, and reads of our format run; in plain Markdown nothing runs without being asked
+/// for.
+fn by_itself(run: &Run) -> bool {
+    let only_text = run.step().is_some_and(|step| matches!(step.kind, StepKind::Note) || step.kind.asks());
+    only_text || (run.book().native && run.may_start_by_itself())
 }
 
 fn skip() -> Option<RunInput> {

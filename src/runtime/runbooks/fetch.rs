@@ -126,7 +126,7 @@ async fn get(text: &str, limit: Duration) -> Result<String, String> {
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() as u64 > LARGEST {
-            return Err(format!("{host} sends more than {} MB", LARGEST / 1_000_000));
+            return Err(format!("{host} sends more than {} MB", LARGEST >> 20));
         }
     }
     if is_page || bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'<') {

@@ -11,7 +11,7 @@ use crate::config::settings::Runbooks;
 use crate::domain::time::Instant;
 
 /// A runbook that is larger is not read.
-pub const LARGEST: u64 = 10_000_000;
+pub const LARGEST: u64 = crate::runbook::LARGEST as u64;
 /// So many files are looked at; a directory with more is not one of runbooks.
 const MOST: usize = 20_000;
 /// So deep directories are looked into.
@@ -175,12 +175,12 @@ pub fn read(path: &Path) -> Result<(String, Option<Instant>), String> {
         return Err("no file".to_owned());
     }
     if metadata.len() > LARGEST {
-        return Err(format!("larger than {} MB", LARGEST / 1_000_000));
+        return Err(format!("larger than {} MB", LARGEST >> 20));
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("larger than {} MB", LARGEST / 1_000_000));
+        return Err(format!("larger than {} MB", LARGEST >> 20));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();

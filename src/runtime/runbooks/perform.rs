@@ -47,6 +47,8 @@ pub struct Tools {
     pub namespace: Text,
     /// The context's name.
     pub context: String,
+    /// Why nothing may be changed, if so: what does not go through the door is bound by it too.
+    pub read_only: Option<String>,
     /// The clock.
     pub clock: Clock,
     /// `[runbooks]`.
@@ -72,6 +74,7 @@ impl Tools {
             services: connected.services.clone(),
             namespace,
             context: connected.info.name.clone(),
+            read_only: connected.guard.read_only.clone(),
             clock,
             settings: settings.clone(),
         }
@@ -81,6 +84,9 @@ impl Tools {
 /// Does a piece of work. `origin` is the runbook's: only some may run commands.
 pub async fn perform(work: &Work, patience: Option<u64>, origin: &Origin, tools: &Tools) -> Outcome {
     let limit = patience.map(Duration::from_secs);
+    if let (Some(why), true) = (&tools.read_only, may_change(work)) {
+        return Outcome::Skipped { reason: format!("read-only: {why}") };
+    }
     // These know their limit themselves and say more when it is over.
     if let Work::Command { shell, script, environment } = work {
         return run(*shell, script, environment, limit.unwrap_or(PATIENCE), origin, tools).await;
@@ -91,6 +97,15 @@ pub async fn perform(work: &Work, patience: Option<u64>, origin: &Origin, tools:
             .await
             .unwrap_or_else(|_| Outcome::failed(format!("no answer within {}", humantime::format_duration(limit)))),
         None => done.await,
+    }
+}
+
+/// May it change the world without passing the door?
+fn may_change(work: &Work) -> bool {
+    match work {
+        Work::Command { .. } => true,
+        Work::Http { method, .. } => !matches!(method.as_str(), "GET" | "HEAD"),
+        _ => false,
     }
 }
 
