@@ -130,6 +130,28 @@ fn an_abort_is_issued_within_five_keys_of_the_start() {
 }
 
 #[test]
+fn a_flag_is_off_within_six_keys_of_the_start_and_the_healing_is_on_record() {
+    let home = home();
+    let console = Console::start(home.path(), &["--demo=bad-flag", "--demo-speed", "4"], (120, 40));
+    let mut fingers = Fingers { console, pressed: 0 };
+    fingers.console.wait_for("HighLatency");
+    fingers.console.wait_for("F flag");
+    fingers.press("F");
+    // The newest change to a flag of the workload behind the alert.
+    fingers.console.wait_for("new-pricing");
+    fingers.confirm("new-pricing");
+    assert!(fingers.pressed <= 6, "{}", fingers.pressed);
+    fingers.console.wait_for("Done in");
+    fingers.console.send("\u{3}");
+    assert_eq!(fingers.console.end(), 0);
+    let records = json_lines(&home.path().join("state/opsdeck/demo/audit/audit.jsonl"));
+    let (intent, outcome) = (&records[0], &records[1]);
+    assert_eq!((&intent["kind"], &intent["action"]), (&"intent".into(), &"flag".into()));
+    assert_eq!((&outcome["kind"], &outcome["end"]), (&"outcome".into(), &"done".into()), "{outcome}");
+    assert!(outcome.to_string().contains("HighLatency"), "{outcome}");
+}
+
+#[test]
 fn the_next_start_tells_what_was_cut_off() {
     let home = home();
     let mut console = Console::start(home.path(), &["--demo"], (120, 40));

@@ -218,7 +218,7 @@ impl Action for SetFlag {
         plan.done = if as_request {
             format!("the change of flag {} is requested; nothing changes until it is approved and applied", self.flag)
         } else {
-            format!("flag {} is {}: {} get it", self.flag, values.to, values.users)
+            format!("flag {} is {}; who gets it: {}", self.flag, values.to, values.users)
         };
         Ok(plan)
     }
@@ -315,7 +315,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_what_there_is() {
-        let cases: [(FlagChange, fn(&mut FlagFacts), &str); 9] = [
+        type Spoil = fn(&mut FlagFacts);
+        let cases: [(FlagChange, Spoil, &str); 9] = [
             (FlagChange::Enabled(true), |_| (), "is on already"),
             (FlagChange::Enabled(false), |flag| flag.archived = true, "is archived"),
             (FlagChange::Enabled(false), |flag| flag.takes.clear(), "has no switch"),

@@ -189,9 +189,9 @@ impl GuardContext {
         for action in request.actions() {
             let target = action.target();
             if target.kind == ObjectKind::Flag {
-                check_flag(&target.name)?
+                check_flag(&target.name)?;
             } else {
-                check_name(&target.name)?
+                check_name(&target.name)?;
             }
             action.admit()?;
         }

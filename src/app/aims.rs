@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 
 use crate::actions::ActionKind;
+use crate::actions::flag::SetFlag;
 use crate::actions::scale::{Replicas, Scale};
 use crate::actions::scale_bounds::ScaleBounds;
 use crate::actions::set_image::SetImage;
 use crate::actions::silence::{SilenceAlerts, Until};
 use crate::actions::silence_change::ExtendSilence;
 use crate::domain::Text;
+use crate::domain::flag::{FlagChange, FlagRef};
 use crate::domain::mutation::Matcher;
 use crate::domain::object::{ObjectKind, ObjectRef};
-use crate::state::form::{Field, Form, Topic};
+use crate::state::form::{Field, Form, Topic, served};
 use crate::state::rows::AlertRow;
 
 /// The silence of an alert that has none yet.
@@ -68,6 +70,15 @@ pub(super) fn set_image(object: &ObjectRef, form: Option<&Form>) -> Option<Actio
     let (container, image) = (container.to_owned(), image.to_owned());
     let target = object.workload().filter(|target| target.kind.rolls_out())?;
     Some(ActionKind::SetImage(SetImage { target, container, image }))
+}
+
+/// Another share of users, or another variant, of a flag.
+pub(super) fn set_flag(object: &ObjectRef, form: Option<&Form>) -> Option<ActionKind> {
+    let set = match form {
+        Some(form) => served(form.text(Topic::Serves)?).ok()?,
+        None => FlagChange::Percentage(100),
+    };
+    FlagRef::of_object(object).map(|flag| ActionKind::Flag(SetFlag { flag, set, about: None }))
 }
 
 pub(super) fn silence(object: &ObjectRef, form: Option<&Form>) -> Option<ActionKind> {

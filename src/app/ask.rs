@@ -186,6 +186,9 @@ impl App {
                     let now = if let [one] = images { one.to_string() } else { String::new() };
                     fields.push(Field::new(Topic::Image, "NAME[:TAG][@DIGEST]", true).offering(&now));
                 }
+                Topic::Serves => {
+                    fields.push(Field::new(Topic::Serves, "a share of users: 25 %, or the name of a variant", true));
+                }
                 Topic::Comment => {
                     let first = if offer.command.id == ACKNOWLEDGE { "on it" } else { "" };
                     let hint = "why it is quiet; Alertmanager shows it to everybody";
@@ -299,6 +302,11 @@ impl App {
             return Vec::new();
         }
         self.session.overlays.pop();
+        let request = ActionRequest {
+            action: self.fitted(request.action),
+            more: request.more.into_iter().map(|action| self.fitted(action)).collect(),
+            ..request
+        };
         self.ask_door(request)
     }
 
@@ -332,7 +340,7 @@ impl App {
             match field.topic {
                 Topic::Container => field.input = crate::state::input::Input::with(container),
                 Topic::Image => field.input = crate::state::input::Input::with(image),
-                Topic::Replicas => field.input = crate::state::input::Input::with(word),
+                Topic::Replicas | Topic::Serves => field.input = crate::state::input::Input::with(word),
                 _ => {}
             }
         }

@@ -134,6 +134,15 @@ pub(super) const OFFERS: &[Offer] = &[
     )
     .of_flags()
     .in_footer(4),
+    offer(
+        "set-flag",
+        "set flag",
+        "Serve a flag to another share of users, or another variant of it",
+        "a flag, or a workload that one is about,",
+        aims::set_flag,
+    )
+    .of_flags()
+    .asking(&[Topic::Serves]),
     offer("promote", "promote", "Let an Argo Rollout go on past the step at which it waits", ROLLOUT, |object, _| {
         of_kind(WorkloadKind::Rollout, object, |target| ActionKind::Promote(Promote { target, full: false }))
     }),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::drive::{Manner, drive, namespace, workload};
-use super::output::{Failure, json, line};
+use super::output::{Failure, error_line, json, line};
 use super::{Global, start};
 use crate::actions::ActionKind;
 use crate::actions::flag::SetFlag;
@@ -37,7 +37,7 @@ pub enum FlagCommand {
 const SWITCH: &str = "Examples:
   opsdeck flag off new-pricing --dry-run
   opsdeck flag off new-pricing --workload deployment/payment --reason 'p99 since 14:22'
-  opsdeck flag on new-pricing --source unleash --project default --env production --yes
+  opsdeck flag on new-pricing --provider unleash --project default --env production --yes
 
 Exit codes: 0 done and verified, 2 bad arguments, 3 refused or not confirmed, 4 conflict, 5 failed, 6 unverified";
 
@@ -50,8 +50,8 @@ Exit codes: 0 done and verified, 2 bad arguments, 3 refused or not confirmed, 4 
 /// Which flags are meant where several have one name.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Where {
-    /// Source, by its name in the configuration
-    #[arg(long, value_name = "NAME")]
+    /// Who keeps them: a source, by its name in the configuration
+    #[arg(long = "provider", visible_alias = "source", value_name = "NAME")]
     source: Option<String>,
     /// Project
     #[arg(long, value_name = "PROJECT")]
@@ -167,7 +167,11 @@ fn sources<'a>(at: &'a Connected, place: &Where) -> Result<Vec<&'a std::sync::Ar
 async fn rows(at: &Connected, place: &Where) -> Result<Vec<FlagRow>, Failure> {
     let mut rows = Vec::new();
     for source in sources(at, place)? {
-        rows.extend(source.list().await?.rows);
+        let list = source.list().await?;
+        if let Some(lacks) = list.limited {
+            error_line(&format!("{}: {lacks}", source.source()));
+        }
+        rows.extend(list.rows);
     }
     let among = |wanted: &Option<String>, what: &str, of: fn(&FlagRow) -> &str| -> Result<(), Failure> {
         let Some(wanted) = wanted.as_deref().map(written) else { return Ok(()) };
@@ -208,7 +212,7 @@ fn one<'a>(rows: &'a [FlagRow], name: &str) -> Result<&'a FlagRow, Failure> {
             let places: Vec<String> = several
                 .iter()
                 .map(|row| {
-                    format!("--source {} --project {} --env {}", row.id.source, row.id.project, row.id.environment)
+                    format!("--provider {} --project {} --env {}", row.id.source, row.id.project, row.id.environment)
                 })
                 .collect();
             Err(Failure::usage(format!("several flags are called `{wanted}`")).hint(places.join("\n        ")))

@@ -32,7 +32,7 @@ const SECRET_HEADERS: [&str; 6] =
 const SECRET_SETTINGS: [&str; 6] = ["token", "basic", "password", "headers", "url", "proxy-url"];
 
 /// What to write instead of a secret.
-const INSTEAD: &str = "name the secret's place: { env = \"VARIABLE\" }, { file = \"/path\" } (mode 0600) or { command = [\"pass\", \"show\", \"x\"] }";
+const INSTEAD: &str = "name the secret's place: { env = \"VARIABLE\" }, { file = \"/path\" } (mode 0600), { keyring = \"NAME\" } or { command = [\"pass\", \"show\", \"x\"] }";
 
 struct Checker {
     diagnostics: Vec<Diagnostic>,
@@ -225,7 +225,7 @@ impl Checker {
     }
 
     fn secret(&mut self, node: &Node, key: &str) {
-        const PLACES: [&str; 3] = ["env", "file", "command"];
+        const PLACES: [&str; 4] = ["env", "file", "keyring", "command"];
         let Value::Table(table) = &node.value else {
             let message = "a secret does not belong in a configuration file";
             let diagnostic = Diagnostic::new(&node.place, key, message).masked().hint(INSTEAD);
@@ -248,6 +248,14 @@ impl Checker {
                         self.report(&node.place, &key, message).hint = hint.map(str::to_owned);
                     }
                 }
+                ("keyring", Value::Text(text)) => {
+                    let plain = |one: char| one.is_ascii_alphanumeric() || "-_.@/".contains(one);
+                    if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
+                        let message = "not the name of an entry in the keyring";
+                        let hint = "up to 64 letters, digits and - _ . @ /; the secret itself stays in the keyring";
+                        self.diagnostics.push(Diagnostic::new(&node.place, key, message).masked().hint(hint));
+                    }
+                }
                 ("command", Value::Array(words)) => {
                     let all_text = words.iter().all(|word| matches!(word.value, Value::Text(_)));
                     if words.is_empty() || !all_text {
@@ -258,7 +266,7 @@ impl Checker {
                     self.wrong_kind(node, &key, "a list").hint =
                         Some("no shell runs it: write [\"program\", \"argument\"]".to_owned());
                 }
-                ("env" | "file" | "command", _) => {
+                ("env" | "file" | "keyring" | "command", _) => {
                     self.wrong_kind(node, &key, if name == "command" { "a list" } else { "text" });
                 }
                 _ => {

@@ -18,8 +18,10 @@ pub const FORBIDDEN_MODE: u32 = 0o077;
 #[serde(rename_all = "kebab-case")]
 #[schemars(extend("x-check" = "secret"))]
 pub enum SecretSource {
-    /// An environment variable, by name.
+    /// An environment variable, by name. Where it is not set, the file that the variable with `_FILE` at its end names.
     Env(String),
+    /// An entry of the system's keyring, by name: service `opsdeck`, user name as given here.
+    Keyring(String),
     /// A file that only its owner may read; trailing line breaks are cut off.
     File(PathBuf),
     /// A program and its arguments, run without a shell; the first line of its output is the secret.
@@ -31,6 +33,7 @@ impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::Keyring(name) => write!(f, "keyring entry {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Command(words) => write!(f, "command `{}`", words.join(" ")),
         }
@@ -54,6 +57,6 @@ pub enum HeaderValue {
 pub struct Basic {
     /// User name.
     pub username: String,
-    /// Where the password comes from: `{ env = "…" }`, `{ file = "…" }` or `{ command = ["…"] }`.
+    /// Where the password comes from: `{ env = "…" }`, `{ file = "…" }`, `{ keyring = "…" }` or `{ command = ["…"] }`.
     pub password: SecretSource,
 }

@@ -153,7 +153,7 @@ pub struct HttpSection {
     pub timeout: Option<Duration>,
     /// Headers to send along: text, or a secret's place.
     pub headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Bearer token: `{ env = "…" }`, `{ file = "…" }` or `{ command = ["…"] }`, never the token itself.
+    /// Bearer token: `{ env = "…" }`, `{ file = "…" }`, `{ keyring = "…" }` or `{ command = ["…"] }`, never the token itself.
     pub token: Option<SecretSource>,
     /// User name and password.
     pub basic: Option<Basic>,
@@ -210,7 +210,7 @@ pub struct Slo {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Flags {
-    /// Name, unique; what the pane, `--source` and the audit log call it.
+    /// Name, unique; what the pane, `--provider` and the audit log call it.
     #[schemars(length(min = 1))]
     pub name: String,
     /// The product.

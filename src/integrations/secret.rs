@@ -1,5 +1,7 @@
 //! Reading a secret from where the configuration says that it lies: an environment variable, a file that nobody else
-//! can read, or a helper command. The value never appears in a message, a log or `Debug`.
+//! can read, the system's keyring, or a helper command. The value never appears in a message, a log or `Debug`.
+
+mod keyring;
 
 use std::fmt;
 use std::path::Path;
@@ -36,10 +38,8 @@ impl fmt::Debug for Secret {
 /// Reads it; `setting` is the key that faults name (`prometheus.token`). White space around the value is dropped.
 pub async fn resolve(source: &SecretSource, setting: &str) -> Result<Secret, Fault> {
     let value = match source {
-        SecretSource::Env(name) => std::env::var(name).map_err(|_| {
-            missing(setting, format!("the environment variable {name} is not set"))
-                .hint(format!("export {name}, or change {setting}"))
-        })?,
+        SecretSource::Env(name) => of_environment(name, setting, |name| std::env::var(name).ok()).await?,
+        SecretSource::Keyring(name) => keyring::read(name, setting).await?,
         SecretSource::File(path) => read_file(path, setting).await?,
         SecretSource::Command(argv) => run(argv, setting, HELPER_TIMEOUT).await?,
     };
@@ -52,6 +52,17 @@ pub async fn resolve(source: &SecretSource, setting: &str) -> Result<Secret, Fau
 
 fn missing(setting: &str, why: impl fmt::Display) -> Fault {
     Fault::new(FaultKind::Unauthorized, format!("{setting}: {why}"))
+}
+
+async fn of_environment(name: &str, setting: &str, get: impl Fn(&str) -> Option<String>) -> Result<String, Fault> {
+    match (get(name), get(&format!("{name}_FILE"))) {
+        (Some(value), _) => Ok(value),
+        (None, Some(path)) => read_file(Path::new(&path), setting).await,
+        (None, None) => {
+            let why = format!("neither of the environment variables {name} and {name}_FILE is set");
+            Err(missing(setting, why).hint(format!("export {name}, or change {setting}")))
+        }
+    }
 }
 
 async fn read_file(path: &Path, setting: &str) -> Result<String, Fault> {
@@ -127,6 +138,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn a_variable_holds_it_or_one_more_names_its_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "of the file").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let named = |name: &str| (name == "TOKEN_FILE").then(|| path.display().to_string());
+        assert_eq!(of_environment("TOKEN", "x", named).await.unwrap(), "of the file");
+        let both = |name: &str| named(name).or_else(|| Some("itself".into()));
+        assert_eq!(of_environment("TOKEN", "x", both).await.unwrap(), "itself");
+        let fault = of_environment("TOKEN", "flags.token", |_| None).await.unwrap_err();
+        assert!(fault.message.contains("TOKEN and TOKEN_FILE"), "{fault}");
     }
 
     #[tokio::test]

@@ -171,12 +171,11 @@ impl Arguments<'_> {
     /// `NAMESPACE/NAME`, or a name and `namespace`.
     fn scoped(&self, name: &str) -> Result<(String, String), String> {
         let named = self.needed(name)?;
-        let (namespace, object) = match named.split_once('/') {
-            Some((namespace, object)) => (namespace.to_owned(), object.to_owned()),
-            None => {
-                let missing = || format!("`{named}` is in no namespace: write NAMESPACE/NAME, or add `namespace`");
-                (self.namespace()?.ok_or_else(missing)?, named)
-            }
+        let (namespace, object) = if let Some((namespace, object)) = named.split_once('/') {
+            (namespace.to_owned(), object.to_owned())
+        } else {
+            let missing = || format!("`{named}` is in no namespace: write NAMESPACE/NAME, or add `namespace`");
+            (self.namespace()?.ok_or_else(missing)?, named)
         };
         parameter::read(Type::Namespace, &namespace)?;
         parameter::read(Type::Pod, &object).map_err(|_| format!("`{object}` is no name"))?;
@@ -185,12 +184,11 @@ impl Arguments<'_> {
 
     fn cron_job(&self) -> Result<WorkloadRef, String> {
         let template = self.template("cronjob")?.ok_or("`cronjob` is missing")?;
-        let found = match workload(template, self.context, None) {
-            Ok(found) => found,
-            Err(_) => {
-                let (namespace, name) = self.scoped("cronjob")?;
-                WorkloadRef::new(WorkloadKind::CronJob, namespace, name)
-            }
+        let found = if let Ok(found) = workload(template, self.context, None) {
+            found
+        } else {
+            let (namespace, name) = self.scoped("cronjob")?;
+            WorkloadRef::new(WorkloadKind::CronJob, namespace, name)
         };
         if found.kind == WorkloadKind::CronJob { Ok(found) } else { Err(format!("{found} is no cronjob")) }
     }

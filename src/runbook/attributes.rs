@@ -72,8 +72,8 @@ pub fn read(text: &str, spot: Spot, found: &mut Vec<Diagnostic>) -> Info {
         at += skipped;
         let tail = &text[at..];
         let place = Spot::new(spot.line, column(at));
-        if tail.starts_with('}') {
-            let after = tail[1..].trim();
+        if let Some(after) = tail.strip_prefix('}') {
+            let after = after.trim();
             if !after.is_empty() {
                 found.push(Diagnostic::error(place, format!("`{after}` stands after the `}}`")));
             }
@@ -95,12 +95,11 @@ pub fn read(text: &str, spot: Spot, found: &mut Vec<Diagnostic>) -> Info {
             Some(rest) => {
                 let (value, used) = value(rest);
                 at += 1 + used;
-                match value {
-                    Some(value) => value,
-                    None => {
-                        found.push(Diagnostic::error(place, format!("the value of `{name}` has no closing quote")));
-                        break;
-                    }
+                if let Some(value) = value {
+                    value
+                } else {
+                    found.push(Diagnostic::error(place, format!("the value of `{name}` has no closing quote")));
+                    break;
                 }
             }
         };

@@ -115,24 +115,22 @@ fn assertion(info: &Info, found: &mut Vec<Diagnostic>) -> Option<Assertion> {
         seconds
     });
     let empty_passes = match info.get("empty") {
-        None => false,
+        None | Some(("fail", _)) => false,
         Some(("pass", _)) => true,
-        Some(("fail", _)) => false,
         Some((other, spot)) => {
             found.push(Diagnostic::error(spot, format!("empty is pass or fail, not `{other}`")));
             false
         }
     };
-    match info.get("assert") {
-        Some((test, spot)) => Some(Assertion { test: Template::new(condition(test), spot), hold, empty_passes }),
-        None => {
-            for name in ["for", "empty"] {
-                if let Some((_, spot)) = info.get(name) {
-                    found.push(Diagnostic::error(spot, format!("`{name}` goes with `assert`")));
-                }
+    if let Some((test, spot)) = info.get("assert") {
+        Some(Assertion { test: Template::new(condition(test), spot), hold, empty_passes })
+    } else {
+        for name in ["for", "empty"] {
+            if let Some((_, spot)) = info.get(name) {
+                found.push(Diagnostic::error(spot, format!("`{name}` goes with `assert`")));
             }
-            None
         }
+        None
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn other_format(text: &str, place: &str) -> Option<String> {
     if html.starts_with("<!doctype html") || html.starts_with("<html") {
         return Some("this is a web page, not Markdown".into());
     }
-    if place.ends_with(".rst") {
+    if [".rst"].iter().any(|end| place.ends_with(end)) {
         return Some("this is reStructuredText, which is not read here".into());
     }
     None
@@ -38,19 +38,16 @@ pub(super) fn admonitions(text: &str) -> Option<String> {
             continue;
         }
         if inside && line.trim().is_empty() {
-            out.push_str(">");
+            out.push('>');
             out.push_str(line);
             continue;
         }
-        match line.strip_prefix("    ").or_else(|| line.strip_prefix('\t')).filter(|_| inside) {
-            Some(body) => {
-                out.push_str("> ");
-                out.push_str(body);
-            }
-            None => {
-                inside = false;
-                out.push_str(line);
-            }
+        if let Some(body) = line.strip_prefix("    ").or_else(|| line.strip_prefix('\t')).filter(|_| inside) {
+            out.push_str("> ");
+            out.push_str(body);
+        } else {
+            inside = false;
+            out.push_str(line);
         }
     }
     Some(out)

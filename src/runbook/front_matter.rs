@@ -125,12 +125,11 @@ fn native(node: &Node, found: &mut Vec<Diagnostic>) -> Matter {
     let fields = Fields::new(node, "the front matter", &KEYS, found);
     let mut matter = Matter { native: true, ..Matter::default() };
     match fields.text("apiVersion", found) {
-        Some((API_VERSION, _)) => {}
+        None | Some((API_VERSION, _)) => {}
         Some((other, spot)) => {
             let message = format!("apiVersion `{other}` is not known");
             found.push(Diagnostic::error(spot, message).hint(format!("write {API_VERSION}")));
         }
-        None => {}
     }
     if let Some((id, spot)) = fields.text("id", found) {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -175,12 +174,11 @@ fn native(node: &Node, found: &mut Vec<Diagnostic>) -> Matter {
 
 /// An anchored regular expression.
 fn pattern(text: &str, spot: Spot, found: &mut Vec<Diagnostic>) -> Option<Regex> {
-    match Regex::new(&format!("^(?:{text})$")) {
-        Ok(regex) => Some(regex),
-        Err(_) => {
-            found.push(Diagnostic::error(spot, format!("`{text}` is no regular expression")));
-            None
-        }
+    if let Ok(regex) = Regex::new(&format!("^(?:{text})$")) {
+        Some(regex)
+    } else {
+        found.push(Diagnostic::error(spot, format!("`{text}` is no regular expression")));
+        None
     }
 }
 
@@ -251,15 +249,14 @@ fn parameter(name: &str, spot: Spot, node: &Node, found: &mut Vec<Diagnostic>) -
         spot,
     };
     if let Some((word, spot)) = fields.text("type", found) {
-        match Type::parse(word) {
-            Some(kind) => parameter.kind = kind,
-            None => {
-                let words: Vec<&str> = Type::ALL.iter().map(|kind| kind.word()).collect();
-                let mut diagnostic = Diagnostic::error(spot, format!("there is no type `{word}`"));
-                let all = || Some(format!("there are {}", words.join(", ")));
-                diagnostic.hint = did_you_mean(word, words.iter().copied()).or_else(all);
-                found.push(diagnostic);
-            }
+        if let Some(kind) = Type::parse(word) {
+            parameter.kind = kind;
+        } else {
+            let words: Vec<&str> = Type::ALL.iter().map(|kind| kind.word()).collect();
+            let mut diagnostic = Diagnostic::error(spot, format!("there is no type `{word}`"));
+            let all = || Some(format!("there are {}", words.join(", ")));
+            diagnostic.hint = did_you_mean(word, words.iter().copied()).or_else(all);
+            found.push(diagnostic);
         }
     }
     if let Some((text, spot)) = fields.text("pattern", found) {

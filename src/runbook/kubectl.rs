@@ -220,8 +220,11 @@ fn read(words: &Words) -> Option<Result<Read, String>> {
     })
 }
 
-/// An action: its word, and its arguments as text with templates.
-fn write(words: &Words) -> Option<Result<(&'static str, Vec<(&'static str, String)>), String>> {
+/// An action as written: its word, and its arguments as text with templates.
+type Written = (&'static str, Vec<(&'static str, String)>);
+
+/// The action that a line is, if it is one.
+fn write(words: &Words) -> Option<Result<Written, String>> {
     let plain: Vec<&str> = words.plain.iter().map(String::as_str).collect();
     let owned = |rest: &[&str]| -> Vec<String> { rest.iter().map(|word| (*word).to_owned()).collect() };
     let workload = |rest: &[&str]| -> Result<String, String> {
@@ -327,9 +330,8 @@ pub fn parse(line: &str, spot: Spot) -> Line {
     if has_shell(held.text()) {
         return Line::Unknown("it is more than one command: pipes, redirections and the like need a shell".into());
     }
-    let arguments = match shell_words::split(held.text()) {
-        Ok(arguments) => arguments,
-        Err(_) => return Line::Unknown("its quotes do not match".into()),
+    let Ok(arguments) = shell_words::split(held.text()) else {
+        return Line::Unknown("its quotes do not match".into());
     };
     let arguments = match arguments.split_first() {
         Some((first, rest)) if matches!(first.as_str(), "kubectl" | "k" | "oc") => rest.to_vec(),
@@ -373,6 +375,7 @@ pub fn parse(line: &str, spot: Spot) -> Line {
 }
 
 /// Does a shell have to read it?
+#[allow(clippy::match_same_arms)] // the order of the arms is the grammar
 pub fn has_shell(line: &str) -> bool {
     let mut quote = None;
     let mut escaped = false;
@@ -421,7 +424,7 @@ impl Scope {
         let options = [("-n", &self.namespace), ("-l", &self.selector), ("--field-selector", &self.fields)];
         for (name, value) in options {
             if let Some(value) = value {
-                words.push_str(&format!(" {name} {value}"));
+                words.extend([" ", name, " ", value]);
             }
         }
         words
@@ -433,7 +436,7 @@ impl Read {
     pub fn line(&self) -> String {
         let optional =
             |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name}{value}"));
-        let named = |names: &[String]| names.iter().map(|name| format!(" {name}")).collect::<String>();
+        let named = |names: &[String]| names.iter().flat_map(|name| [" ", name]).collect::<String>();
         let line = match self {
             Self::Get { resource, names, scope, output } => {
                 format!("get {resource}{}{}{}", named(names), scope.words(), optional("-o ", output.clone()))

@@ -72,6 +72,9 @@ fn push_raw(out: &mut Vec<Block>, kept: &[(usize, &str)]) {
     }
 }
 
+/// Rows of cells.
+type Rows = Vec<Vec<Vec<Span>>>;
+
 /// The item that has begun and has no block yet.
 struct Pending {
     at: usize,
@@ -94,7 +97,7 @@ struct Reader<'a> {
     covered: Option<Range<usize>>,
     heading: Option<u8>,
     code: Option<(String, String, Range<usize>)>,
-    table: Option<(Vec<Vec<Vec<Span>>>, Range<usize>)>,
+    table: Option<(Rows, Range<usize>)>,
 }
 
 const fn level(level: HeadingLevel) -> u8 {

@@ -207,6 +207,7 @@ pub fn scripted(text: &str, found: &[Placeholder]) -> Option<String> {
     }))
 }
 
+#[allow(clippy::match_same_arms)] // the order of the arms is the grammar
 fn quote(text: &str) -> Option<char> {
     let mut open = None;
     let mut escaped = false;

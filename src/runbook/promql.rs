@@ -47,6 +47,7 @@ enum At {
     Comment,
 }
 
+#[allow(clippy::match_same_arms)] // the order of the arms is the grammar
 fn scan(text: &str) -> At {
     let mut at = At::Code;
     let mut escaped = false;

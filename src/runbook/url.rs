@@ -58,10 +58,14 @@ pub fn fill(template: &Template, context: &minijinja::Value) -> Result<String, S
     Ok(url)
 }
 
-/// A body. Where it is JSON as written, values become JSON: inside quotes as a piece of text, outside as a number, true or
+/// A body. In a form values are percent-encoded; where it is JSON as written, values become JSON: inside quotes as a piece of text, outside as a number, true or
 /// false. In any other body they stand as they are.
-pub fn body(template: &Template, context: &minijinja::Value) -> Result<String, String> {
+pub fn body(template: &Template, is_form: bool, context: &minijinja::Value) -> Result<String, String> {
     let told = |why: String| format!("line {}: {why}", template.spot.line);
+    if is_form {
+        let filled = splice::splice(&template.text, context, |_, value| Ok(encode(value)));
+        return filled.map_err(|error| told(error.why));
+    }
     if !template.text.trim_start().starts_with(['{', '[']) {
         return splice::plain(&template.text, context).map_err(|error| told(error.why));
     }

@@ -199,12 +199,11 @@ impl<'a> Fields<'a> {
     /// The text of a key; that it is no text is added to `found`.
     pub fn text(&self, key: &str, found: &mut Vec<Diagnostic>) -> Option<(&'a str, Spot)> {
         let node = self.get(key)?;
-        match node.scalar() {
-            Some(text) => Some((text, node.spot)),
-            None => {
-                found.push(Diagnostic::error(node.spot, format!("`{key}` is one value")));
-                None
-            }
+        if let Some(text) = node.scalar() {
+            Some((text, node.spot))
+        } else {
+            found.push(Diagnostic::error(node.spot, format!("`{key}` is one value")));
+            None
         }
     }
 

@@ -7,6 +7,7 @@ use crate::actions::ActionRequest;
 use crate::actions::scale::Replicas;
 use crate::actions::silence::Until;
 use crate::config::keymap::{CommandId, Key};
+use crate::domain::flag::{FlagChange, written};
 use crate::domain::mutation::Matcher;
 use crate::domain::object::ObjectRef;
 
@@ -49,6 +50,8 @@ pub enum Topic {
     Container,
     /// An image.
     Image,
+    /// What a flag serves while it is on: a share of users (`25 %`), or the name of a variant.
+    Serves,
     /// Why alerts are quiet.
     Comment,
     /// For how long.
@@ -72,6 +75,7 @@ impl Topic {
             Self::Minimum => "minimum",
             Self::Container => "container",
             Self::Image => "image",
+            Self::Serves => "serves",
             Self::Comment => "comment",
             Self::Span => "for",
             Self::Matcher => "matcher",
@@ -84,6 +88,17 @@ impl Topic {
     /// Is it a number that steps and folds?
     pub const fn is_number(self) -> bool {
         matches!(self, Self::Replicas | Self::Maximum | Self::Minimum)
+    }
+}
+
+/// What a flag is to serve, as it is written: `25 %` or `25` is a share of users, anything else a variant's name.
+pub fn served(text: &str) -> Result<FlagChange, String> {
+    let number = text.trim_end_matches('%').trim_end();
+    match number.parse::<u32>() {
+        Ok(share @ 0..=100) => Ok(FlagChange::Percentage(share as u8)),
+        Ok(_) => Err("a share of users is 0 % to 100 %".into()),
+        Err(_) if text.ends_with('%') => Err("that is no share: write 25 %".into()),
+        Err(_) => Ok(FlagChange::Variant(written(text))),
     }
 }
 
@@ -130,6 +145,7 @@ impl Field {
         match self.topic {
             Topic::Replicas if Replicas::parse(text).is_none() => Some("that is no number: write 6, +2 or -1".into()),
             Topic::Maximum | Topic::Minimum if text.parse::<i64>().is_err() => Some("that is no number".into()),
+            Topic::Serves => served(text).err(),
             Topic::Span => Until::parse(text).err(),
             Topic::Matcher => Matcher::parse(text).err(),
             _ => None,

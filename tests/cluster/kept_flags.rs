@@ -244,7 +244,7 @@ fn viewer(stack: &Stack) {
         let arguments = ["--kubeconfig", kubeconfig.to_str().unwrap(), "--config", configuration.to_str().unwrap()];
         opsdeck(place.home.path()).args(arguments).args(more).output().unwrap()
     };
-    let off = run(&["flag", "off", "new-pricing", "--source", "plain", "--yes"]);
+    let off = run(&["flag", "off", "new-pricing", "--provider", "plain", "--yes"]);
     assert_eq!(off.status.code(), Some(3), "{off:?}");
     assert!(String::from_utf8_lossy(&off.stderr).contains("patch configmaps"), "{off:?}");
     assert_eq!(place.get("configmap features")["data"]["flags.yaml"], YAML);

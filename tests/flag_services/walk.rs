@@ -18,6 +18,8 @@ use serde_json::Value;
 /// How it ended.
 pub struct Walk {
     pub outcome: Outcome,
+    /// What went to the audit log.
+    pub records: Vec<Value>,
     /// Whether the door came to a review, with the warnings of the plan.
     pub warnings: Vec<String>,
     pub permission: String,
@@ -50,7 +52,7 @@ pub async fn walk<P: Provider + 'static>(provider: &Arc<P>, action: ActionKind, 
     let mut now: DateTime<Utc> = Utc::now();
     let request = ActionRequest { reason: Some("p99 is high".into()), ..ActionRequest::new(action, Origin::Headless) };
     let (mut door, effects) = Door::request(request, &guard(), now);
-    let mut work = VecDeque::from(effects);
+    let (mut work, mut records) = (VecDeque::from(effects), Vec::new());
     let read = async |object: &_| flags.facts(object).await.map(|facts| serde_json::to_value(facts).unwrap());
     loop {
         let Some(effect) = work.pop_front() else {
@@ -60,6 +62,7 @@ pub async fn walk<P: Provider + 'static>(provider: &Arc<P>, action: ActionKind, 
                 let step = plan.and_then(|plan| plan.steps.first());
                 return Walk {
                     outcome: view.outcome.unwrap().clone(),
+                    records,
                     warnings: plan.iter().flat_map(|plan| &plan.warnings).map(|warning| warning.text.clone()).collect(),
                     permission: step.map_or_else(String::new, |step| format!("{:?}", step.permission)),
                     dry_run: step.map_or_else(String::new, |step| format!("{:?}", step.dry_run)),
@@ -81,7 +84,10 @@ pub async fn walk<P: Provider + 'static>(provider: &Arc<P>, action: ActionKind, 
                 meanwhile();
                 Answer::Executed(flags.execute(approved).await)
             }
-            Work::Record(_) => Answer::Recorded(Ok(())),
+            Work::Record(record) => {
+                records.push(record);
+                Answer::Recorded(Ok(()))
+            }
             Work::Observe(looks) => {
                 // The verification's time, not the world's.
                 now += chrono::TimeDelta::seconds(3);

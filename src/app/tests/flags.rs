@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::fixture::{ago, app, feed, incident, now, press, screen, tell, workload};
+use super::fixture::{ago, app, feed, incident, now, press, screen, tell, workload, write};
 use crate::actions::ActionKind;
 use crate::actions::exchange::Work;
 use crate::app::App;
@@ -137,8 +137,30 @@ fn the_selected_flag_is_switched_to_the_other_state_and_several_as_one_plan() {
     assert_eq!((&*wish.flag.key, &wish.set), ("old-cart", &FlagChange::Enabled(true)));
     press(&mut app, "esc g g space space F");
     let door = app.door.as_ref().unwrap().view();
-    let keys: Vec<String> = door.request.actions().map(|action| action.title()).collect();
+    let keys: Vec<String> = door.request.actions().map(ActionKind::title).collect();
     assert_eq!(keys, ["Turn off flag checkout-page in PRODUCTION", "Turn off flag new-pricing in PRODUCTION"]);
+}
+
+#[test]
+fn a_share_or_a_variant_is_asked_for_and_what_gets_well_by_it_is_proved() {
+    for (written, wanted) in [
+        ("5 %", FlagChange::Percentage(5)),
+        ("100", FlagChange::Percentage(100)),
+        ("one-page", FlagChange::Variant("one-page".into())),
+    ] {
+        let mut app = app();
+        incident(&mut app);
+        flags(&mut app);
+        press(&mut app, "enter");
+        press(&mut app, ":");
+        write(&mut app, "set-flag");
+        press(&mut app, "enter");
+        write(&mut app, written);
+        let effects = press(&mut app, "enter");
+        let Some(ActionKind::Flag(wish)) = planned(&effects, &app) else { panic!("{effects:?}") };
+        assert_eq!((&*wish.flag.key, &wish.set), ("new-pricing", &wanted));
+        assert_eq!(wish.about, Some(workload("payment")));
+    }
 }
 
 #[test]

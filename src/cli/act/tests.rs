@@ -114,7 +114,7 @@ fn every_action_has_a_subcommand() {
         ("silence expire silence/x", json!({"action": "expire-silence", "id": "x"})),
     ];
     let mut reached: BTreeSet<String> = cases.into_iter().map(|(words, expected)| one(words, expected)).collect();
-    // `opsdeck flag on|off|set` looks the flag up first: tests/flags.rs.
+    // `opsdeck flag on|off|set` looks the flag up first: tests/cluster/flags.rs.
     reached.insert("flag".into());
     let all: BTreeSet<String> = examples::all().iter().map(|example| example.action.word().to_owned()).collect();
     assert_eq!(reached, all, "an action without a subcommand cannot be scripted");

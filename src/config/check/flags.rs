@@ -73,10 +73,14 @@ fn in_cluster(product: &str, source: &Table, place: &Place, path: &str, found: &
         }
     };
     if !kept {
-        OF_OBJECTS.iter().for_each(|setting| misplaced(setting, "objects of the cluster"));
+        for setting in OF_OBJECTS {
+            misplaced(setting, "objects of the cluster");
+        }
     }
     if !in_config_maps {
-        OF_DOCUMENTS.iter().for_each(|setting| misplaced(setting, "ConfigMaps"));
+        for setting in OF_DOCUMENTS {
+            misplaced(setting, "ConfigMaps");
+        }
     }
     if product != "config-map" {
         misplaced("path", "ConfigMaps");

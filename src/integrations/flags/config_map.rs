@@ -73,26 +73,23 @@ impl<L: Language> Form for ConfigMap<L> {
 
     fn read(&self, object: &Value) -> Vec<Part> {
         let data = object["data"].as_object();
-        let mut parts: Vec<Part> = match &self.kept.key {
-            Some(pattern) => {
-                let texts = data.into_iter().flatten().filter(|(key, _)| matches(pattern, key));
-                let part = |(key, text): (&String, &Value)| Part {
-                    name: key.clone(),
-                    flags: self.part(key, text.as_str().unwrap_or_default()),
-                };
-                let parts: Vec<Part> = texts.map(part).collect();
-                if parts.is_empty() {
-                    let why = format!("it has no key `{pattern}`");
-                    vec![Part { name: String::new(), flags: Err(why) }]
-                } else {
-                    parts
-                }
+        let mut parts: Vec<Part> = if let Some(pattern) = &self.kept.key {
+            let texts = data.into_iter().flatten().filter(|(key, _)| matches(pattern, key));
+            let part = |(key, text): (&String, &Value)| Part {
+                name: key.clone(),
+                flags: self.part(key, text.as_str().unwrap_or_default()),
+            };
+            let parts: Vec<Part> = texts.map(part).collect();
+            if parts.is_empty() {
+                let why = format!("it has no key `{pattern}`");
+                vec![Part { name: String::new(), flags: Err(why) }]
+            } else {
+                parts
             }
-            None => {
-                let flags = data.into_iter().flatten();
-                let flags = flags.filter_map(|(key, text)| plain::entry(key, text.as_str()?));
-                vec![Part { name: String::new(), flags: Ok(flags.collect()) }]
-            }
+        } else {
+            let flags = data.into_iter().flatten();
+            let flags = flags.filter_map(|(key, text)| plain::entry(key, text.as_str()?));
+            vec![Part { name: String::new(), flags: Ok(flags.collect()) }]
         };
         if is_immutable(object) {
             for found in parts.iter_mut().filter_map(|part| part.flags.as_mut().ok()).flatten() {

@@ -238,7 +238,7 @@ impl<'a> Document<'a> {
             FlagFormat::Yaml => yaml::read(text),
             FlagFormat::Json => json::read(text),
             FlagFormat::Toml => toml::read(text),
-            FlagFormat::Properties => properties::read(text),
+            FlagFormat::Properties => Ok(properties::read(text)),
         };
         root.map(|root| Self { text, format, root })
     }

@@ -186,10 +186,7 @@ pub(super) fn links(book: &Runbook, library: &dyn Library, found: &mut Vec<Diagn
         }
     }
     for block in &book.blocks {
-        let spans = match &block.kind {
-            BlockKind::Paragraph(text) | BlockKind::Item { text, .. } => text,
-            _ => continue,
-        };
+        let (BlockKind::Paragraph(spans) | BlockKind::Item { text: spans, .. }) = &block.kind else { continue };
         for span in spans {
             let Style::Link(to) = &span.style else { continue };
             let path = to.split('#').next().unwrap_or_default();

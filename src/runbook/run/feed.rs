@@ -7,7 +7,7 @@ use super::work::{Outcome, Output, Question, Work};
 use super::{MOST_TICKETS, Phase, Run, RunEffect, RunInput, SECRET};
 use crate::actions::outcome::End;
 use crate::domain::time::Instant;
-use crate::runbook::parameter::{self, Type, Value};
+use crate::runbook::parameter::Value;
 use crate::runbook::splice;
 use crate::runbook::step::{OnFailure, Step, StepKind, Target};
 
@@ -120,7 +120,7 @@ impl Run {
         next
     }
 
-    fn place_of(&self, target: &Target) -> Place {
+    pub(super) fn place_of(&self, target: &Target) -> Place {
         match target {
             Target::End => self.book.steps.len(),
             Target::Step(name) => self.book.step(name).unwrap_or(self.book.steps.len()),
@@ -138,7 +138,7 @@ impl Run {
         }
     }
 
-    fn current(&self) -> Option<Step> {
+    pub(super) fn current(&self) -> Option<Step> {
         self.step().cloned()
     }
 
@@ -228,7 +228,7 @@ impl Run {
             match default {
                 Some(default) => self.answer(effects, now, &default),
                 None => {
-                    self.failed(effects, now, "it needs a person, and nobody is here".into(), Output::default(), None)
+                    self.failed(effects, now, "it needs a person, and nobody is here".into(), Output::default(), None);
                 }
             }
             return;
@@ -253,7 +253,7 @@ impl Run {
         self.perform(effects, now, work, 1);
     }
 
-    fn perform(&mut self, effects: &mut Effects, now: Instant, work: Work, attempt: u32) {
+    pub(super) fn perform(&mut self, effects: &mut Effects, now: Instant, work: Work, attempt: u32) {
         let Some(step) = self.current() else { return };
         let ticket = self.ticket + 1;
         let lines = work.describe().iter().map(|line| self.masked(line)).collect();
@@ -301,97 +301,7 @@ impl Run {
         }
     }
 
-    fn answer(&mut self, effects: &mut Effects, now: Instant, text: &str) {
-        let Phase::Asking(Question::Input { kind, default, secret, .. }) = self.phase.clone() else {
-            effects.push(RunEffect::Say("nothing was asked".into()));
-            return;
-        };
-        let text = if text.is_empty() { default.unwrap_or_default() } else { text.to_owned() };
-        if text.is_empty() && kind != Type::String {
-            effects.push(RunEffect::Say("it needs an answer".into()));
-            return;
-        }
-        match parameter::read(kind, &text) {
-            Err(why) => effects.push(RunEffect::Say(if secret { "that is no such value".into() } else { why })),
-            Ok(value) => {
-                if secret && let Some(name) = self.current().and_then(|step| step.capture) {
-                    self.secrets.insert(name);
-                }
-                let detail = if secret { SECRET.to_owned() } else { value.to_string() };
-                let output = Output { text: String::new(), value: Some(value) };
-                self.passed(effects, now, detail, output, None);
-            }
-        }
-    }
-
-    fn choose(&mut self, effects: &mut Effects, now: Instant, option: usize) {
-        let chosen = match (self.current().map(|step| step.kind), &self.phase) {
-            (Some(StepKind::Choice(choice)), Phase::Asking(_)) => choice.options.get(option).cloned(),
-            _ => None,
-        };
-        let Some(chosen) = chosen else {
-            effects.push(RunEffect::Say("there is no such choice".into()));
-            return;
-        };
-        let context = self.context();
-        let label = splice::plain(&chosen.label.text, &context).unwrap_or_else(|_| chosen.label.text.clone());
-        let value = match &chosen.value {
-            Some(value) => match splice::plain(&value.text, &context) {
-                Ok(value) => value,
-                Err(error) => return self.failed(effects, now, error.why, Output::default(), None),
-            },
-            None => label.clone(),
-        };
-        let to = chosen.goto.as_ref().map(|target| self.place_of(target));
-        let output = Output { text: String::new(), value: Some(Value::Text(value)) };
-        self.ended(effects, now, Verdict::Passed, label, output, None, to);
-    }
-
-    fn approve(&mut self, effects: &mut Effects, now: Instant) {
-        match self.phase.clone() {
-            Phase::Asking(Question::Confirm(work)) => self.perform(effects, now, *work, 1),
-            Phase::Asking(Question::Manual(_)) => {
-                self.passed(effects, now, "done by hand".into(), Output::default(), None)
-            }
-            Phase::Asking(Question::Approve(_)) => {
-                self.passed(effects, now, "approved".into(), Output::default(), None)
-            }
-            _ => effects.push(RunEffect::Say("nothing waits for a yes".into())),
-        }
-    }
-
-    fn decline(&mut self, effects: &mut Effects, now: Instant, reason: &str) {
-        match self.phase.clone() {
-            Phase::Asking(Question::Confirm(_)) => self.phase = Phase::Ready,
-            Phase::Asking(Question::Manual(_) | Question::Approve(_)) => {
-                let detail = if reason.is_empty() { "declined".to_owned() } else { format!("declined: {reason}") };
-                self.failed(effects, now, detail, Output::default(), None);
-            }
-            Phase::Asking(_) => self.phase = Phase::Ready,
-            _ => effects.push(RunEffect::Say("nothing waits for an answer".into())),
-        }
-    }
-
-    fn secret(&mut self, effects: &mut Effects, name: &str, value: &str) {
-        if !self.missing.contains(name) {
-            effects.push(RunEffect::Say(format!("{name} is not asked for")));
-            return;
-        }
-        let read = match self.book.parameter(name) {
-            Some(parameter) => parameter.read(value),
-            None => Ok(Value::Text(value.to_owned())),
-        };
-        match read {
-            Err(why) => effects.push(RunEffect::Say(why)),
-            Ok(value) => {
-                self.missing.remove(name);
-                let captured = self.captures.contains_key(name);
-                let values = if captured { &mut self.captures } else { &mut self.values };
-                values.insert(name.to_owned(), value);
-            }
-        }
-    }
-
+    #[allow(clippy::needless_pass_by_value)] // it is made for this
     fn skip(&mut self, effects: &mut Effects, now: Instant, reason: String) {
         let Some(step) = self.current() else { return };
         let (reason, next) = (self.masked(&reason), self.after(self.place));
@@ -404,17 +314,31 @@ impl Run {
         effects.extend(self.arrive(now));
     }
 
-    fn passed(&mut self, effects: &mut Effects, now: Instant, detail: String, output: Output, audit: Option<String>) {
+    pub(super) fn passed(
+        &mut self,
+        effects: &mut Effects,
+        now: Instant,
+        detail: String,
+        output: Output,
+        audit: Option<String>,
+    ) {
         self.ended(effects, now, Verdict::Passed, detail, output, audit, None);
     }
 
-    fn failed(&mut self, effects: &mut Effects, now: Instant, detail: String, output: Output, audit: Option<String>) {
+    pub(super) fn failed(
+        &mut self,
+        effects: &mut Effects,
+        now: Instant,
+        detail: String,
+        output: Output,
+        audit: Option<String>,
+    ) {
         self.ended(effects, now, Verdict::Failed, detail, output, audit, None);
     }
 
     /// The end of the step at which it stands; `to` is where it said that it leads.
-    #[allow(clippy::too_many_arguments)]
-    fn ended(
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // a record has many fields
+    pub(super) fn ended(
         &mut self,
         effects: &mut Effects,
         now: Instant,

@@ -109,7 +109,7 @@ fn table(series: &[Series]) -> String {
 
 /// A number with as many digits as one reads.
 pub fn number(value: f64) -> String {
-    if value == value.trunc() && value.abs() < 1e15 {
+    if value.fract().abs() < f64::EPSILON && value.abs() < 1e15 {
         format!("{value:.0}")
     } else if value.abs() >= 1.0 {
         format!("{value:.2}")

@@ -5,6 +5,7 @@
 //! apply them the same way, so [`Run::replay`] stands where the run stood. A write that began and of which no end is
 //! recorded is [`Phase::Unknown`] after that: it is not done again unless a person says so.
 
+mod answers;
 mod feed;
 pub mod judge;
 pub mod record;
@@ -84,6 +85,7 @@ pub enum RunInput {
 }
 
 /// What is to be done about it.
+#[allow(clippy::large_enum_variant)] // one at a time, moved once
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunEffect {
     /// Write this down, before anything that follows.
@@ -372,19 +374,16 @@ impl Run {
                     }
                     self.captures.insert(name.clone(), value.clone());
                 }
-                match next {
-                    Some(next) => {
-                        let verifying = then.map(|_| *step);
-                        self.go(*next);
-                        self.then = *then;
-                        self.verifying = verifying;
-                    }
-                    None => {
-                        let owner = self.verifying.unwrap_or(*step);
-                        let rollback = self.book.steps.get(owner).and_then(|step| step.rollback.as_deref());
-                        let rollback = rollback.and_then(|name| self.book.step(name));
-                        self.phase = Phase::Halted { why: detail.clone(), rollback };
-                    }
+                if let Some(next) = next {
+                    let verifying = then.map(|_| *step);
+                    self.go(*next);
+                    self.then = *then;
+                    self.verifying = verifying;
+                } else {
+                    let owner = self.verifying.unwrap_or(*step);
+                    let rollback = self.book.steps.get(owner).and_then(|step| step.rollback.as_deref());
+                    let rollback = rollback.and_then(|name| self.book.step(name));
+                    self.phase = Phase::Halted { why: detail.clone(), rollback };
                 }
             }
             Event::Skipped { step, reason, next, .. } => {

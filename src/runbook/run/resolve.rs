@@ -207,16 +207,20 @@ impl Run {
         let context = self.context();
         let headers = http.headers.iter().map(|(name, value)| {
             let value = text(value, &context)?;
-            match value.chars().any(char::is_control) {
-                true => Err(format!("the header {name} would break its line")),
-                false => Ok((name.clone(), value)),
+            if value.chars().any(char::is_control) {
+                Err(format!("the header {name} would break its line"))
+            } else {
+                Ok((name.clone(), value))
             }
+        });
+        let is_form = http.headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("content-type") && value.text.contains("x-www-form-urlencoded")
         });
         Ok(Work::Http {
             url: url::fill(&http.url, &context)?,
             method: http.method.clone(),
             headers: headers.collect::<Result<_, _>>()?,
-            body: http.body.as_ref().map(|body| url::body(body, &context)).transpose()?,
+            body: http.body.as_ref().map(|body| url::body(body, is_form, &context)).transpose()?,
             expect: http.expect.clone(),
         })
     }

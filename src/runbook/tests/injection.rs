@@ -184,10 +184,12 @@ fn no_value_changes_an_address_or_a_body() {
     }
     let body = Template::new("{\"a\": \"<{{ x }}>\", \"b\": {{ x }}}", Default::default());
     for value in NASTY {
-        let filled = url::body(&body, &context(&values(value))).unwrap();
+        let filled = url::body(&body, false, &context(&values(value))).unwrap();
         let json: serde_json::Value = serde_json::from_str(&filled).unwrap();
         assert_eq!(json, serde_json::json!({"a": format!("<{value}>"), "b": value}));
     }
+    let form = Template::new("a={{ x }}&b=1", Default::default());
+    assert_eq!(url::body(&form, true, &context(&values("1&c=d"))).unwrap(), "a=1%26c%3Dd&b=1");
     assert!(resolve("```http\nurl: https://a/\nheaders: {h: \"{{ x }}\"}\n```", "a\r\nb: c").is_err());
 }
 

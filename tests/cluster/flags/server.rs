@@ -118,8 +118,9 @@ impl<'a> FlagServer<'a> {
         std::fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
         let text = format!(
             "[[flags]]\nname = \"flags\"\nprovider = \"unleash\"\nurl = \"{}\"\ninterval = \"1s\"\n\
-             token = {{ file = {token:?} }}\nprojects = [\"default\"]\nenvironments = {{ \"*\" = [\"production\"] }}\n",
-            self.url
+             token = {{ file = \"{}\" }}\nprojects = [\"default\"]\nenvironments = {{ \"*\" = [\"production\"] }}\n",
+            self.url,
+            token.display()
         );
         std::fs::write(&path, text).unwrap();
         path

@@ -140,7 +140,7 @@ async fn where_change_requests_are_on_it_is_explained_and_nothing_is_sent() {
 async fn a_token_without_the_permission_is_refused_with_its_name() {
     let (server, client) = start([feature(5, "a", true)]).await;
     server.change(|organisation| {
-        organisation.permissions = Some(json!({"permissions": ["VIEW_ENVIRONMENT"], "admin": false}))
+        organisation.permissions = Some(json!({"permissions": ["VIEW_ENVIRONMENT"], "admin": false}));
     });
     let end = walk(&client, off("a"), || ()).await;
     assert_eq!(end.outcome.end, End::Refused, "{:?}", end.outcome);

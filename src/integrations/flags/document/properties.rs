@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Entry, Node, Value, twice};
 
 /// Reads a document.
-pub(super) fn read(text: &str) -> Result<Node, String> {
+pub(super) fn read(text: &str) -> Node {
     let mut entries = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
         at = next;
     }
     twice(&mut entries);
-    Ok(Node { value: Value::Map(entries), span: 0..text.len(), fixed: None })
+    Node { value: Value::Map(entries), span: 0..text.len(), fixed: None }
 }
 
 /// The line that begins at `at`, with those that continue it, and where the next one begins.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::Document;
@@ -35,11 +37,10 @@ fn written(format: FlagFormat, style: usize, on: bool) -> String {
     match (format, style) {
         (FlagFormat::Yaml, 0) => pick("True", "False"),
         (FlagFormat::Yaml, 1) => pick("TRUE", "FALSE"),
-        (FlagFormat::Yaml, 2) => pick("yes", "no"),
+        (FlagFormat::Yaml, 2) | (FlagFormat::Properties, 4) => pick("yes", "no"),
         (FlagFormat::Yaml | FlagFormat::Toml, 3) => pick("'on'", "'off'"),
         (FlagFormat::Yaml | FlagFormat::Toml | FlagFormat::Json, 4) => pick("\"Enabled\"", "\"Disabled\""),
         (FlagFormat::Properties, 3) => pick("ON", "OFF"),
-        (FlagFormat::Properties, 4) => pick("yes", "no"),
         _ => pick("true", "false"),
     }
 }
@@ -61,7 +62,8 @@ fn render(format: FlagFormat, flags: &[One], turned: Option<usize>, end: &str) -
         match format {
             FlagFormat::Json => {
                 let comma = if at + 1 < flags.len() { "," } else { "" };
-                text += &format!(
+                let _ = write!(
+                    text,
                     "    \"{key}\"{}:{}{value}{}{comma}{end}",
                     pad(one.spaces),
                     pad(one.spaces),
@@ -70,10 +72,11 @@ fn render(format: FlagFormat, flags: &[One], turned: Option<usize>, end: &str) -
             }
             FlagFormat::Properties => {
                 if one.comment.is_some() {
-                    text += &format!("# {comment}{end}");
+                    let _ = write!(text, "# {comment}{end}");
                 }
                 let separator = ["=", ":", " "][one.spaces];
-                text += &format!(
+                let _ = write!(
+                    text,
                     "{}features.{key}{}{separator}{}{value}{end}",
                     pad(one.spaces),
                     pad(one.spaces),
@@ -83,13 +86,17 @@ fn render(format: FlagFormat, flags: &[One], turned: Option<usize>, end: &str) -
             FlagFormat::Yaml | FlagFormat::Toml => {
                 let (indent, separator) = if format == FlagFormat::Yaml { ("   ", ": ") } else { ("", " = ") };
                 if one.comment.is_some() {
-                    text += &format!("{indent}# {comment}{end}");
+                    let _ = write!(text, "{indent}# {comment}{end}");
                 }
                 // What it says of the value stays, true or not.
                 let said = written(format, one.style, one.on);
                 let trailing = if one.trailing { format!(" # was {said}: {comment}") } else { String::new() };
-                text +=
-                    &format!("{indent}{key}{separator}{}{value}{}{trailing}{end}", pad(one.spaces), pad(one.spaces));
+                let _ = write!(
+                    text,
+                    "{indent}{key}{separator}{}{value}{}{trailing}{end}",
+                    pad(one.spaces),
+                    pad(one.spaces)
+                );
             }
         }
         if one.blank {

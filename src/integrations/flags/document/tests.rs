@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fmt::Write as _;
+
 use super::*;
 
 fn set(text: &str, format: FlagFormat, path: &[&str], to: Scalar) -> Result<String, String> {
@@ -43,7 +45,7 @@ fn what_is_no_document_is_named_with_its_line() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let above = format!("*a{}", level - 1);
-        laughs += &format!("a{level}: &a{level} [{}]\n", vec![above; 10].join(", "));
+        let _ = writeln!(laughs, "a{level}: &a{level} [{}]", vec![above; 10].join(", "));
     }
     let deep = "[".repeat(5000) + &"]".repeat(5000);
     for (text, format, words) in [

@@ -44,12 +44,12 @@ impl Flagsmith {
                 message: format!("{what} is not known: {}", fault.message),
                 ..fault
             };
-            if !logs.contains_key(&project) {
+            if let std::collections::btree_map::Entry::Vacant(e) = logs.entry(project) {
                 let log = self.log(&place.project, None).await.unwrap_or_else(|fault| {
                     limited.get_or_insert_with(|| lacks("who changed flags", fault));
                     Vec::new()
                 });
-                logs.insert(project, log);
+                e.insert(log);
             }
             let tags = match self.tags(&place.project).await {
                 Ok(tags) => tags,

@@ -153,13 +153,12 @@ fn states_of(read: &Read, set: &FlagChange) -> Result<Vec<Value>, ClusterError> 
 /// The endpoint that changes what it is given, and publishes a version where there are versions.
 fn future(read: &Read, set: &FlagChange) -> Result<Request, ClusterError> {
     let (key, id) = (segment(&read.place.environment.api_key), read.feature.id);
-    let default = match set {
-        FlagChange::Enabled(enabled) => json!({"enabled": enabled}),
-        _ => {
-            let variants = shares(read, set)?;
-            let variants: Vec<_> = variants.iter().map(|(id, weight)| json!({"id": id, "weight": weight})).collect();
-            json!({"variants": variants})
-        }
+    let default = if let FlagChange::Enabled(enabled) = set {
+        json!({"enabled": enabled})
+    } else {
+        let variants = shares(read, set)?;
+        let variants: Vec<_> = variants.iter().map(|(id, weight)| json!({"id": id, "weight": weight})).collect();
+        json!({"variants": variants})
     };
     Ok(Request {
         method: "PATCH",

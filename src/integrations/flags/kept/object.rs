@@ -67,8 +67,15 @@ impl<F: Form> Reader<F> {
                 Ok(found) => content.flags.extend(found.iter().map(|found| {
                     let row = self.row(object, spot, &part.name, found);
                     let version = version(object, &part.name, found);
-                    let before = before.map(|before| before.flags.iter().find(|flag| flag.row.id == row.id));
-                    Flag { row: FlagRow { changed: changed(before, &row, &version, now), ..row }, version }
+                    let changed = match before {
+                        // It was not watched yet.
+                        None => row.changed.clone(),
+                        Some(before) => {
+                            let known = before.flags.iter().find(|flag| flag.row.id == row.id);
+                            changed(known, &row, &version, now)
+                        }
+                    };
+                    Flag { row: FlagRow { changed, ..row }, version }
                 })),
             }
         }
@@ -116,10 +123,8 @@ impl<F: Form> Reader<F> {
 
 /// When a flag changed: its object's managed fields speak of the object, so that a flag whose definition stayed the same
 /// keeps what was said of it before.
-fn changed(before: Option<Option<&Flag>>, row: &FlagRow, version: &str, now: Instant) -> Option<FlagEvent> {
-    // It was not watched yet.
-    let Some(before) = before else { return row.changed.clone() };
-    let what = match before {
+fn changed(known: Option<&Flag>, row: &FlagRow, version: &str, now: Instant) -> Option<FlagEvent> {
+    let what = match known {
         Some(known) if known.version == version => return known.row.changed.clone(),
         None => "made",
         Some(known) if known.row.enabled != row.enabled => {

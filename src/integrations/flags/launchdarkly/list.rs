@@ -30,6 +30,9 @@ const APART: i64 = 5_000;
 /// A project with one of its environments.
 type Place = (String, String);
 
+/// Name of the status and time of the last request, by the flag's key.
+type Statuses = BTreeMap<String, (String, Option<Instant>)>;
+
 /// What is kept between two lists.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -37,8 +40,8 @@ pub(super) struct Memory {
     changes: BTreeMap<Place, BTreeMap<String, FlagEvent>>,
     /// Up to when the audit log of a place is known, in milliseconds.
     known: BTreeMap<Place, i64>,
-    /// Name of the status and time of the last request, by place and key; and when that was read.
-    statuses: BTreeMap<Place, (Monotonic, BTreeMap<String, (String, Option<Instant>)>)>,
+    /// What was seen asked for, by place, and when that was read.
+    statuses: BTreeMap<Place, (Monotonic, Statuses)>,
 }
 
 /// An entry of the audit log for people; `None` without a time.
@@ -215,10 +218,8 @@ impl LaunchDarkly {
         let changed = logged.filter(current).cloned().or_else(unlogged);
         let status = memory.statuses.get(place).and_then(|(_, known)| known.get(&flag.key));
         let unused = status.is_some_and(|(name, _)| matches!(name.as_str(), "inactive" | "launched"));
-        let serves = match environment.on {
-            true => words::when_on(flag, environment),
-            false => words::when_off(flag, environment),
-        };
+        let serves =
+            if environment.on { words::when_on(flag, environment) } else { words::when_off(flag, environment) };
         let id = FlagRef::new(&self.settings.name, &place.0, &place.1, &flag.key);
         FlagRow {
             id: interned.flag(id),

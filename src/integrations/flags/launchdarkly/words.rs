@@ -67,7 +67,7 @@ pub(super) fn percentage(flag: &Flag, outcome: &Outcome) -> Option<u8> {
     }
     let shares = &outcome.rollout.as_ref()?.variations;
     let weight: u32 = shares.iter().filter(|share| share.variation == yes).map(|share| share.weight).sum();
-    (weight <= WHOLE && weight.is_multiple_of(1_000)).then(|| (weight / 1_000) as u8)
+    (weight <= WHOLE && weight.is_multiple_of(1_000)).then_some((weight / 1_000) as u8)
 }
 
 /// Does an experiment divide the users of the default rule?
@@ -104,20 +104,16 @@ pub(super) fn outcome(flag: &Flag, outcome: &Outcome) -> String {
     let Some(rollout) = &outcome.rollout else { return "what the code has as its default".into() };
     let people = people(rollout);
     let shares = rollout.variations.iter().filter(|share| share.weight > 0);
-    let said = match yes(flag) {
-        Some(yes) => {
-            let weight: u32 = shares.filter(|share| share.variation == yes).map(|share| share.weight).sum();
-            match weight {
-                0 => "nobody".into(),
-                WHOLE => "everybody".into(),
-                weight => format!("{} % of {people}", percent(weight)),
-            }
+    let said = if let Some(yes) = yes(flag) {
+        let weight: u32 = shares.filter(|share| share.variation == yes).map(|share| share.weight).sum();
+        match weight {
+            0 => "nobody".into(),
+            WHOLE => "everybody".into(),
+            weight => format!("{} % of {people}", percent(weight)),
         }
-        None => {
-            let one =
-                |share: &super::wire::Share| format!("{} {} %", label(flag, share.variation), percent(share.weight));
-            format!("{} of {people}", shares.map(one).collect::<Vec<_>>().join(", "))
-        }
+    } else {
+        let one = |share: &super::wire::Share| format!("{} {} %", label(flag, share.variation), percent(share.weight));
+        format!("{} of {people}", shares.map(one).collect::<Vec<_>>().join(", "))
     };
     if is_experiment_rollout(rollout) { format!("{said} (an experiment)") } else { said }
 }

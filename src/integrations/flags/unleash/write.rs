@@ -20,6 +20,9 @@ use crate::ports::flags::FlagProvider as _;
 /// What switching a flag needs.
 pub(super) const TOGGLE: &str = "UPDATE_FEATURE_ENVIRONMENT";
 
+/// The error's name when what is to be changed was archived (`ArchivedFeatureError`, answered with 400).
+const ARCHIVED: &str = "ArchivedFeatureError";
+
 /// The permission that a change needs.
 pub(super) const fn needs(change: &FlagChange) -> &'static str {
     match change {
@@ -117,6 +120,10 @@ impl Unleash {
             200..300 if !answer.is_html() => Ok(()),
             // It went somewhere that is not the API; what that did is not known.
             200..300 => Err(ClusterError::Unknown(self.fault(answer).message)),
+            // It was there a moment ago: archiving it came between the last look and the write.
+            400 if problem.as_ref().is_some_and(|problem| problem.name == ARCHIVED) => {
+                Err(ClusterError::Conflict(said()))
+            }
             400 | 422 => Err(ClusterError::Rejected(said())),
             403 => {
                 // Change requests may have been demanded since.

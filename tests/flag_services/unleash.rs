@@ -1,30 +1,24 @@
 //! Unleash by its admin API, over a server that answers as the product does: whole lists, the door's ends on one flag,
 //! and everything that can come back instead of an answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use opsdeck::actions::door::Door;
-use opsdeck::actions::exchange::{Answer, DoorInput, Work};
+use opsdeck::actions::ActionKind;
 use opsdeck::actions::flag::SetFlag;
-use opsdeck::actions::guardrail::{ConfirmLevel, GuardContext};
-use opsdeck::actions::outcome::{End, Outcome, Stage};
-use opsdeck::actions::{ActionKind, ActionRequest, Origin};
+use opsdeck::actions::outcome::{End, Outcome};
 use opsdeck::config::settings::{FlagProduct, KeptFlags};
 use opsdeck::config::{FlagSource, Http, SecretSource};
 use opsdeck::domain::flag::{FlagChange, FlagRef, FlagRow};
-use opsdeck::domain::object::ObjectRef;
 use opsdeck::integrations::flags::unleash::Unleash;
-use opsdeck::integrations::flags::{Flags, Provider};
-use opsdeck::ports::cluster::{ClusterError, Facts, Seen};
 use opsdeck::ports::feed::FaultKind;
 use opsdeck::ports::flags::{FlagFinding, FlagProvider as _};
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use crate::walk::walk;
 
 /// What the fake knows.
 #[derive(Default)]
@@ -33,6 +27,8 @@ struct World {
     permissions: Vec<Value>,
     /// Answers that come first, whatever is asked.
     instead: VecDeque<ResponseTemplate>,
+    /// What a switch is answered with instead of switching.
+    at_switch: Option<ResponseTemplate>,
     /// Environments that demand approvals.
     approvals: Vec<Value>,
     requests: Vec<Value>,
@@ -141,7 +137,7 @@ impl Respond for Fake {
             },
             ("GET", ["api", "admin", "projects", _, "features", _]) => problem(404, "NotFoundError", "no such project"),
             ("POST", ["api", "admin", "projects", "default", "features", name, "environments", environment, word]) => {
-                world.switch(name, environment, *word == "on")
+                world.at_switch.clone().unwrap_or_else(|| world.switch(name, environment, *word == "on"))
             }
             (
                 "PATCH",
@@ -244,71 +240,14 @@ fn off(name: &str) -> ActionKind {
     ActionKind::Flag(SetFlag { flag: pricing(name), set: FlagChange::Enabled(false), about: None })
 }
 
-fn guard() -> GuardContext {
-    GuardContext {
-        context: "prod-eu".into(),
-        namespace: None,
-        identity: None,
-        read_only: None,
-        production: true,
-        confirm: ConfirmLevel::Yes,
-        rules: vec![],
-        verification_timeout: 60,
-        user: "alice".into(),
-        ssh_client: None,
-    }
-}
-
-async fn facts(flags: &Flags, object: &ObjectRef) -> Result<Value, ClusterError> {
-    flags.facts(object).await.map(|facts| serde_json::to_value(facts).unwrap())
-}
-
 /// Walks an action to its end; `meanwhile` happens between the confirmation and the write.
 async fn act(
     unleash: &Arc<Unleash>,
     action: ActionKind,
     meanwhile: impl Fn(),
 ) -> (Outcome, Vec<Value>, Option<ActionKind>) {
-    let provider: Arc<dyn Provider> = unleash.clone();
-    let flags = Flags::of(vec![provider]);
-    let mut now: DateTime<Utc> = Utc::now();
-    let (mut door, effects) = Door::request(ActionRequest::new(action, Origin::Headless), &guard(), now);
-    let (mut work, mut records) = (VecDeque::from(effects), Vec::new());
-    loop {
-        let Some(effect) = work.pop_front() else {
-            let view = door.view();
-            if view.stage == Stage::Ended {
-                let undo = view.plan.and_then(|plan| plan.undo.actions.first().cloned());
-                return (view.outcome.unwrap().clone(), records, undo);
-            }
-            assert_eq!(view.stage, Stage::Review);
-            work.extend(door.handle(DoorInput::Confirm, now));
-            continue;
-        };
-        let answer = match effect.work {
-            Work::Gather(needs) => {
-                let object = facts(&flags, &needs.target).await;
-                Answer::Gathered(object.map(|object| Facts { object, ..Facts::default() }))
-            }
-            Work::CheckPermission(mutation) => Answer::Permission(flags.permission(&mutation).await),
-            Work::Execute(approved) => {
-                meanwhile();
-                Answer::Executed(flags.execute(approved).await)
-            }
-            Work::Record(record) => {
-                records.push(record);
-                Answer::Recorded(Ok(()))
-            }
-            Work::Observe(looks) => {
-                // The verification's time, not the world's.
-                now += chrono::TimeDelta::seconds(3);
-                let object = facts(&flags, &looks[0].object).await;
-                Answer::Observed(vec![Seen { object, rollout: None, pods: None, signals: None }])
-            }
-            other => panic!("{other:?} is not for flags"),
-        };
-        work.extend(door.handle(DoorInput::Answer(effect.ticket, answer), now));
-    }
+    let walked = walk(unleash, action, meanwhile).await;
+    (walked.outcome, walked.records, walked.undo)
 }
 
 fn row<'a>(rows: &'a [FlagRow], key: &str) -> &'a FlagRow {
@@ -365,7 +304,7 @@ async fn a_flag_goes_off_read_back_and_on_again() {
         let (_server, fake, unleash) = start(&[name]).await;
         let (outcome, records, undo) = act(&unleash, off(name), || ()).await;
         assert_eq!(outcome.end, End::Done, "{name:?}: {}", outcome.detail);
-        assert!(outcome.detail.contains("nobody get it"), "{}", outcome.detail);
+        assert!(outcome.detail.contains("who gets it: nobody"), "{}", outcome.detail);
         assert_eq!(records.len(), 2);
         assert!(!records[0].to_string().contains("\\u001b"), "{}", records[0]);
         assert_eq!(fake.0.lock().unwrap().flags[name]["environments"][1]["enabled"], false);
@@ -400,7 +339,7 @@ async fn what_changed_since_the_plan_is_a_conflict_and_nothing_is_written() {
         (|world| drop(world.flags.remove("new-pricing")), "deleted or archived"),
         (
             |world| {
-                world.flags.get_mut("new-pricing").unwrap()["environments"][1]["strategies"] = json!([strategy(50)])
+                world.flags.get_mut("new-pricing").unwrap()["environments"][1]["strategies"] = json!([strategy(50)]);
             },
             "50 % of users",
         ),
@@ -422,9 +361,45 @@ async fn what_changed_since_the_plan_is_a_conflict_and_nothing_is_written() {
     let (_server, fake, unleash) = start(&["new-pricing"]).await;
     let world = fake.0.clone();
     let elsewhere = move || {
-        world.lock().unwrap().flags.get_mut("new-pricing").unwrap()["environments"][0]["enabled"] = json!(false)
+        world.lock().unwrap().flags.get_mut("new-pricing").unwrap()["environments"][0]["enabled"] = json!(false);
     };
     assert_eq!(act(&unleash, off("new-pricing"), elsewhere).await.0.end, End::Done);
+}
+
+#[tokio::test]
+async fn what_the_server_answers_to_the_write_is_the_end_that_it_means() {
+    let status = |status: u16, name: &str, message: &str| problem(status, name, message);
+    let cases = [
+        // Archived after the last look.
+        (status(400, "ArchivedFeatureError", "Cannot perform this on archived features"), End::Conflict, "archived"),
+        (status(404, "NotFoundError", "Could not find feature"), End::Conflict, "Could not find feature"),
+        (status(409, "ConflictError", "busy"), End::Conflict, "busy"),
+        (status(400, "BadDataError", "enabled must be boolean"), End::Failed, "enabled must be boolean"),
+        (status(401, "AuthenticationRequired", "You must log in"), End::Failed, "does not accept the token"),
+        (status(403, "PermissionError", "You need the permission UPDATE_X"), End::Failed, "UPDATE_X"),
+        (status(429, "TooMany", "slow down").insert_header("retry-after", "3"), End::Failed, "left alone for 3 s"),
+        (ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/login"), End::Failed, "not followed"),
+    ];
+    for (answer, wanted, words) in cases {
+        let (_server, fake, unleash) = start(&["new-pricing"]).await;
+        fake.0.lock().unwrap().at_switch = Some(answer);
+        let (outcome, records, _) = act(&unleash, off("new-pricing"), || ()).await;
+        assert_eq!(outcome.end, wanted, "{words}: {}", outcome.detail);
+        assert!(outcome.detail.contains(words), "{words}: {}", outcome.detail);
+        assert!(!format!("{outcome:?} {records:?}").contains(TOKEN));
+    }
+    // What may have been done is never called done, nor sent again.
+    for answer in [
+        status(502, "BadGateway", "upstream"),
+        ResponseTemplate::new(200).set_body_raw("<title>Sign in</title>", "text/html"),
+    ] {
+        let (_server, fake, unleash) = start(&["new-pricing"]).await;
+        fake.0.lock().unwrap().at_switch = Some(answer);
+        let (outcome, ..) = act(&unleash, off("new-pricing"), || ()).await;
+        assert_eq!(outcome.end, End::Unverified, "{}", outcome.detail);
+        let asked = &fake.0.lock().unwrap().asked;
+        assert_eq!(asked.iter().filter(|(line, _)| line.starts_with("POST ")).count(), 1, "{asked:?}");
+    }
 }
 
 #[tokio::test]
@@ -532,8 +507,8 @@ async fn too_many_requests_and_it_is_left_alone_for_as_long_as_it_says() {
 #[tokio::test]
 async fn a_token_never_follows_a_redirect_to_another_host() {
     let (_server, fake, unleash) = start(&["new-pricing"]).await;
-    let (_other, elsewhere, _) = start(&["new-pricing"]).await;
-    let to = format!("{}/api/admin/environments", _other.uri());
+    let (other, elsewhere, _) = start(&["new-pricing"]).await;
+    let to = format!("{}/api/admin/environments", other.uri());
     fake.0.lock().unwrap().instead.push_back(ResponseTemplate::new(307).insert_header("location", to.as_str()));
     assert!(unleash.list().await.is_err());
     assert!(elsewhere.0.lock().unwrap().asked.is_empty());

@@ -1,0 +1,87 @@
+//! Secrets in the operating system's keyring: Secret Service, Keychain or Credential Manager.
+//!
+//! Over ssh there often is no session bus to ask, or one whose keyring waits for a password that nobody is asked for:
+//! the library then fails at once, or never comes back. It is asked on a thread of its own, under a limit.
+
+use std::time::Duration;
+
+use keyring::v1::{Entry, Error};
+
+use super::missing;
+use crate::ports::feed::Fault;
+
+/// What entries of ours are filed under (the attribute `service` of a Secret Service).
+pub(super) const SERVICE: &str = "opsdeck";
+
+/// A keyring that is unlocked answers within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The password of the entry `name`; `setting` is the key that faults name.
+pub(super) async fn read(name: &str, setting: &str) -> Result<String, Fault> {
+    let asked = name.to_owned();
+    asking(name, setting, PATIENCE, move || Entry::new(SERVICE, &asked)?.get_password()).await
+}
+
+async fn asking(
+    name: &str,
+    setting: &str,
+    patience: Duration,
+    ask: impl FnOnce() -> Result<String, Error> + Send + 'static,
+) -> Result<String, Fault> {
+    let other = || format!("over ssh there is often none: name a file (mode 0600) or a command as {setting} instead");
+    match tokio::time::timeout(patience, tokio::task::spawn_blocking(ask)).await {
+        Ok(Ok(Ok(value))) => Ok(value),
+        Ok(Ok(Err(Error::NoEntry))) => {
+            let hint = format!("secret-tool store --label='{SERVICE} {name}' service {SERVICE} username {name}");
+            Err(missing(setting, format!("the keyring has no entry `{name}` of {SERVICE}")).hint(hint))
+        }
+        Ok(Ok(Err(Error::NoDefaultStore))) => {
+            let why = match Entry::store_status() {
+                Err(error) => error.to_string(),
+                Ok(()) => "it does not answer".to_owned(),
+            };
+            Err(missing(setting, format!("no keyring can be reached: {why}")).hint(other()))
+        }
+        // The library's words name the place, never the value.
+        Ok(Ok(Err(error))) => Err(missing(setting, format!("the keyring refused `{name}`: {error}")).hint(other())),
+        Ok(Err(_)) => Err(missing(setting, "asking the keyring failed").hint(other())),
+        Err(_) => {
+            let why = format!("the keyring did not answer within {}", humantime::format_duration(patience));
+            Err(missing(setting, why).hint(format!("it may be locked; {}", other())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+    use super::*;
+
+    async fn end(ask: impl FnOnce() -> Result<String, Error> + Send + 'static) -> Result<String, Fault> {
+        asking("unleash", "flags.token", Duration::from_millis(50), ask).await
+    }
+
+    #[tokio::test]
+    async fn what_the_keyring_says_is_told_with_what_to_do() {
+        assert_eq!(end(|| Ok("s3cret".into())).await.unwrap(), "s3cret");
+        let fault = end(|| Err(Error::NoEntry)).await.unwrap_err();
+        assert!(fault.message.starts_with("flags.token: the keyring has no entry `unleash`"), "{fault}");
+        assert!(fault.hint.unwrap().ends_with("service opsdeck username unleash"));
+        let fault = end(|| Err(Error::BadEncoding(b"s3cret".to_vec()))).await.unwrap_err();
+        assert!(!format!("{fault:?}").contains("s3cret"), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_given_up() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let fault = end(move || {
+            let _ = held.recv();
+            Err(Error::NoEntry)
+        })
+        .await
+        .unwrap_err();
+        drop(release);
+        assert!(fault.message.contains("did not answer within 50ms"), "{fault}");
+        assert!(fault.hint.unwrap().contains("over ssh"));
+    }
+}
