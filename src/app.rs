@@ -6,6 +6,7 @@ mod aims;
 mod ask;
 mod audit;
 mod commands;
+mod desk;
 mod draw;
 mod flags;
 mod help;
@@ -17,6 +18,7 @@ mod narrow;
 mod offers;
 mod outside;
 mod pick;
+mod runbook;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -35,6 +37,7 @@ use crate::state::context::ContextInfo;
 use crate::state::effect::Effect;
 use crate::state::message::{FeedItem, Message};
 use crate::state::pane::PaneId;
+use crate::state::runbook::DeskEffect;
 use crate::state::session::{Overlay, PickerKind, Session};
 use crate::state::world::World;
 use crate::ui::glyphs::{ASCII, Glyphs, UNICODE};
@@ -115,6 +118,12 @@ impl App {
     pub fn update(&mut self, message: Message, now: Instant) -> Vec<Effect> {
         let new_second = now.timestamp() != self.now.timestamp();
         self.now = now;
+        let mut effects = self.take(message, new_second);
+        effects.extend(self.watch_door());
+        effects
+    }
+
+    fn take(&mut self, message: Message, new_second: bool) -> Vec<Effect> {
         match message {
             Message::Key(key) => {
                 self.dirty = true;
@@ -174,6 +183,7 @@ impl App {
                 self.settled_after_a_crash(&told);
                 Vec::new()
             }
+            Message::Desk(news) => self.desk_news(news),
             Message::Notice(text) => {
                 self.notice(text);
                 Vec::new()
@@ -214,6 +224,7 @@ impl App {
         if self.door.is_some() {
             effects.extend(self.door_input(crate::actions::exchange::DoorInput::Tick));
         }
+        effects.extend(self.tick_desk());
         effects
     }
 
@@ -241,8 +252,9 @@ impl App {
             for pane in PaneId::ALL {
                 self.look(pane);
             }
-            return vec![Effect::FollowLogs(None)];
+            return vec![Effect::FollowLogs(None), Effect::Desk(DeskEffect::LookForRuns)];
         }
+        let left = self.leave_desk();
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
         self.session = Session {
             active: self.session.active,
@@ -252,7 +264,9 @@ impl App {
             ..Session::default()
         };
         self.look(PaneId::Logs);
-        vec![Effect::FollowLogs(None)]
+        let mut effects = left;
+        effects.extend([Effect::FollowLogs(None), Effect::Desk(DeskEffect::LookForRuns)]);
+        effects
     }
 
     /// Says something, for a while.
@@ -294,6 +308,6 @@ impl App {
 
     /// Must quitting wait for an action (a record being written, an execution)?
     pub fn holds_quit(&self) -> bool {
-        self.door.as_ref().is_some_and(|door| door.view().stage.holds_quit())
+        self.session.desk.unwritten > 0 || self.door.as_ref().is_some_and(|door| door.view().stage.holds_quit())
     }
 }

@@ -120,6 +120,9 @@ pub struct ActionRequest {
     pub dry_run: bool,
     /// Id of the recorded action that this one takes back.
     pub undo_of: Option<String>,
+    /// The step of a runbook's run that asks for it (`RUN/TICKET`). The records hold it: after a crash they tell whether
+    /// that step was done.
+    pub step: Option<String>,
 }
 
 impl ActionRequest {
@@ -135,6 +138,7 @@ impl ActionRequest {
             origin,
             dry_run: false,
             undo_of: None,
+            step: None,
         }
     }
 

@@ -141,6 +141,9 @@ fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now
     if let Some(undone) = &request.undo_of {
         record["undo_of"] = json!(undone);
     }
+    if let Some(step) = &request.step {
+        record["step"] = json!(step);
+    }
     record
 }
 

@@ -9,6 +9,7 @@ use crate::domain::rollout::RolloutPhase;
 use crate::domain::target::Focus;
 use crate::state::effect::Effect;
 use crate::state::form::{Field, Form, Purpose, Topic};
+use crate::state::pane::PaneId;
 use crate::state::rows::AlertRow;
 use crate::state::session::{Overlay, Subject};
 
@@ -46,7 +47,7 @@ impl App {
     }
 
     /// What is open in details, else the selected row.
-    fn subject_in_hand(&self) -> Option<Subject> {
+    pub(super) fn subject_in_hand(&self) -> Option<Subject> {
         let details = self.session.overlays.iter().rev().find_map(|overlay| match overlay {
             Overlay::Details { subject, .. } => Some(subject.clone()),
             _ => None,
@@ -113,6 +114,9 @@ impl App {
     /// Is an action worth a place in the footer, as far as the rows tell? Only the plan knows for sure, so its key works
     /// in any case.
     pub(super) fn is_apt(&self, id: &str) -> bool {
+        if id == "runbook" {
+            return self.session.active == PaneId::Alerts || self.session.desk.is_open();
+        }
         let Some(offer) = offers::find(id).filter(|_| matches!(id, "abort" | "cordon" | "uncordon")) else {
             return true;
         };

@@ -104,6 +104,13 @@ const GLOBAL: &[CommandInfo] = &[
     CommandInfo::new("namespace", "namespace", Scope::Global, "Look at another namespace"),
     CommandInfo::new("all-namespaces", "all namespaces", Scope::Global, "Look at all namespaces"),
     CommandInfo::new("copy", "copy", Scope::Global, "Copy the selected row").in_footer(13),
+    CommandInfo::new(
+        "runbook",
+        "runbook",
+        Scope::Global,
+        "Open the runbook of the selected alert, or come back to the one that is open",
+    )
+    .in_footer(5),
     CommandInfo::new("audit", "audit log", Scope::Global, "What was done before, by whom, and how it ended"),
     CommandInfo::new("refresh", "refresh", Scope::Global, "Ask all sources again now"),
     CommandInfo::new("theme", "theme", Scope::Global, "Next theme"),
@@ -139,11 +146,33 @@ const DIALOG: &[CommandInfo] = &[
     CommandInfo::new("cancel", "close", Scope::Dialog, "No: close, nothing is sent").in_footer(9),
 ];
 
+const RUNBOOK: &[CommandInfo] = &[
+    CommandInfo::new("step-run", "run", Scope::Runbook, "Begin; do the step; say yes to what it asks").in_footer(1),
+    CommandInfo::new("step-skip", "skip", Scope::Runbook, "Pass over the step, and say why").in_footer(2),
+    CommandInfo::new("step-back", "back", Scope::Runbook, "Go to the step before").in_footer(3),
+    CommandInfo::new("step-goto", "go to", Scope::Runbook, "Go to a step, by its number").in_footer(4),
+    CommandInfo::new("step-note", "note", Scope::Runbook, "Write a remark into the run's log").in_footer(5),
+    CommandInfo::new("step-retry", "retry", Scope::Runbook, "Do a step again that failed").in_footer(6),
+    CommandInfo::new("step-undo", "take back", Scope::Runbook, "Go to the step that takes a failed one back"),
+    CommandInfo::new("step-done", "done", Scope::Runbook, "A step that was cut off, or is done by hand, was done"),
+    CommandInfo::new("step-decline", "no", Scope::Runbook, "Say no to what a step asks, and why"),
+    CommandInfo::new("step-abort", "give up", Scope::Runbook, "Give the run up, and say why").in_footer(7),
+    CommandInfo::new("choice-1", "1st choice", Scope::Runbook, "Take the first of several choices"),
+    CommandInfo::new("choice-2", "2nd choice", Scope::Runbook, "Take the second of several choices"),
+    CommandInfo::new("choice-3", "3rd choice", Scope::Runbook, "Take the third of several choices"),
+    CommandInfo::new("choice-4", "4th choice", Scope::Runbook, "Take the fourth of several choices"),
+    CommandInfo::new("choice-5", "5th choice", Scope::Runbook, "Take the fifth of several choices"),
+    CommandInfo::new("choice-6", "6th choice", Scope::Runbook, "Take the sixth of several choices"),
+    CommandInfo::new("choice-7", "7th choice", Scope::Runbook, "Take the seventh of several choices"),
+    CommandInfo::new("choice-8", "8th choice", Scope::Runbook, "Take the eighth of several choices"),
+    CommandInfo::new("choice-9", "9th choice", Scope::Runbook, "Take the ninth of several choices"),
+];
+
 static ALL: LazyLock<Vec<CommandInfo>> = LazyLock::new(|| {
     offers::OFFERS
         .iter()
         .map(|offer| offer.command)
-        .chain(GLOBAL.iter().chain(PANES.iter().flat_map(|pane| pane.commands)).chain(DIALOG).copied())
+        .chain(GLOBAL.iter().chain(PANES.iter().flat_map(|pane| pane.commands)).chain(DIALOG).chain(RUNBOOK).copied())
         .collect()
 });
 
@@ -256,6 +285,7 @@ impl App {
                 self.notice("asking all sources again");
                 return vec![Effect::Refresh];
             }
+            "runbook" => return self.open_runbook(),
             "audit" => return self.open_audit(),
             "theme" => self.next_theme(),
             id => return self.act(id),

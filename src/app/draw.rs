@@ -11,7 +11,7 @@ use crate::panes;
 use crate::state::session::Overlay;
 use crate::ui::footer::Hint;
 use crate::ui::layout::{Layout, SMALLEST, arrange};
-use crate::ui::{Look, audit, footer, form, frame, header, menu, overlay, picker, plan, text};
+use crate::ui::{Look, audit, footer, form, frame, header, menu, overlay, picker, plan, runbook, text};
 
 impl App {
     pub(super) fn layout(&self) -> Option<Layout> {
@@ -22,7 +22,7 @@ impl App {
     pub(super) fn hint(&self, id: &str) -> Option<String> {
         let scopes = match self.session.overlays.last() {
             // What panes say is said about panes, whatever is open over them.
-            Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) => self.scopes(),
+            Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_) | Overlay::Desk) => self.scopes(),
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };
         self.key_in(id, &scopes).or_else(|| self.key_in(id, &[Scope::Global]))
@@ -30,7 +30,7 @@ impl App {
 
     /// The first key of a command; of those that close, escape, because it closes everything. Where text is typed, keys
     /// that type text lead nowhere else.
-    fn key_in(&self, id: &str, scopes: &[Scope]) -> Option<String> {
+    pub(super) fn key_in(&self, id: &str, scopes: &[Scope]) -> Option<String> {
         let typing = scopes.contains(&Scope::Input);
         let mut keys = self.keymap.keys_for(id, scopes);
         keys.retain(|keys| !typing || keys.first().is_some_and(|key| key.typed().is_none()));
@@ -99,6 +99,7 @@ impl App {
             }
             Overlay::Audit(view) => audit::render(look, view, body, buffer),
             Overlay::Menu(list) => menu::render(look, list, body, buffer),
+            Overlay::Desk => runbook::render(look, body, buffer),
             Overlay::Form(lines) => form::render(look, lines, body, buffer),
             Overlay::Door(door) => {
                 if let Some(action) = &self.door {
@@ -228,6 +229,9 @@ impl App {
                 .iter()
                 .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
                 .collect();
+        }
+        if let Some(Overlay::Desk) = self.session.overlays.last() {
+            return self.desk_hints(&scopes);
         }
         if let Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) = self.session.overlays.last() {
             // The box says itself what it asks.

@@ -18,6 +18,8 @@ impl App {
             Some(Overlay::Details { .. } | Overlay::Audit(_) | Overlay::Menu(_)) => vec![Scope::Dialog, Scope::Global],
             Some(Overlay::Door(door)) if door.chooser.is_some() => vec![Scope::Picker, Scope::Dialog],
             Some(Overlay::Door(_)) if self.types_name() => vec![Scope::Input, Scope::Dialog],
+            Some(Overlay::Desk) if self.session.desk.view.prompt.is_some() => vec![Scope::Input],
+            Some(Overlay::Desk) => vec![Scope::Runbook],
             Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
         }
     }
@@ -79,6 +81,12 @@ impl App {
                 view.filter.key(key);
             }
             Some(Overlay::Form(form)) => form.key(key),
+            Some(Overlay::Desk) => match &mut self.session.desk.view.prompt {
+                Some(prompt) => {
+                    prompt.input.key(key);
+                }
+                None => return false,
+            },
             Some(Overlay::Door(door)) => {
                 door.input.key(key);
             }
@@ -122,6 +130,10 @@ impl App {
             Some(Overlay::Picker(picker)) => picker.input.paste(&clean),
             Some(Overlay::Audit(view)) if view.typing.is_some() => view.filter.paste(&clean),
             Some(Overlay::Form(form)) => form.paste(&clean),
+            Some(Overlay::Desk) => match &mut self.session.desk.view.prompt {
+                Some(prompt) => prompt.input.paste(&clean),
+                None => return Vec::new(),
+            },
             // A name that is typed to confirm is typed, not pasted: the point is to read it.
             _ => return Vec::new(),
         }
@@ -180,6 +192,7 @@ impl App {
             }
             Some(Overlay::Menu(_)) => self.menu_command(id),
             Some(Overlay::Form(_)) => self.form_command(id),
+            Some(Overlay::Desk) => self.desk_command(id),
             Some(Overlay::Audit(_)) => self.audit_command(id),
             Some(Overlay::Door(_)) => self.door_command(id),
         }

@@ -30,7 +30,8 @@ impl App {
         self.session.overlays.push(Overlay::Picker(picker));
         self.rematch();
         // The kubeconfig may have changed since it was read.
-        if kind == PickerKind::Namespace { Vec::new() } else { vec![Effect::ListContexts] }
+        let listed = matches!(kind, PickerKind::Namespace | PickerKind::Runbook);
+        if listed { Vec::new() } else { vec![Effect::ListContexts] }
     }
 
     /// Fills an open picker anew.
@@ -58,6 +59,7 @@ impl App {
         match kind {
             PickerKind::Context => self.contexts(""),
             PickerKind::Namespace => self.namespaces(""),
+            PickerKind::Runbook => self.runbooks(),
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
@@ -72,7 +74,7 @@ impl App {
         let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
         commands()
             .iter()
-            .filter(|command| command.scope != Scope::Dialog && command.id != "palette")
+            .filter(|command| !matches!(command.scope, Scope::Dialog | Scope::Runbook) && command.id != "palette")
             .filter(|command| self.why_not(command.id).is_none())
             .map(|command| PickItem {
                 value: command.id.to_owned(),
@@ -163,6 +165,7 @@ impl App {
         match picker.kind {
             PickerKind::Context if !value.is_empty() => self.switch_context(&value),
             PickerKind::Namespace if !value.is_empty() => self.switch_namespace(namespace_of(&value)),
+            PickerKind::Runbook => self.choose_runbook(&value),
             // What is typed in full is meant in full (`rollback deploy/payment to 41`, `q`).
             PickerKind::Palette if is_whole(&typed) => self.say(&typed),
             PickerKind::Palette => self.say(&value),
@@ -214,7 +217,7 @@ impl App {
                 }
             }
             [id, what, ref rest @ ..] if offers::find(id).is_some() => self.act_in_words(id, what, rest),
-            [id] if commands().iter().any(|command| command.id == id && command.scope != Scope::Dialog) => self.run(id),
+            [id] if is_spoken(id) => self.run(id),
             [first, ..] => {
                 let known: Vec<&str> = commands().iter().map(|command| command.id).collect();
                 let near = known
@@ -288,6 +291,11 @@ impl App {
         }
         busy
     }
+}
+
+/// Is it a command that can be typed? Those of a box or a runbook need what is open there.
+fn is_spoken(id: &str) -> bool {
+    commands().iter().any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook))
 }
 
 fn named(verb: &str, what: &str, note: &str) -> PickItem {

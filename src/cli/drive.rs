@@ -53,6 +53,11 @@ impl Manner {
         Ok(self.apply(request))
     }
 
+    /// The manner of a step of a runbook.
+    pub fn of_step(yes: bool) -> Self {
+        Self { yes, ..Self::default() }
+    }
+
     /// The same for a request that is there already.
     pub fn apply(&self, request: ActionRequest) -> ActionRequest {
         ActionRequest {
@@ -127,6 +132,19 @@ pub async fn drive(
     request: ActionRequest,
     manner: &Manner,
 ) -> Result<ExitCode, Failure> {
+    match through(launch, connected, request, manner).await? {
+        Some(door) => finish(&door, manner),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The same, for who says themselves how it ended. `None`: the plan was all that was wanted.
+pub async fn through(
+    launch: &Launch,
+    connected: &Connected,
+    request: ActionRequest,
+    manner: &Manner,
+) -> Result<Option<Door>, Failure> {
     let clock = launch.clock;
     let mut guard = connected.guard.clone();
     guard.identity = connected.services.cluster.identity().await.ok();
@@ -143,7 +161,7 @@ pub async fn drive(
         }
         let stage = door.view().stage;
         if stage == Stage::Ended {
-            return finish(&door, manner);
+            return Ok(Some(door));
         }
         if stage != Stage::Review {
             return Err(Failure::failed("the action stands still; nothing more was sent"));
@@ -156,7 +174,7 @@ pub async fn drive(
             if manner.json {
                 json(&door.view().plan)?;
             }
-            return Ok(ExitCode::SUCCESS);
+            return Ok(None);
         }
         let inputs = confirmation(&door, manner);
         effects = inputs.into_iter().flat_map(|input| door.handle(input, clock.now())).collect();

@@ -21,6 +21,7 @@ mod flag;
 mod generate;
 mod lab;
 mod output;
+mod runbook;
 mod snapshot;
 mod start;
 mod status;
@@ -102,6 +103,9 @@ enum Command {
     /// Feature flags: list and show them, switch them, set whom they reach
     #[command(subcommand)]
     Flag(flag::FlagCommand),
+    /// Runbooks: list, show, check and walk them
+    #[command(subcommand)]
+    Runbook(runbook::RunbookCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -140,6 +144,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Doctor(args)) => doctor::run(global, &args),
         Some(Command::Act(command)) => act::run(global, &command),
         Some(Command::Flag(command)) => flag::run(global, &command),
+        Some(Command::Runbook(command)) => runbook::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

@@ -15,6 +15,9 @@ use crate::ports::feed::Fault;
 use crate::runtime::clock::Clock;
 use crate::runtime::demo::{Demo, DemoOptions};
 use crate::runtime::journal::FileJournal;
+use crate::runtime::runbooks::RunbookHome;
+use crate::runtime::runbooks::find::places;
+use crate::runtime::runbooks::store::RunStore;
 use crate::runtime::settlement::settle_open;
 use crate::runtime::wiring::{Connected, Launch, Place};
 use crate::state::context::ContextInfo;
@@ -83,6 +86,11 @@ pub fn audit_path(config: &Config, dirs: &Dirs) -> std::path::PathBuf {
     config.audit_directory(dirs).unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("audit.jsonl")
 }
 
+/// Where runs of runbooks, their texts and fetched pages are kept.
+pub fn runbook_directory(dirs: &Dirs) -> std::path::PathBuf {
+    dirs.state.clone().unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("runbooks")
+}
+
 /// Prepares a start.
 pub async fn start(global: &Global) -> Result<Start, Failure> {
     let config = load_config(global)?.config;
@@ -106,8 +114,13 @@ pub async fn start(global: &Global) -> Result<Start, Failure> {
     } else {
         global.namespace.as_deref().map(|name| NamespaceScope::One(name.into()))
     };
+    let runbooks = RunbookHome {
+        places: places(&dirs, &config.settings.runbooks),
+        store: RunStore::new(runbook_directory(&dirs)),
+    };
     let launch = Launch {
         config,
+        runbooks,
         place,
         read_only: global.read_only.then(|| "--read-only".to_owned()),
         clock,

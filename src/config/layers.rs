@@ -184,26 +184,39 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, ConfigError> 
 }
 
 /// The keys that hold paths.
-const PATHS: [&str; 3] = ["ca-file", "directory", "file"];
+const PATHS: [&str; 5] = ["ca-file", "directory", "directories", "file", "trusted"];
+/// The tables whose values are paths, whatever their keys.
+const PATHS_BY_KEY: [&str; 1] = ["pages"];
 
 fn expand_home(table: &mut Table, home: Option<&Path>) {
     for (key, (_, node)) in table {
+        let is_path = PATHS.contains(&key.as_str());
         match &mut node.value {
+            Value::Table(inner) if PATHS_BY_KEY.contains(&key.as_str()) => {
+                inner.values_mut().for_each(|(_, node)| expand(node, home));
+            }
             Value::Table(inner) => expand_home(inner, home),
             Value::Array(items) => {
                 for item in items {
-                    if let Value::Table(inner) = &mut item.value {
-                        expand_home(inner, home);
+                    match &mut item.value {
+                        Value::Table(inner) => expand_home(inner, home),
+                        _ if is_path => expand(item, home),
+                        _ => {}
                     }
                 }
             }
-            Value::Text(text) if PATHS.contains(&key.as_str()) => {
-                if let (Some(rest), Some(home)) = (text.strip_prefix("~/"), home) {
-                    *text = home.join(rest).to_string_lossy().into_owned();
-                }
-            }
+            Value::Text(_) if is_path => expand(node, home),
             _ => {}
         }
+    }
+}
+
+/// `~/` at the beginning of a path.
+fn expand(node: &mut Node, home: Option<&Path>) {
+    if let Value::Text(text) = &mut node.value
+        && let (Some(rest), Some(home)) = (text.strip_prefix("~/"), home)
+    {
+        *text = home.join(rest).to_string_lossy().into_owned();
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Settings {
     /// Where feature flags are kept, one `[[flags]]` each.
     #[serde(default)]
     pub flags: Vec<Flags>,
+    /// Runbooks: where they are kept, and which of them may run commands.
+    pub runbooks: Runbooks,
     /// The check after an action.
     pub verification: Verification,
     /// The record of every action.
@@ -302,6 +304,31 @@ impl FlagProduct {
     pub const fn is_in_cluster(self) -> bool {
         matches!(self, Self::FeatureFlag | Self::GoFeatureFlag | Self::ConfigMap)
     }
+}
+
+/// Runbooks: where they are kept, and which of them may run commands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Runbooks {
+    /// Directories with Markdown runbooks (a git checkout, say). They come after the shipped ones, those in
+    /// `/etc/opsdeck/runbooks` and those in `runbooks` beside the user's configuration; of runbooks with one id the last
+    /// one counts.
+    #[schemars(extend("x-check" = "path"))]
+    pub directories: Vec<PathBuf>,
+    /// Directories whose runbooks may run commands. They, the runbooks in them and the directories above them have to
+    /// belong to you or to root, and nobody else may be able to write them.
+    #[schemars(extend("x-check" = "path"))]
+    pub trusted: Vec<PathBuf>,
+    /// Where the pages that alerts name in `runbook_url` are kept as files, by the beginning of their addresses:
+    /// `{ "https://wiki.example.com/runbooks/" = "~/git/runbooks" }`.
+    #[serde(default)]
+    pub pages: BTreeMap<String, PathBuf>,
+    /// Fetch what `runbook_url` names over HTTPS when it is asked for, and keep it for the night when the wiki is down.
+    pub fetch: bool,
+    /// How long fetching a page, or a request of a runbook's `http` step, may take.
+    #[serde(deserialize_with = "values::duration")]
+    #[schemars(with = "values::DurationText")]
+    pub timeout: Duration,
 }
 
 /// The check after an action.

@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::feeds::FeedTasks;
+use super::runbooks::clerk::Clerk;
+use super::runbooks::perform::Tools;
 use super::settlement::settle_open;
 use super::wiring::{Connected, Launch, Services};
 use crate::actions::exchange::{Answer, DoorEffect, DoorInput, Work};
@@ -22,6 +24,7 @@ use crate::ports::feed::{Fault, FaultKind, LogTarget};
 use crate::ports::journal::JournalError;
 use crate::state::effect::Effect;
 use crate::state::message::Message;
+use crate::state::runbook::DeskEffect;
 
 /// Verification looks about this often.
 const OBSERVE_EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +52,7 @@ pub struct Executor {
     connecting: Option<JoinSet<()>>,
     connected: (mpsc::Sender<Connected>, mpsc::Receiver<Connected>),
     writes: JoinSet<()>,
+    clerk: Clerk,
     /// Contexts whose open intents were looked up; `None` where that is nobody's business (`status`, `snapshot`).
     settled: Option<BTreeSet<String>>,
 }
@@ -56,9 +60,11 @@ pub struct Executor {
 impl Executor {
     /// An executor that is connected to nothing yet.
     pub fn new(launch: Arc<Launch>, messages: mpsc::Sender<Message>) -> Self {
+        let clerk = Clerk::new(launch.clone(), messages.clone());
         Self {
             launch,
             messages,
+            clerk,
             epoch: 0,
             feeds: None,
             services: None,
@@ -115,6 +121,8 @@ impl Executor {
             return None;
         }
         self.following = None;
+        let settings = &self.launch.config.settings.runbooks;
+        self.clerk.adopt(Tools::of(&connected, self.launch.clock, settings));
         let mut feeds = FeedTasks::new(self.epoch, self.messages.clone());
         for feed in connected.feeds {
             feeds.start(feed);
@@ -175,6 +183,9 @@ impl Executor {
             }
             Effect::ReadFlag(flag) => self.read_flag(flag),
             Effect::Door(effect) => self.work(effect),
+            // Of runs that were left the console tells; `status` and pictures are of nobody's desk.
+            Effect::Desk(DeskEffect::LookForRuns) if self.settled.is_none() => {}
+            Effect::Desk(effect) => self.clerk.order(effect),
         }
         None
     }

@@ -13,6 +13,7 @@ pub mod headless;
 pub mod input;
 pub mod journal;
 pub mod proxy;
+pub mod runbooks;
 pub mod settlement;
 pub mod terminal;
 pub mod wiring;

@@ -44,6 +44,8 @@ pub struct Launch {
     pub clock: Clock,
     /// The audit log.
     pub journal: Arc<dyn AuditLog>,
+    /// Runbooks.
+    pub runbooks: super::runbooks::RunbookHome,
     /// Operating system user.
     pub user: String,
     /// Address of the ssh client, when there is one.

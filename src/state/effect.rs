@@ -30,6 +30,8 @@ pub enum Effect {
     },
     /// Read one flag whole; answered by [`super::message::Message::Flag`].
     ReadFlag(FlagRef),
+    /// Work for runbooks; answered by [`super::message::Message::Desk`].
+    Desk(super::runbook::DeskEffect),
     /// Ask all sources again now, waiting ones too.
     Refresh,
 }

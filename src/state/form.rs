@@ -252,6 +252,11 @@ impl Form {
         false
     }
 
+    /// Is it about the request of this step of a run?
+    pub fn asks_for_step(&self, mark: &str) -> bool {
+        matches!(&self.purpose, Purpose::Request(request) if request.step.as_deref() == Some(mark))
+    }
+
     /// What was said of why, in a request.
     pub fn explain(&self, mut request: ActionRequest) -> ActionRequest {
         for field in &self.fields {

@@ -56,6 +56,8 @@ pub enum Message {
     Flag(FlagRef, Result<Box<FlagDetail>, String>),
     /// What a crash had left open was settled at the start: one sentence for each, and the audit log holds more.
     Settled(Vec<String>),
+    /// An answer to [`super::effect::Effect::Desk`].
+    Desk(super::runbook::DeskNews),
     /// Something to tell the person, once (a switch that failed, text copied).
     Notice(String),
 }

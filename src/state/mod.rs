@@ -17,6 +17,7 @@ pub mod nodes;
 pub mod pane;
 pub mod resolve;
 pub mod rows;
+pub mod runbook;
 pub mod session;
 pub mod source;
 pub mod standing;

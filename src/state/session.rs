@@ -12,6 +12,7 @@ use super::menu::Menu;
 use super::nodes::NodeState;
 use super::pane::PaneId;
 use super::rows::{AlertRow, RolloutRow, SloRow};
+use super::runbook::Desk;
 use super::table::Cursor;
 use crate::config::keymap::Key;
 use crate::domain::flag::{FlagDetail, FlagRef, FlagRow};
@@ -92,6 +93,8 @@ pub enum Overlay {
     Menu(Menu),
     /// What an action still has to be told.
     Form(Box<Form>),
+    /// The runbook on the desk. Its state is [`Session::desk`].
+    Desk,
     /// The plan of an action, its progress, its proof. The state is the door's own.
     Door(DoorBox),
 }
@@ -152,6 +155,8 @@ pub enum PickerKind {
     Context,
     /// Namespaces.
     Namespace,
+    /// Runbooks for what is selected, and runs to take up again.
+    Runbook,
 }
 
 /// One line of a picker.
@@ -194,6 +199,8 @@ pub struct Session {
     pub notice: Option<(String, Instant)>,
     /// Contexts, once listed.
     pub contexts: Vec<ContextEntry>,
+    /// The runbook that is open, and its run.
+    pub desk: Desk,
     /// What was read last of one flag, or why not: its details show it.
     pub flag: Option<(FlagRef, Result<FlagDetail, String>)>,
 }
@@ -213,6 +220,7 @@ impl Default for Session {
             pending: Vec::new(),
             notice: None,
             contexts: Vec::new(),
+            desk: Desk::default(),
             flag: None,
         };
         session.reset_log_lens();

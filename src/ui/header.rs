@@ -10,6 +10,7 @@ use super::Look;
 use super::frame::put;
 use super::text;
 use crate::config::theme::Role;
+use crate::domain::time::span_fine;
 use crate::ports::feed::SourceGroup;
 use crate::state::context::NamespaceScope;
 use crate::state::source::Status;
@@ -38,13 +39,18 @@ pub fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             look,
             area,
             0,
-            vec![Part::new(0, vec![Span::styled("opsdeck", look.style(Role::Title))]), place(look), focus(look, 1)],
+            vec![
+                Part::new(0, vec![Span::styled("opsdeck", look.style(Role::Title))]),
+                place(look),
+                focus(look, 1),
+                run(look, 0),
+            ],
             vec![sources(look, " ", 2), clock(look, true)],
             buffer,
         );
         line(look, area, 1, vec![tags(look), who(look)], vec![counts(look, true)], buffer);
     } else {
-        let left = vec![place(look), tags(look), focus(look, 0)];
+        let left = vec![place(look), tags(look), focus(look, 0), run(look, 0)];
         let mut clock = clock(look, false);
         clock.order = 4;
         line(look, area, 0, left, vec![counts(look, false), sources(look, "", 3), clock], buffer);
@@ -136,6 +142,23 @@ fn focus(look: &Look<'_>, order: u8) -> Part {
         spans.push(Span::styled(format!(" via {via}"), look.style(Role::Dim)));
     }
     Part::new(order, spans)
+}
+
+/// The run of a runbook that is open, with its clock.
+fn run(look: &Look<'_>, order: u8) -> Part {
+    let first = look.session.desk.runs.first().filter(|_| look.session.desk.is_open());
+    let Some(walked) = first else { return Part::new(order, Vec::new()) };
+    let run = look.session.desk.run().unwrap_or(&walked.run);
+    let clock = span_fine((look.now - walked.run.began()).num_seconds());
+    let place = format!("{}/{}", (run.place() + 1).min(run.book().steps.len()), run.book().steps.len());
+    Part::new(
+        order,
+        vec![
+            Span::styled(format!("{} ", look.glyphs.to), look.style(Role::Pending)),
+            Span::styled(text::cut(&walked.run.book().id, 24, look.glyphs.cut), look.style(Role::FocusLabel)),
+            Span::styled(format!(" {place} {clock}"), look.style(Role::Pending)),
+        ],
+    )
 }
 
 fn counts(look: &Look<'_>, words: bool) -> Part {

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod columns;
+pub mod document;
 pub mod footer;
 pub mod form;
 pub mod frame;
@@ -14,6 +15,7 @@ pub mod overlay;
 pub mod picker;
 pub mod plan;
 pub mod proof;
+pub mod runbook;
 pub mod source;
 pub mod text;
 

@@ -19,6 +19,7 @@ pub fn render(look: &Look<'_>, picker: &Picker, area: Rect, buffer: &mut Buffer)
         PickerKind::Palette => ("Command", "a command, or: ctx NAME  ns NAME  rollback deploy/NAME"),
         PickerKind::Context => ("Context", "part of a name"),
         PickerKind::Namespace => ("Namespace", "part of a name, or any namespace"),
+        PickerKind::Runbook => ("Runbook", "which one"),
     };
     let rows = (picker.items.len() as u16).clamp(3, MOST);
     let width = area.width.saturating_sub(4).min(88);

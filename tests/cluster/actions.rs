@@ -58,6 +58,7 @@ fn act(backend: &Backend, place: &Place, action: ActionKind) -> Ended {
             read_only: None,
             clock: Clock::System,
             journal: Arc::new(FileJournal::new(Path::new(home).join("audit.jsonl"))),
+            runbooks: opsdeck::runtime::runbooks::RunbookHome::default(),
             user: "test".into(),
             ssh_client: None,
         };

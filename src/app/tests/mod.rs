@@ -8,5 +8,6 @@ mod flags;
 mod keys;
 mod kinds;
 mod offers;
+mod runbook;
 mod screens;
 mod surface;

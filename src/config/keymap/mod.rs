@@ -35,6 +35,8 @@ pub enum Scope {
     Flags,
     /// A plan on screen, and other boxes that ask something.
     Dialog,
+    /// A runbook that is open.
+    Runbook,
     /// Lists to pick from, beside a line of text: palette, contexts, revisions.
     Picker,
     /// A line of text being typed: filter, confirmation, reason.
@@ -43,7 +45,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Global,
         Self::Alerts,
         Self::Slo,
@@ -53,6 +55,7 @@ impl Scope {
         Self::Nodes,
         Self::Flags,
         Self::Dialog,
+        Self::Runbook,
         Self::Picker,
         Self::Input,
     ];
@@ -69,6 +72,7 @@ impl Scope {
             Self::Nodes => "nodes",
             Self::Flags => "flags",
             Self::Dialog => "dialog",
+            Self::Runbook => "runbook",
             Self::Picker => "picker",
             Self::Input => "input",
         }
@@ -86,6 +90,7 @@ impl Scope {
             Self::Nodes => "in the nodes pane",
             Self::Flags => "in the flags pane",
             Self::Dialog => "in a plan or question",
+            Self::Runbook => "in a runbook",
             Self::Picker => "in a list to pick from",
             Self::Input => "while typing",
         }

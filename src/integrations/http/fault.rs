@@ -9,7 +9,7 @@ use crate::domain::text::clean;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// The innermost cause of an error, cleaned. Outer ones of reqwest and hyper only say that something went wrong.
-pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -23,6 +23,7 @@ pub(in crate::integrations) mod objects;
 pub(in crate::integrations) mod paths;
 mod plugin;
 mod proxy;
+pub mod question;
 pub(in crate::integrations) mod reads;
 pub(in crate::integrations) mod rows;
 mod served;

@@ -421,6 +421,11 @@ impl Run {
         &self.id
     }
 
+    /// The last ticket that was given: of the work under way, or of which nobody knows how it ended.
+    pub const fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
     /// When it began.
     pub const fn began(&self) -> Instant {
         self.began
