@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::shipped;
+use crate::runbook::shipped;
 use crate::config::Dirs;
 use crate::config::settings::Runbooks;
 use crate::domain::time::Instant;

@@ -12,7 +12,6 @@ pub mod library;
 pub mod logs;
 pub mod perform;
 pub mod request;
-pub mod shipped;
 pub mod store;
 pub mod table;
 pub mod trust;
