@@ -154,7 +154,7 @@ fn a_run_that_was_cut_off_is_offered_and_taken_up_at_its_step() {
     let home = home();
     shelve(home.path());
     let mut console = Console::start(home.path(), &["--demo"], (80, 24));
-    console.wait_for("CrashLoop");
+    console.wait_for("CrashLoopBackOff");
     console.send("b");
     console.wait_for("enter begins");
     console.send("\r");
@@ -162,7 +162,14 @@ fn a_run_that_was_cut_off_is_offered_and_taken_up_at_its_step() {
     console.send("n");
     console.wait_for("remark");
     console.send("the release at nine\r");
-    console.wait_for("the release at nine");
+    console.wait_for(": the release at nine");
+    // On screen it is before it is on disk; what is on disk is not lost.
+    let state = home.path().join("state/opsdeck/demo");
+    let deadline = Instant::now() + PATIENCE;
+    while !records(&state).iter().any(|record| record["kind"] == "noted") {
+        assert!(Instant::now() < deadline, "{:#?}", records(&state));
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let pid = console.pid().to_string();
     Command::new("kill").args(["-KILL", &pid]).status().unwrap();
     console.rest();
