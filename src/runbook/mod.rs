@@ -28,6 +28,7 @@ pub mod placeholders;
 mod plain;
 pub mod promql;
 pub mod run;
+pub mod shipped;
 pub mod splice;
 pub mod step;
 pub mod url;
