@@ -19,6 +19,7 @@ mod offers;
 mod outside;
 mod pick;
 mod runbook;
+mod runbook_keys;
 #[cfg(test)]
 mod tests;
 mod undo;

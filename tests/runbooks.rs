@@ -81,6 +81,19 @@ fn records(state: &Path) -> Vec<Value> {
         .collect()
 }
 
+/// Waits until such a record is on disk: on screen it may be before, and what is on disk is not lost.
+fn written(state: &Path, kind: &str) -> Vec<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let all = records(state);
+        if all.iter().any(|record| record["kind"] == kind) {
+            return all;
+        }
+        assert!(Instant::now() < deadline, "no {kind}: {all:#?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn run_id(state: &Path) -> Option<String> {
     let run = std::fs::read_dir(state.join("runbooks/runs")).ok()?.next()?;
     run.ok()?.file_name().into_string().ok()
@@ -125,7 +138,7 @@ fn from_the_alert_to_the_closed_run_by_keys_only() {
     console.send("\u{1b}");
     console.wait_for("Run closed");
     let state = home.path().join("state/opsdeck/demo");
-    let all = records(&state);
+    let all = written(&state, "finished");
     let steps = ended(&all);
     let wanted = [
         ("errors", "failed"),
@@ -154,7 +167,7 @@ fn a_run_that_was_cut_off_is_offered_and_taken_up_at_its_step() {
     let home = home();
     shelve(home.path());
     let mut console = Console::start(home.path(), &["--demo"], (80, 24));
-    console.wait_for("CrashLoop");
+    console.wait_for("CrashLoopBackOff");
     console.send("b");
     console.wait_for("enter begins");
     console.send("\r");
@@ -162,7 +175,8 @@ fn a_run_that_was_cut_off_is_offered_and_taken_up_at_its_step() {
     console.send("n");
     console.wait_for("remark");
     console.send("the release at nine\r");
-    console.wait_for("the release at nine");
+    console.wait_for(": the release at nine");
+    written(&home.path().join("state/opsdeck/demo"), "noted");
     let pid = console.pid().to_string();
     Command::new("kill").args(["-KILL", &pid]).status().unwrap();
     console.rest();

@@ -22,7 +22,9 @@ impl App {
     pub(super) fn hint(&self, id: &str) -> Option<String> {
         let scopes = match self.session.overlays.last() {
             // What panes say is said about panes, whatever is open over them.
-            Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_) | Overlay::Desk) => self.scopes(),
+            Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) => self.scopes(),
+            // What a step waits for is said of the step, also while a line is typed.
+            Some(Overlay::Desk) => vec![Scope::Runbook],
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };
         self.key_in(id, &scopes).or_else(|| self.key_in(id, &[Scope::Global]))

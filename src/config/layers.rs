@@ -193,7 +193,9 @@ fn expand_home(table: &mut Table, home: Option<&Path>) {
         let is_path = PATHS.contains(&key.as_str());
         match &mut node.value {
             Value::Table(inner) if PATHS_BY_KEY.contains(&key.as_str()) => {
-                inner.values_mut().for_each(|(_, node)| expand(node, home));
+                for (_, node) in inner.values_mut() {
+                    expand(node, home);
+                }
             }
             Value::Table(inner) => expand_home(inner, home),
             Value::Array(items) => {

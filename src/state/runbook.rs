@@ -74,6 +74,13 @@ impl Page {
         Self { why, alert: facts.alert.clone(), values, remarks, book }
     }
 
+    /// Fills in what has no value yet.
+    pub fn fill(&mut self, facts: &Facts) {
+        for (name, value) in prefill(&self.book.parameters, facts).0 {
+            self.values.entry(name).or_insert(value);
+        }
+    }
+
     /// The first parameter that still needs a value.
     pub fn missing(&self) -> Option<&crate::runbook::parameter::Parameter> {
         let lacks = |name: &str| !self.values.contains_key(name);
@@ -215,6 +222,10 @@ impl Desk {
 
 /// What the runtime is asked for about runbooks. All of it is done one after the other, in this order.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are alive at once, and one is as large as the record that it brings"
+)]
 pub enum DeskEffect {
     /// Which runbooks fit? → [`DeskNews::Found`].
     Find(Box<Facts>),

@@ -30,7 +30,7 @@ impl Face {
     }
 
     /// Something that concerns only who stands here.
-    pub fn remark(self, text: &str) {
+    pub fn remark(text: &str) {
         error_line(&clean_lines(text));
     }
 
@@ -101,7 +101,7 @@ impl Face {
                     self.begins(run, &work);
                 }
                 // What changes something is confirmed by the plan itself.
-                self.choose("run it", &[('s', "skip"), ('a', "abort")], |key| match key {
+                Self::choose("run it", &[('s', "skip"), ('a', "abort")], |key| match key {
                     's' => skip(),
                     'a' => abort(),
                     _ => Some(RunInput::Start),
@@ -117,7 +117,7 @@ impl Face {
                     keys.push(('t', "take it back"));
                 }
                 let rollback = *rollback;
-                self.choose("leave the run open", &keys, |key| match key {
+                Self::choose("leave the run open", &keys, |key| match key {
                     'r' => Some(RunInput::Retry),
                     's' => skip(),
                     'a' => abort(),
@@ -126,15 +126,15 @@ impl Face {
                 })
             }
             Phase::Unknown { work, .. } => {
-                self.remark("nobody knows how this step ended; the audit log may: opsdeck audit show");
+                Self::remark("nobody knows how this step ended; the audit log may: opsdeck audit show");
                 for text in work {
-                    self.remark(&format!("  > {text}"));
+                    Self::remark(&format!("  > {text}"));
                 }
                 if self.unattended {
                     return None;
                 }
                 let keys = [('r', "do it again"), ('d', "it was done"), ('s', "skip"), ('a', "abort")];
-                self.choose("leave the run open", &keys, |key| match key {
+                Self::choose("leave the run open", &keys, |key| match key {
                     'r' => Some(RunInput::Retry),
                     'd' => Some(RunInput::MarkDone { detail: ask("what did you see? ")? }),
                     's' => skip(),
@@ -150,13 +150,16 @@ impl Face {
         match question {
             Question::Manual(text) => {
                 self.say(&format!("  {}", run.masked(text)));
-                self.choose("it is done", &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")], |key| match key
-                {
-                    'n' => Some(RunInput::Decline { reason: ask("why? ")? }),
-                    's' => skip(),
-                    'a' => abort(),
-                    _ => Some(RunInput::Approve),
-                })
+                Self::choose(
+                    "it is done",
+                    &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")],
+                    |key| match key {
+                        'n' => Some(RunInput::Decline { reason: ask("why? ")? }),
+                        's' => skip(),
+                        'a' => abort(),
+                        _ => Some(RunInput::Approve),
+                    },
+                )
             }
             Question::Approve(text) => {
                 self.say(&format!("  {}", run.masked(text)));
@@ -182,7 +185,7 @@ impl Face {
                     let typed = ask("number: ")?;
                     match typed.trim().parse::<usize>() {
                         Ok(number @ 1..) if number <= options.len() => return Some(RunInput::Choose(number - 1)),
-                        _ => self.remark(&format!("a number from 1 to {}", options.len())),
+                        _ => Self::remark(&format!("a number from 1 to {}", options.len())),
                     }
                 }
             }
@@ -190,7 +193,7 @@ impl Face {
     }
 
     /// One key and enter; enter alone is the first.
-    fn choose(self, first: &str, keys: &[(char, &str)], take: impl Fn(char) -> Option<RunInput>) -> Option<RunInput> {
+    fn choose(first: &str, keys: &[(char, &str)], take: impl Fn(char) -> Option<RunInput>) -> Option<RunInput> {
         let words: Vec<String> = keys.iter().map(|(key, word)| format!("{key} {word}")).collect();
         let typed = ask(&format!("  enter {first}, {}: ", words.join(", ")))?;
         take(typed.trim().chars().next().unwrap_or('\n'))

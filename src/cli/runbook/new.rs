@@ -54,14 +54,13 @@ pub fn run(global: &Global, args: &NewArgs) -> Result<ExitCode, Failure> {
         print(&text);
         return Ok(ExitCode::SUCCESS);
     }
-    let path = match &args.output {
-        Some(path) => path.clone(),
-        None => {
-            let config = start::dirs(global).config.ok_or_else(|| {
-                Failure::usage("there is no directory of your configuration").hint("say where with --output")
-            })?;
-            config.join("runbooks").join(format!("{}.md", args.id))
-        }
+    let path = if let Some(path) = &args.output {
+        path.clone()
+    } else {
+        let config = start::dirs(global).config.ok_or_else(|| {
+            Failure::usage("there is no directory of your configuration").hint("say where with --output")
+        })?;
+        config.join("runbooks").join(format!("{}.md", args.id))
     };
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Failure::usage(format!("{} is there already", path.display())),

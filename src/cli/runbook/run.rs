@@ -85,21 +85,20 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
             face: Face { json: args.json, unattended: args.non_interactive, yes: args.yes },
             who: start.launch.user.clone(),
         };
-        let on = match taken {
-            Some(taken) => walker.resume(taken)?,
-            None => {
-                let name = args.name.as_deref().unwrap_or_default();
-                let entry = library.named(name).map_err(|why| Failure::usage(why).hint("opsdeck runbook list"))?;
-                if let Some(wrong) = entry.diagnostics.iter().find(|one| one.is_error()) {
-                    let place = &entry.book.origin.place;
-                    return Err(Failure::usage(format!("{place}:{wrong}")).hint(format!("opsdeck runbook lint {name}")));
-                }
-                let values = values(&entry.book, args, &connected, &start.launch.config).await?;
-                if args.dry_run {
-                    return dry_run(&entry.book, values, start.launch.clock.now());
-                }
-                walker.begin(entry.book, values, args.alert.clone())?
+        let on = if let Some(taken) = taken {
+            walker.resume(taken)?
+        } else {
+            let name = args.name.as_deref().unwrap_or_default();
+            let entry = library.named(name).map_err(|why| Failure::usage(why).hint("opsdeck runbook list"))?;
+            if let Some(wrong) = entry.diagnostics.iter().find(|one| one.is_error()) {
+                let place = &entry.book.origin.place;
+                return Err(Failure::usage(format!("{place}:{wrong}")).hint(format!("opsdeck runbook lint {name}")));
             }
+            let values = values(&entry.book, args, &connected, &start.launch.config).await?;
+            if args.dry_run {
+                return dry_run(&entry.book, values, start.launch.clock.now());
+            }
+            walker.begin(entry.book, &values, args.alert.clone())?
         };
         let id = on.kept.id().to_owned();
         if !args.json {

@@ -42,7 +42,7 @@ pub struct OnTheWay {
 
 impl Walker<'_> {
     /// Begins a run.
-    pub fn begin(&self, book: Arc<Runbook>, values: Values, alert: Option<String>) -> Result<OnTheWay, Failure> {
+    pub fn begin(&self, book: Arc<Runbook>, values: &Values, alert: Option<String>) -> Result<OnTheWay, Failure> {
         let now = self.launch.clock.now();
         let ground = Ground::new(&self.connected.info.name, alert, &book.origin);
         let begin = |id: String| Begin {
@@ -69,7 +69,7 @@ impl Walker<'_> {
             return Err(Failure::usage(message).hint(format!("--context {}", ground.context)));
         }
         if edited {
-            self.face.remark(&format!("careful: {} was edited; the run keeps the version it began with", ground.place));
+            Face::remark(&format!("careful: {} was edited; the run keeps the version it began with", ground.place));
         }
         let mut run = Run::replay(book, &records).map_err(|error| Failure::failed(error.to_string()))?;
         let effects = run.resume(&self.who, self.launch.clock.now());
@@ -99,7 +99,7 @@ impl Walker<'_> {
                         let now = self.launch.clock.now();
                         queue.extend(run.feed(RunInput::Done { ticket, outcome }, now));
                     }
-                    RunEffect::Say(text) => self.face.remark(&text),
+                    RunEffect::Say(text) => Face::remark(&text),
                     // Everything is done one after the other here: nothing is under way.
                     RunEffect::Cancel { .. } | RunEffect::Finished(_) => {}
                 }
@@ -140,22 +140,22 @@ impl Walker<'_> {
 
     /// What the audit log knows of an action that was cut off.
     fn look_up(&self, run: &Run) -> Result<Option<RunInput>, Failure> {
-        if !run.step().is_some_and(|step| step.kind.word() == "action") {
+        if run.step().is_none_or(|step| step.kind.word() != "action") {
             return Ok(None);
         }
         let mark = deed::mark(run.id(), run.ticket());
         let fate = deed::fate(&*self.launch.journal, &mark).map_err(|error| Failure::failed(error.to_string()))?;
         Ok(match fate {
             Fate::NeverHappened(why) => {
-                self.face.remark(&format!("after a crash: it was not done: {why}"));
+                Face::remark(&format!("after a crash: it was not done: {why}"));
                 Some(RunInput::Retry)
             }
             Fate::Happened(detail) => {
-                self.face.remark(&format!("after a crash: it was done: {detail}"));
+                Face::remark(&format!("after a crash: it was done: {detail}"));
                 Some(RunInput::MarkDone { detail })
             }
             Fate::CannotTell(why) => {
-                self.face.remark(&format!("after a crash: {why}"));
+                Face::remark(&format!("after a crash: {why}"));
                 None
             }
         })

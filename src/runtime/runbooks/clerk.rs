@@ -26,6 +26,7 @@ use crate::state::runbook::{DeskEffect, DeskNews, Keep, Unfinished};
 
 /// One thing to do.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "as large as the record that it brings; few wait at once")]
 enum Order {
     /// Another context: what is read is read there.
     Tools(Box<Tools>),
@@ -113,7 +114,7 @@ impl Office {
             DeskEffect::Begin { book, alert } => self.begin(book.0, alert).await,
             DeskEffect::Take(id) => self.take_up(&id).await,
             DeskEffect::Run { id, effect } => self.run(id, effect).await,
-            DeskEffect::LookUp { id, ticket } => self.look_up(id, ticket).await,
+            DeskEffect::LookUp { id, ticket } => self.look_up(id, ticket),
             DeskEffect::Leave { id } => {
                 self.runs.remove(&id);
                 self.under_way.retain(|(run, _), task| {
@@ -157,10 +158,9 @@ impl Office {
         if !by_place && let Some(url) = urls.first() {
             match self.page(url, &facts).await {
                 Ok(Some((book, why))) => fitting.insert(0, (Keep(book), why)),
-                Ok(None) => {}
-                // Where others fit, a page that is not there is no news.
                 Err(why) if fitting.is_empty() => remarks.push(format!("{url}: {why}")),
-                Err(_) => {}
+                // Where others fit, a page that is not there is no news.
+                Ok(None) | Err(_) => {}
             }
         }
         let generic = library.generic().into_iter().map(Keep).collect();
@@ -354,9 +354,9 @@ impl Office {
     }
 
     /// First what a crash left open is settled: only then the log tells what became of it.
-    async fn look_up(&mut self, id: String, ticket: u64) {
-        let writes_world = self.runs.get(&id).is_some();
-        let Some(tools) = self.tools.clone().filter(|_| writes_world) else { return };
+    fn look_up(&mut self, id: String, ticket: u64) {
+        let known = self.runs.contains_key(&id);
+        let Some(tools) = self.tools.clone().filter(|_| known) else { return };
         let (launch, messages) = (self.launch.clone(), self.messages.clone());
         self.work.spawn(async move {
             let _ = settle_open(&launch, &tools.context, &tools.services).await;

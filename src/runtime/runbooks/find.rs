@@ -183,8 +183,8 @@ pub fn read(path: &Path) -> Result<(String, Option<Instant>), String> {
         return Err(format!("larger than {} MB", LARGEST >> 20));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-        format!("not UTF-8 in line {}", line + 1)
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        format!("not UTF-8 in line {}", before.split(|byte| *byte == b'\n').count())
     })?;
     Ok((text, metadata.modified().ok().map(Instant::from)))
 }

@@ -165,7 +165,7 @@ async fn describe(resource: &str, names: &[String], scope: &Scope, tools: &Tools
                     let shown = get(events, &found[from..], false, false, tools.clock.now());
                     text.push_str(if found.is_empty() { "none" } else { &shown });
                 }
-                Err(error) => text.push_str(&format!("not read: {error}")),
+                Err(error) => text.extend(["not read: ", &error.to_string()]),
             }
         }
         texts.push(text);

@@ -122,13 +122,11 @@ pub fn from_file(path: &Path) -> Result<Entry, String> {
     let place = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     let found = Found { place: Place::Configured(PathBuf::new()), path: place, text, modified };
     let Parsed { runbook, diagnostics } = parsed(&found);
-    match runbook {
-        Some(book) => Ok(Entry { book: Arc::new(book), diagnostics, overrides: Vec::new() }),
-        None => {
-            let why: Vec<String> = diagnostics.iter().map(|one| format!("{}:{one}", path.display())).collect();
-            Err(why.join("\n"))
-        }
+    if let Some(book) = runbook {
+        return Ok(Entry { book: Arc::new(book), diagnostics, overrides: Vec::new() });
     }
+    let why: Vec<String> = diagnostics.iter().map(|one| format!("{}:{one}", path.display())).collect();
+    Err(why.join("\n"))
 }
 
 impl lint::Library for Library {
