@@ -64,7 +64,7 @@ pub fn run(global: &Global, args: &ListArgs) -> Result<ExitCode, Failure> {
             clean(&book.id).into_owned(),
             clean(&book.title).into_owned(),
             book.steps.len().to_string(),
-            clean(&alerts(book)).into_owned(),
+            crate::ui::text::cut(&clean(&alerts(book)), 44, "…"),
             from(book),
         ]
     }));
