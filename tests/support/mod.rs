@@ -27,6 +27,13 @@ pub fn opsdeck(home: &Path) -> assert_cmd::Command {
     command
 }
 
+/// The same, for who talks with it while it runs.
+pub fn process(home: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("opsdeck"));
+    command.env_clear().envs(environment(home));
+    command
+}
+
 fn environment(home: &Path) -> Vec<(&'static str, String)> {
     let path = |folder: &str| home.join(folder).display().to_string();
     vec![
