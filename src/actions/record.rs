@@ -135,6 +135,9 @@ fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now
         record["targets"] = json!(targets);
         record["on_failure"] = json!(request.on_failure);
     }
+    if let Some(from) = &request.runbook {
+        record["runbook"] = json!({"id": clean(&from.id), "step": clean(&from.step)});
+    }
     if let Some(why) = request.break_glass.as_deref().filter(|text| is_recordable(text)) {
         record["break_glass"] = json!(why);
     }
