@@ -143,6 +143,11 @@ impl StepKind {
         }
     }
 
+    /// Is it a script that nothing here runs?
+    pub fn is_only_to_copy(&self) -> bool {
+        matches!(self, Self::Command(command) if command.only_to_copy.is_some() || command.shell == Shell::Other)
+    }
+
     /// Does it wait for a person and do nothing by itself?
     pub const fn asks(&self) -> bool {
         matches!(self, Self::Manual(_) | Self::Input(_) | Self::Choice(_) | Self::Approve(_))

@@ -240,6 +240,15 @@ impl Run {
     fn prepare(&mut self, effects: &mut Effects, now: Instant, step: &Step) {
         let work = match self.resolve(step) {
             Ok(work) => work,
+            // What is only there to copy is copied by somebody.
+            Err(why) if !self.unattended && step.kind.is_only_to_copy() => {
+                let script = match &step.kind {
+                    StepKind::Command(command) => command.script.trim_end().to_owned(),
+                    _ => String::new(),
+                };
+                self.phase = Phase::Asking(Question::Manual(by_hand(&why, &[script])));
+                return;
+            }
             Err(why) => return self.failed(effects, now, why, Output::default(), None),
         };
         let asks = step.confirm || matches!(&step.kind, StepKind::Http(http) if http.writes());
@@ -296,6 +305,15 @@ impl Run {
             Outcome::Acted { end, detail, id } => {
                 let detail = format!("{}: {detail}", end.word());
                 self.failed(effects, now, detail, Output::default(), id);
+            }
+            // What would have changed something and was not done (a script that nobody trusts) is passed over by nobody:
+            // a person says how it goes on, and where there is none the run has failed.
+            Outcome::Skipped { reason } if self.unattended => {
+                self.failed(effects, now, format!("not done: {reason}"), Output::default(), None);
+            }
+            Outcome::Skipped { reason } if step.kind.writes() => {
+                let by_hand = by_hand(&reason, &work.describe());
+                self.phase = Phase::Asking(Question::Manual(self.masked(&by_hand)));
             }
             Outcome::Skipped { reason } => self.skip(effects, now, reason),
         }
@@ -409,6 +427,11 @@ impl Run {
         }
         effects.extend(self.arrive(now));
     }
+}
+
+/// What a person is asked to do in the place of a step that is not done here.
+fn by_hand(why: &str, lines: &[String]) -> String {
+    format!("{why}\n\nDo it by hand and say so, or pass over it:\n{}", lines.join("\n"))
 }
 
 /// Cut to what is recorded.
