@@ -374,6 +374,24 @@ pub fn parse(line: &str, spot: Spot) -> Line {
     }
 }
 
+/// Why a line that writes is only there to copy: annotations and labels are none of our actions, so the door could not show
+/// them, prove them or take them back.
+pub fn only_to_copy(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace().skip_while(|word| matches!(*word, "kubectl" | "k" | "oc"));
+    while let Some(word) = words.next() {
+        let Some(option) = word.strip_prefix('-') else {
+            let known = ["annotate", "label"].contains(&word);
+            return known.then(|| format!("`kubectl {word}` is none of our actions"));
+        };
+        // The value of an option is not the verb.
+        let (name, is_long) = option.strip_prefix('-').map_or((option, false), |name| (name, true));
+        if VALUED.iter().any(|(full, short)| if is_long { *full == name } else { *short == name }) {
+            words.next();
+        }
+    }
+    None
+}
+
 /// Does a shell have to read it?
 #[allow(clippy::match_same_arms)] // the order of the arms is the grammar
 pub fn has_shell(line: &str) -> bool {

@@ -132,8 +132,10 @@ impl Reader {
     /// A block in which every line is one of kubectl is so many steps; any other is one script.
     fn lines(&mut self, text: &str, first: usize, word: &str) -> Vec<Found> {
         let commands = joined(text);
-        let known =
-            |(_, command): &(usize, String)| matches!(self.kubectl(command, 1), Some((StepKind::Kubectl(_), _)));
+        let known = |(_, command): &(usize, String)| {
+            kubectl::only_to_copy(command.trim()).is_some() && command.trim_start().starts_with("kubectl ")
+                || matches!(self.kubectl(command, 1), Some((StepKind::Kubectl(_), _)))
+        };
         if !commands.is_empty() && commands.iter().all(known) {
             return commands
                 .into_iter()
@@ -183,7 +185,7 @@ impl Reader {
         let found = placeholders::find(text, &self.set);
         self.know(&found, line);
         let (script, only_to_copy) = match placeholders::scripted(text, &found) {
-            Some(script) => (script, None),
+            Some(script) => (script, copied(text)),
             None => (text.to_owned(), Some("a placeholder stands in a here-document".to_owned())),
         };
         let shell = match word {
@@ -226,6 +228,13 @@ impl Reader {
         }
         found
     }
+}
+
+/// Why a script is only there to copy: nothing in it but lines of kubectl, and one of them writes what we do not.
+fn copied(script: &str) -> Option<String> {
+    let lines = joined(script);
+    let all = lines.iter().all(|(_, line)| line.starts_with("kubectl "));
+    lines.iter().filter(|_| all).find_map(|(_, line)| kubectl::only_to_copy(line))
 }
 
 /// Is it PromQL beyond doubt? A word, a number or a comparison of two words is PromQL, too, and mostly is not meant.
