@@ -166,11 +166,11 @@ impl<'a> Reader<'a> {
     }
 
     fn say(&mut self, text: &str, style: Option<Style>, range: &Range<usize>) {
-        let style = style.unwrap_or_else(|| self.styles.last().cloned().unwrap_or(Style::Plain));
         self.cover(range);
+        let style = style.as_ref().or(self.styles.last()).unwrap_or(&Style::Plain);
         match self.spans.last_mut() {
-            Some(last) if last.style == style => last.text.push_str(text),
-            _ => self.spans.push(Span { text: text.to_owned(), style }),
+            Some(last) if last.style == *style => last.text.push_str(text),
+            _ => self.spans.push(Span { text: text.to_owned(), style: style.clone() }),
         }
     }
 
