@@ -122,7 +122,9 @@ pub(super) fn shown(book: &Runbook, found: &mut Vec<Diagnostic>) {
                 }
             }
             if !is_title {
-                wrong.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Warning);
+                for diagnostic in &mut wrong {
+                    diagnostic.severity = Severity::Warning;
+                }
             }
             found.append(&mut wrong);
         }
