@@ -86,6 +86,17 @@ pub enum Origin {
     Command,
     /// A subcommand.
     Headless,
+    /// A step of a runbook; [`ActionRequest::runbook`] says which.
+    Runbook,
+}
+
+/// The step of a runbook that asked, for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunbookStep {
+    /// The runbook's id.
+    pub id: String,
+    /// The step's name.
+    pub step: String,
 }
 
 /// What happens to the steps that are left when one fails.
@@ -110,6 +121,8 @@ pub struct ActionRequest {
     pub reason: Option<String>,
     /// The incident that it belongs to.
     pub incident: Option<String>,
+    /// The step of a runbook that asks for it.
+    pub runbook: Option<RunbookStep>,
     /// Why the guardrails are overridden; forces the name to be typed, and is recorded. Never overrides read-only.
     pub break_glass: Option<String>,
     /// What happens when one of several steps fails.
@@ -133,6 +146,7 @@ impl ActionRequest {
             more: Vec::new(),
             reason: None,
             incident: None,
+            runbook: None,
             break_glass: None,
             on_failure: OnFailure::Stop,
             origin,

@@ -135,6 +135,9 @@ fn head(kind: &str, id: &str, request: &ActionRequest, guard: &GuardContext, now
         record["targets"] = json!(targets);
         record["on_failure"] = json!(request.on_failure);
     }
+    if let Some(from) = &request.runbook {
+        record["runbook"] = json!({"id": clean(&from.id), "step": clean(&from.step)});
+    }
     if let Some(why) = request.break_glass.as_deref().filter(|text| is_recordable(text)) {
         record["break_glass"] = json!(why);
     }
@@ -154,6 +157,20 @@ fn revision(revision: &Revision) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actions::door::walk::{guard, payment};
+    use crate::actions::guardrail::ConfirmLevel;
+    use crate::actions::{Origin, RunbookStep};
+
+    #[test]
+    fn the_step_of_a_runbook_that_asked_is_named() {
+        let mut request = ActionRequest::rollback(payment(), None, Origin::Runbook);
+        request.runbook = Some(RunbookStep { id: "high-error-rate".into(), step: "roll-\u{1b}[31mback".into() });
+        let record = head("intent", "a", &request, &guard(ConfirmLevel::Yes), Instant::UNIX_EPOCH);
+        assert_eq!((&record["origin"], &record["runbook"]["id"]), (&json!("runbook"), &json!("high-error-rate")));
+        assert!(!record["runbook"]["step"].as_str().is_some_and(|step| step.contains('\u{1b}')));
+        request.runbook = None;
+        assert!(head("intent", "a", &request, &guard(ConfirmLevel::Yes), Instant::UNIX_EPOCH).get("runbook").is_none());
+    }
 
     #[test]
     fn values_that_may_be_secrets_stay_out_of_the_log() {

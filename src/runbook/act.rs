@@ -312,7 +312,7 @@ pub fn act(deed: &Deed, context: &minijinja::Value) -> Result<Act, String> {
         }
         other => return Err(format!("there is no action `{other}`")),
     };
-    let mut request = ActionRequest::new(kind, Origin::Command);
+    let mut request = ActionRequest::new(kind, Origin::Runbook);
     request.reason = reason;
     Ok(Act::Request(request))
 }

@@ -103,7 +103,7 @@ fn command(body: &Body<'_>, found: &mut Vec<Diagnostic>) -> Command {
         }
     }
     let shell = if body.info.word == "bash" { Shell::Bash } else { Shell::Sh };
-    Command { shell, script: body.text.to_owned(), environment: Vec::new(), only_to_copy: None, spot: body.spot }
+    Command { shell, script: body.text.to_owned(), environment: [].into(), only_to_copy: None, spot: body.spot }
 }
 
 fn assertion(info: &Info, found: &mut Vec<Diagnostic>) -> Option<Assertion> {

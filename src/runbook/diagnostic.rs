@@ -81,7 +81,8 @@ impl std::fmt::Display for Diagnostic {
 
 /// The known word that was probably meant, as a hint: ``did you mean `scale`?``.
 pub fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let found = found.to_lowercase();
+    // Nobody meant a name of that length, and comparing it takes as long as it is long.
+    let found = Some(found).filter(|found| found.len() <= 64)?.to_lowercase();
     known
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&found, &name.to_lowercase()), name))

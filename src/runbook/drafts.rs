@@ -1,5 +1,6 @@
 //! What is a section, and what may be a step: headings, numbered items, tasks, and what stands loose between them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -53,10 +54,18 @@ pub(super) fn drafts(blocks: &[Block], native: bool, title: &str) -> (Vec<Sectio
         let line = |at: usize| blocks.get(at).map_or(end, |block| block.lines.start);
         let purpose = Purpose::of(&heading);
         sections.push(Section { title: heading.clone(), purpose, lines: line(range.start)..line(range.end) });
-        let name = if heading.is_empty() { title.to_owned() } else { heading };
+        let name = short(if heading.is_empty() { title } else { &heading }).into_owned();
         section(blocks, range, number, &name, of_step, native, &mut drafts);
     }
     (sections, drafts)
+}
+
+/// A title that many steps share, without more of it than one can read at once.
+pub(super) fn short(title: &str) -> Cow<'_, str> {
+    match title.char_indices().nth(200) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &title[..end])),
+        None => Cow::Borrowed(title),
+    }
 }
 
 fn section(

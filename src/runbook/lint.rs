@@ -1,10 +1,14 @@
 //! What a runbook says that cannot be, or is hardly meant: unknown variables, places that lead nowhere, steps that nothing
 //! reaches, circles, missing sections, PromQL that does not parse, links to no runbook, scripts that are dangerous.
 
+mod captures;
+mod deeds;
 mod flow;
 mod names;
 mod scripts;
+mod ways;
 
+use self::ways::Ways;
 use super::diagnostic::{Diagnostic, Spot};
 use super::step::StepKind;
 use super::{BlockKind, Purpose, Runbook, promql};
@@ -42,7 +46,11 @@ pub fn lint(book: &Runbook, library: &dyn Library) -> Vec<Diagnostic> {
     }
     found.extend(unknown(book));
     found.extend(names::unused(book));
-    flow::check(book, &mut found);
+    names::shown(book, &mut found);
+    let ways = Ways::of(book);
+    flow::check(book, &ways, &mut found);
+    captures::check(book, &ways, &mut found);
+    deeds::check(book, &mut found);
     flow::links(book, library, &mut found);
     queries(book, &mut found);
     scripts::check(book, &mut found);

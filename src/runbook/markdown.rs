@@ -165,12 +165,12 @@ impl<'a> Reader<'a> {
         covered.end = covered.end.max(range.end);
     }
 
-    fn say(&mut self, text: &str, style: Option<Style>, range: &Range<usize>) {
-        let style = style.unwrap_or_else(|| self.styles.last().cloned().unwrap_or(Style::Plain));
+    fn say(&mut self, text: &str, style: Option<&Style>, range: &Range<usize>) {
         self.cover(range);
+        let style = style.or(self.styles.last()).unwrap_or(&Style::Plain);
         match self.spans.last_mut() {
-            Some(last) if last.style == style => last.text.push_str(text),
-            _ => self.spans.push(Span { text: text.to_owned(), style }),
+            Some(last) if last.style == *style => last.text.push_str(text),
+            _ => self.spans.push(Span { text: text.to_owned(), style: style.clone() }),
         }
     }
 
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
                 Some((_, code, _)) => code.push_str(&text),
                 None => self.say(&text, None, range),
             },
-            Event::Code(text) => self.say(&text, Some(Style::Code), range),
+            Event::Code(text) => self.say(&text, Some(&Style::Code), range),
             Event::SoftBreak => self.say(" ", None, range),
             Event::HardBreak => self.say("\n", None, range),
             Event::InlineHtml(html) => self.say(&html, None, range),

@@ -137,7 +137,8 @@ pub(super) fn step(title: String, draft: &Draft, blocks: &[Block], spot: Spot, k
 
 /// The title of the nth executable block of one step.
 pub(super) fn numbered(title: &str, number: usize) -> String {
-    if number == 0 { title.to_owned() } else { format!("{title} ({})", number + 1) }
+    // The first has the whole of it; a long one is not repeated with every block.
+    if number == 0 { title.to_owned() } else { format!("{} ({})", drafts::short(title), number + 1) }
 }
 
 fn native(draft: &Draft, book: &Runbook, source: &[&str], steps: &mut Vec<Step>, found: &mut Vec<Diagnostic>) {
@@ -159,9 +160,7 @@ fn native(draft: &Draft, book: &Runbook, source: &[&str], steps: &mut Vec<Step>,
                 diagnostic.hint = did_you_mean(&info.word, attributes::WORDS)
                     .or_else(|| Some(format!("there are {}", attributes::WORDS.join(", "))));
                 found.push(diagnostic);
-            } else if let Some(near) =
-                attributes::WORDS.iter().find(|word| strsim::damerau_levenshtein(word, &info.word) == 1)
-            {
+            } else if let Some(near) = attributes::WORDS.iter().find(|word| is_near(word, &info.word)) {
                 let message = format!("`{}` is only shown", info.word);
                 found.push(Diagnostic::warning(fence, message).hint(format!("did you mean `{near}`?")));
             }
@@ -185,6 +184,11 @@ fn native(draft: &Draft, book: &Runbook, source: &[&str], steps: &mut Vec<Step>,
         let kind = if draft.task { StepKind::Manual(Template::new(&draft.title, spot)) } else { StepKind::Note };
         steps.push(step(draft.title.clone(), draft, &book.blocks, spot, kind));
     }
+}
+
+/// Is it the word but for one letter?
+fn is_near(word: &str, written: &str) -> bool {
+    word.len().abs_diff(written.len()) <= 1 && strsim::damerau_levenshtein(word, written) == 1
 }
 
 /// The attributes of a step.
@@ -254,9 +258,10 @@ pub(super) fn condition(text: &str) -> &str {
 fn environment(book: &mut Runbook) {
     let mut names: BTreeSet<String> = book.parameters.iter().map(|parameter| parameter.name.clone()).collect();
     names.extend(book.steps.iter().filter_map(|step| step.capture.clone()));
+    let all: std::sync::Arc<[(String, String)]> = names.into_iter().map(|name| (name.clone(), name)).collect();
     for step in &mut book.steps {
         if let StepKind::Command(command) = &mut step.kind {
-            command.environment = names.iter().map(|name| (name.clone(), name.clone())).collect();
+            command.environment = std::sync::Arc::clone(&all);
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn identifier(text: &str) -> String {
 /// `<pod-name>`: words, and nothing that looks like a tag, an address or a comparison.
 fn angled(text: &str) -> Option<(usize, String)> {
     let inner = text.strip_prefix('<')?;
-    let end = inner.find('>').filter(|end| (1..=48).contains(end))?;
+    let end = inner.bytes().take(49).position(|byte| byte == b'>').filter(|end| *end >= 1)?;
     let inner = &inner[..end];
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.');
     let begins = inner.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -87,7 +87,7 @@ fn angled(text: &str) -> Option<(usize, String)> {
 /// `{{ .Namespace }}`, `{{ namespace }}`, `{{ $labels.pod }}`.
 fn braced(text: &str) -> Option<(usize, String)> {
     let inner = text.strip_prefix("{{")?;
-    let end = inner.find("}}").filter(|end| *end <= 48)?;
+    let end = inner.as_bytes().windows(2).take(49).position(|pair| pair == b"}}")?;
     let word = inner[..end].trim().trim_start_matches(['-', ' ']).trim_end_matches(['-', ' ']);
     let word = word.trim_start_matches('$').trim_start_matches('.');
     let word = ["Values.", "labels.", "Labels."].iter().find_map(|head| word.strip_prefix(head)).unwrap_or(word);
@@ -176,7 +176,7 @@ pub fn templated(text: &str, found: &[Placeholder]) -> String {
 }
 
 /// The text with each placeholder as `with` writes it; it is told what stands before.
-pub fn replaced(text: &str, found: &[Placeholder], with: impl Fn(&Placeholder, &str) -> String) -> String {
+pub fn replaced(text: &str, found: &[Placeholder], mut with: impl FnMut(&Placeholder, &str) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for placeholder in found {
@@ -195,11 +195,20 @@ pub fn scripted(text: &str, found: &[Placeholder]) -> Option<String> {
     if found.iter().any(|one| one.variable.is_none()) && text.contains("<<") {
         return None;
     }
-    Some(replaced(text, found, |placeholder, before| {
+    // The quotes are followed as the script is written: looking back from each placeholder would be quadratic.
+    let mut quotes = Quotes::default();
+    let mut at = 0;
+    Some(replaced(text, found, |placeholder, _| {
+        quotes.read(&text[at..placeholder.at.start]);
+        at = placeholder.at.end;
         if placeholder.variable.is_some() {
-            return text[placeholder.at.clone()].to_owned();
+            let written = &text[placeholder.at.clone()];
+            quotes.read(written);
+            return written.to_owned();
         }
-        match quote(before) {
+        // What is written here leaves the quotes as they were, but for a `\\` before it.
+        quotes.escaped = false;
+        match quotes.open {
             Some('\'') => format!("'\"${{{}}}\"'", placeholder.name),
             Some(_) => format!("${{{}}}", placeholder.name),
             None => format!("\"${{{}}}\"", placeholder.name),
@@ -207,22 +216,28 @@ pub fn scripted(text: &str, found: &[Placeholder]) -> Option<String> {
     }))
 }
 
-#[allow(clippy::match_same_arms)] // the order of the arms is the grammar
-fn quote(text: &str) -> Option<char> {
-    let mut open = None;
-    let mut escaped = false;
-    for c in text.chars() {
-        match open {
-            _ if escaped => escaped = false,
-            Some('\'') if c != '\'' => {}
-            Some(quote) if c == quote => open = None,
-            _ if c == '\\' => escaped = true,
-            Some(_) => {}
-            None if matches!(c, '"' | '\'') => open = Some(c),
-            None => {}
+/// In which quotes a script stands.
+#[derive(Debug, Default)]
+struct Quotes {
+    open: Option<char>,
+    escaped: bool,
+}
+
+impl Quotes {
+    #[allow(clippy::match_same_arms)] // the order of the arms is the grammar
+    fn read(&mut self, text: &str) {
+        for c in text.chars() {
+            match self.open {
+                _ if self.escaped => self.escaped = false,
+                Some('\'') if c != '\'' => {}
+                Some(quote) if c == quote => self.open = None,
+                _ if c == '\\' => self.escaped = true,
+                Some(_) => {}
+                None if matches!(c, '"' | '\'') => self.open = Some(c),
+                None => {}
+            }
         }
     }
-    open
 }
 
 /// The parameter of a placeholder: where its name says what it is, an alert fills it in.

@@ -82,6 +82,9 @@ fn is_headed(book: &Runbook, draft: &Draft) -> bool {
     headed && (!introduction || !matches!(first.map(|block| &block.kind), Some(BlockKind::Heading { .. })))
 }
 
+/// A line of kubectl that is answered natively or is one of our actions, and the placeholders in it.
+type Known = (StepKind, Vec<Placeholder>);
+
 struct Reader {
     /// Variables that the document sets itself.
     set: BTreeSet<String>,
@@ -132,13 +135,27 @@ impl Reader {
     /// A block in which every line is one of kubectl is so many steps; any other is one script.
     fn lines(&mut self, text: &str, first: usize, word: &str) -> Vec<Found> {
         let commands = joined(text);
-        let known =
-            |(_, command): &(usize, String)| matches!(self.kubectl(command, 1), Some((StepKind::Kubectl(_), _)));
-        if !commands.is_empty() && commands.iter().all(known) {
-            return commands
-                .into_iter()
-                .filter_map(|(line, command)| self.shell(&command, first + line, word))
-                .collect();
+        // Read once: `None` of the whole when a line is anything else, `None` of a line that is only there to copy.
+        let read: Option<Vec<Option<Known>>> = commands
+            .iter()
+            .map(|(line, command)| match self.kubectl(command, first + line) {
+                Some(known) => Some(Some(known)),
+                None => copied(command).map(|_| None),
+            })
+            .collect();
+        if let Some(read) = read.filter(|read| !read.is_empty()) {
+            let mut found = Vec::with_capacity(read.len());
+            for ((line, command), known) in commands.into_iter().zip(read) {
+                let line = first + line;
+                match known {
+                    Some((kind, names)) => {
+                        self.know(&names, line);
+                        found.push(Found { kind, line });
+                    }
+                    None => found.extend(self.script(&command, line, word)),
+                }
+            }
+            return found;
         }
         self.script(text, first, word).into_iter().collect()
     }
@@ -152,7 +169,7 @@ impl Reader {
     }
 
     /// A line of kubectl that is answered natively or is one of our actions.
-    fn kubectl(&self, command: &str, line: usize) -> Option<(StepKind, Vec<Placeholder>)> {
+    fn kubectl(&self, command: &str, line: usize) -> Option<Known> {
         let command = command.trim();
         if !command.starts_with("kubectl ") {
             return None;
@@ -183,7 +200,7 @@ impl Reader {
         let found = placeholders::find(text, &self.set);
         self.know(&found, line);
         let (script, only_to_copy) = match placeholders::scripted(text, &found) {
-            Some(script) => (script, None),
+            Some(script) => (script, copied(text)),
             None => (text.to_owned(), Some("a placeholder stands in a here-document".to_owned())),
         };
         let shell = match word {
@@ -228,7 +245,15 @@ impl Reader {
     }
 }
 
-/// Is it PromQL beyond doubt? A word, a number or a comparison of two words is PromQL, too, and mostly is not meant.
+/// Why a script is only there to copy: nothing in it but lines of kubectl, and one of them writes what we do not.
+fn copied(script: &str) -> Option<String> {
+    let lines = joined(script);
+    let all = lines.iter().all(|(_, line)| line.starts_with("kubectl "));
+    lines.iter().filter(|_| all).find_map(|(_, line)| kubectl::only_to_copy(line))
+}
+
+/// Is it meant as PromQL, if it parses as that? A word, a number or a comparison of two words is PromQL, too, and mostly is
+/// not meant. Only looked at here: parsing is what costs, and is done once.
 fn looks_like_promql(text: &str) -> bool {
     let text = text.trim();
     if text.len() > 4096 || text.contains("kubectl") || !text.contains(['{', '[', '(']) {
@@ -250,8 +275,7 @@ fn looks_like_promql(text: &str) -> bool {
         "absent(",
     ];
     let call = calls.iter().any(|call| text.contains(call));
-    ((matcher && text.contains('{')) || (range && text.contains('[')) || (call && text.contains('_')))
-        && promql::shape(&Template::new(text, Spot::default())).is_ok()
+    (matcher && text.contains('{')) || (range && text.contains('[')) || (call && text.contains('_'))
 }
 
 /// Lines with what continues them, without empty lines and comments.

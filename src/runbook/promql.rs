@@ -5,6 +5,9 @@ use super::parameter;
 use super::splice;
 use super::step::Template;
 
+/// The longest query that is looked at, in bytes; with its values none may be longer either.
+const LONGEST: usize = 64 * 1024;
+
 /// Words that mean something to the parser.
 const KEYWORDS: [&str; 27] = [
     "and",
@@ -152,6 +155,9 @@ pub fn fill(template: &Template, context: &minijinja::Value) -> Result<String, S
 
 /// Does the query parse with something harmless in the place of every value? The error is the parser's.
 pub fn shape(template: &Template) -> Result<(), String> {
+    if template.text.len() > LONGEST {
+        return Err(format!("it is longer than {} kB", LONGEST / 1024));
+    }
     let mut last = String::new();
     // Outside of quotes a value may be a name, a number or a duration: one of them has to fit everywhere.
     for stand_in in ["x", "1", "5m"] {

@@ -1,6 +1,7 @@
 //! What a step is: its kind, its body as written (with templates in it), and the attributes that lead from one to another.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::action::{Deed, Kubectl};
 use super::diagnostic::Spot;
@@ -141,6 +142,11 @@ impl StepKind {
             Self::Http(http) => http.writes(),
             _ => false,
         }
+    }
+
+    /// Is it a script that nothing here runs?
+    pub fn is_only_to_copy(&self) -> bool {
+        matches!(self, Self::Command(command) if command.only_to_copy.is_some() || command.shell == Shell::Other)
     }
 
     /// Does it wait for a person and do nothing by itself?
@@ -301,7 +307,7 @@ pub struct Command {
     /// The script, without any templates.
     pub script: String,
     /// Environment variables, and the parameter or capture that each is of.
-    pub environment: Vec<(String, String)>,
+    pub environment: Arc<[(String, String)]>,
     /// Why it is only there to copy, if so.
     pub only_to_copy: Option<String>,
     /// The first line of the script.

@@ -6,6 +6,7 @@ use super::super::diagnostic::{Diagnostic, did_you_mean};
 use super::super::step::{OnFailure, Step, StepKind, Target, Wait};
 use super::super::{BlockKind, Runbook, Style};
 use super::Library;
+use super::ways::{MOST_STEPS, Ways};
 
 /// The targets of a step, with the word that names them.
 fn named(step: &Step) -> Vec<(&'static str, &str)> {
@@ -39,51 +40,10 @@ fn named(step: &Step) -> Vec<(&'static str, &str)> {
     names
 }
 
-/// The steps to which one can lead by itself.
-fn onward(book: &Runbook, place: usize, without_people: bool) -> Vec<usize> {
-    let Some(step) = book.steps.get(place) else { return Vec::new() };
-    let find = |target: &Target| match target {
-        Target::Step(name) => book.step(name),
-        Target::End => None,
-    };
-    let taken_back = |place: usize| {
-        let name = book.steps.get(place).map(|step| step.name.as_str());
-        book.steps.iter().any(|step| step.rollback.as_deref() == name && name.is_some())
-    };
-    let following = || (place + 1..book.steps.len()).find(|place| !taken_back(*place));
-    let next = || step.next.as_ref().map_or_else(following, find);
-    let mut to = Vec::new();
-    match &step.kind {
-        StepKind::Branch(branch) => {
-            to.extend(branch.cases.iter().filter_map(|(_, target)| find(target)));
-            to.extend(branch.otherwise.as_ref().map_or_else(next, find));
-        }
-        StepKind::Choice(choice) => {
-            if !without_people {
-                for option in &choice.options {
-                    to.extend(option.goto.as_ref().map_or_else(next, find));
-                }
-            }
-        }
-        kind if kind.asks() && without_people => {}
-        _ => to.extend(next()),
-    }
-    // A condition that is false passes over a step, whatever it would have done.
-    if step.when.is_some() {
-        to.extend(next());
-    }
-    if let OnFailure::Goto(name) = &step.on_failure {
-        to.extend(book.step(name));
-    }
-    let offered = [&step.verify, &step.rollback];
-    to.extend(offered.into_iter().flatten().filter_map(|name| book.step(name)));
-    to
-}
-
-pub(super) fn check(book: &Runbook, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(book: &Runbook, ways: &Ways<'_>, found: &mut Vec<Diagnostic>) {
     for step in &book.steps {
         for (word, name) in named(step) {
-            let target = book.step(name).and_then(|place| book.steps.get(place));
+            let target = ways.place(name).and_then(|place| book.steps.get(place));
             let Some(target) = target else {
                 let mut diagnostic = Diagnostic::error(step.spot, format!("{word}: there is no step `{name}`"));
                 diagnostic.hint = did_you_mean(name, book.steps.iter().map(|step| step.name.as_str()));
@@ -101,27 +61,19 @@ pub(super) fn check(book: &Runbook, found: &mut Vec<Diagnostic>) {
             }
         }
     }
-    reached(book, found);
-    circles(book, found);
-}
-
-fn reached(book: &Runbook, found: &mut Vec<Diagnostic>) {
-    let mut open = vec![0];
-    let mut seen = BTreeSet::new();
-    while let Some(place) = open.pop() {
-        if place < book.steps.len() && seen.insert(place) {
-            open.extend(onward(book, place, false));
-        }
-    }
-    for (place, step) in book.steps.iter().enumerate() {
-        if !seen.contains(&place) {
+    for (step, is_reached) in book.steps.iter().zip(ways.reached([0])) {
+        if !is_reached {
             found.push(Diagnostic::warning(step.spot, format!("nothing leads to the step `{}`", step.name)));
         }
     }
+    circles(book, ways, found);
 }
 
 /// Circles in which nobody is asked and no time passes.
-fn circles(book: &Runbook, found: &mut Vec<Diagnostic>) {
+fn circles(book: &Runbook, ways: &Ways<'_>, found: &mut Vec<Diagnostic>) {
+    if book.steps.len() > MOST_STEPS {
+        return;
+    }
     for (place, step) in book.steps.iter().enumerate() {
         let pauses = |place: usize| {
             book.steps.get(place).is_some_and(|step| step.kind.asks() || matches!(step.kind, StepKind::Wait(_)))
@@ -132,15 +84,15 @@ fn circles(book: &Runbook, found: &mut Vec<Diagnostic>) {
         let back = |from: usize| {
             let step = book.steps.get(from);
             // A verification comes back by itself, and only once.
-            let verified = step.and_then(|step| step.verify.as_deref()).and_then(|name| book.step(name));
-            onward(book, from, true).into_iter().filter(move |to| verified != Some(*to))
+            let verified = step.and_then(|step| step.verify.as_deref()).and_then(|name| ways.place(name));
+            ways.onward(from, true).into_iter().filter(move |to| verified != Some(*to))
         };
         let mut open: Vec<usize> = back(place).collect();
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
             if at == place {
                 // Told once for each circle: where it goes back.
-                if onward(book, place, true).iter().any(|to| *to <= place) {
+                if ways.onward(place, true).iter().any(|to| *to <= place) {
                     let message = format!("from `{}` it can go round in circles without a pause", step.name);
                     found.push(
                         Diagnostic::warning(step.spot, message).hint("put a wait, a choice or an approve into it"),

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::super::action::Kubectl;
-use super::super::diagnostic::{Diagnostic, Spot, did_you_mean};
+use super::super::diagnostic::{Diagnostic, Severity, Spot, did_you_mean};
 use super::super::parameter::Type;
 use super::super::splice::{self, Piece};
 use super::super::step::{LogSource, Step, StepKind, Template, Wait};
-use super::super::{Runbook, act};
+use super::super::{Block, BlockKind, Runbook, Span, act, text_of};
 
 /// What a text is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
+pub(super) enum Of {
     /// With `{{ }}` in it.
     Text,
     /// One expression.
@@ -20,7 +20,7 @@ enum Of {
     Assertion,
 }
 
-fn texts(step: &Step) -> Vec<(&Template, Of)> {
+pub(super) fn texts(step: &Step) -> Vec<(&Template, Of)> {
     let mut found: Vec<(&Template, Of)> = step.when.iter().map(|when| (when, Of::Condition)).collect();
     let mut text = |template| found.push((template, Of::Text));
     match &step.kind {
@@ -65,7 +65,7 @@ fn texts(step: &Step) -> Vec<(&Template, Of)> {
 }
 
 /// The expressions of a text, with their places.
-fn expressions(template: &Template, of: Of) -> Result<Vec<(String, Spot)>, (String, Spot)> {
+pub(super) fn expressions(template: &Template, of: Of) -> Result<Vec<(String, Spot)>, (String, Spot)> {
     if of != Of::Text {
         return Ok(vec![(template.text.clone(), template.spot)]);
     }
@@ -88,10 +88,69 @@ fn expressions(template: &Template, of: Of) -> Result<Vec<(String, Spot)>, (Stri
         .collect())
 }
 
+/// Names of parameters and captures.
+fn known(book: &Runbook) -> BTreeSet<&str> {
+    let parameters = book.parameters.iter().map(|parameter| parameter.name.as_str());
+    parameters.chain(book.steps.iter().filter_map(|step| step.capture.as_deref())).collect()
+}
+
+/// The same for what is only shown: an error in the templates of an incident and in headings (they are titles), a warning
+/// in prose, which stays as it is written.
+pub(super) fn shown(book: &Runbook, found: &mut Vec<Diagnostic>) {
+    let known = known(book);
+    let source: Vec<&str> = book.source.lines().collect();
+    for block in &book.blocks {
+        let (texts, is_title): (Vec<&[Span]>, bool) = match &block.kind {
+            BlockKind::Heading { text, .. } => (vec![text], true),
+            BlockKind::Paragraph(text) | BlockKind::Item { text, .. } => (vec![text], false),
+            BlockKind::Table(rows) => (rows.iter().flatten().map(Vec::as_slice).collect(), false),
+            _ => continue,
+        };
+        for text in texts {
+            let text = text_of(text);
+            if !text.contains("{{") {
+                continue;
+            }
+            let mut wrong = Vec::new();
+            match splice::pieces(&text) {
+                Err(error) => wrong.push(Diagnostic::error(place(&source, block, "{{"), error.why)),
+                Ok(pieces) => {
+                    for piece in pieces {
+                        let Piece::Expression(expression, _) = piece else { continue };
+                        check(expression, place(&source, block, expression), Of::Text, book, &known, &mut wrong);
+                    }
+                }
+            }
+            if !is_title {
+                for diagnostic in &mut wrong {
+                    diagnostic.severity = Severity::Warning;
+                }
+            }
+            found.append(&mut wrong);
+        }
+    }
+    for (text, spot) in book.meta.incident.iter().flat_map(|incident| &incident.spots) {
+        match expressions(&Template::new(text, *spot), Of::Text) {
+            Err((why, spot)) => found.push(Diagnostic::error(spot, why)),
+            Ok(list) => list.iter().for_each(|(one, spot)| check(one, *spot, Of::Text, book, &known, found)),
+        }
+    }
+}
+
+/// Where an expression stands in the lines of a block.
+fn place(source: &[&str], block: &Block, expression: &str) -> Spot {
+    let lines = block.lines.clone().filter_map(|line| Some((line, *source.get(line - 1)?)));
+    let mut found = lines.filter_map(|(line, text)| {
+        let open = text.find("{{")?;
+        let at = text.get(open..)?.find(expression)?;
+        Some(Spot::new(line, text[..open + at].chars().count() + 1))
+    });
+    found.next().unwrap_or(Spot::new(block.lines.start, 1))
+}
+
 /// Templates that name what nothing gives: no parameter, and no capture. They are errors before anything runs.
 pub fn unknown(book: &Runbook) -> Vec<Diagnostic> {
-    let mut known: BTreeSet<&str> = book.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-    known.extend(book.steps.iter().filter_map(|step| step.capture.as_deref()));
+    let known = known(book);
     let mut found = Vec::new();
     for step in &book.steps {
         for (template, of) in texts(step) {

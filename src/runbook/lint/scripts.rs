@@ -45,7 +45,7 @@ pub(super) fn check(book: &Runbook, found: &mut Vec<Diagnostic>) {
                     found.push(Diagnostic::warning(spot(at), format!("`{}`: {why}", word.trim())));
                 }
             }
-            for (variable, _) in &command.environment {
+            for (variable, _) in command.environment.iter().filter(|_| code.contains('$')) {
                 if let Some(at) = bare(code, variable) {
                     let wrong = Diagnostic::warning(spot(at), format!("`${variable}` without quotes falls into words"));
                     found.push(wrong.hint(format!("write \"${variable}\"")));

@@ -2,17 +2,13 @@
 
 use chrono::Duration;
 
-use super::record::{Event, Place, Record, RunEnd, Verdict};
+use super::ends::by_hand;
+use super::record::{Event, Record, RunEnd, Verdict};
 use super::work::{Outcome, Output, Question, Work};
-use super::{MOST_TICKETS, Phase, Run, RunEffect, RunInput, SECRET};
-use crate::actions::outcome::End;
+use super::{MOST_TICKETS, Phase, Run, RunEffect, RunInput};
 use crate::domain::time::Instant;
-use crate::runbook::parameter::Value;
 use crate::runbook::splice;
-use crate::runbook::step::{OnFailure, Step, StepKind, Target};
-
-/// How much of an output is recorded, in bytes.
-const MOST_TEXT: usize = 16 * 1024;
+use crate::runbook::step::{Step, StepKind};
 
 type Effects = Vec<RunEffect>;
 
@@ -90,52 +86,6 @@ impl Run {
         let record = Record { run: self.id.clone(), at: now, who: self.who.clone(), event };
         self.apply(&record);
         effects.push(RunEffect::Record(record));
-    }
-
-    fn finish(&mut self, effects: &mut Effects, now: Instant, end: RunEnd) {
-        self.write(effects, now, Event::Finished(end.clone()));
-        effects.push(RunEffect::Finished(end));
-    }
-
-    /// At a new place: passes over what is only there for a failure, and ends at the end.
-    pub(super) fn arrive(&mut self, now: Instant) -> Effects {
-        let mut effects = Effects::new();
-        if self.phase == Phase::Ready && self.place >= self.book.steps.len() {
-            let failed = self.visits.iter().filter(|visit| visit.verdict == Some(Verdict::Failed)).count();
-            self.finish(&mut effects, now, RunEnd::Done { failed });
-        }
-        effects
-    }
-
-    /// The place after a step, in the order of the document. Steps that only take others back are not in that order.
-    fn following(&self, step: Place) -> Place {
-        let only_back = |place: Place| {
-            let name = self.book.steps.get(place).map(|step| step.name.as_str());
-            name.is_some_and(|name| self.book.steps.iter().any(|step| step.rollback.as_deref() == Some(name)))
-        };
-        let mut next = step + 1;
-        while only_back(next) {
-            next += 1;
-        }
-        next
-    }
-
-    pub(super) fn place_of(&self, target: &Target) -> Place {
-        match target {
-            Target::End => self.book.steps.len(),
-            Target::Step(name) => self.book.step(name).unwrap_or(self.book.steps.len()),
-        }
-    }
-
-    /// Where a step leads when it went well, or was passed over.
-    fn after(&self, place: Place) -> Place {
-        if let Some(then) = self.then {
-            return then;
-        }
-        match self.book.steps.get(place).and_then(|step| step.next.as_ref()) {
-            Some(target) => self.place_of(target),
-            None => self.following(place),
-        }
     }
 
     pub(super) fn current(&self) -> Option<Step> {
@@ -240,6 +190,15 @@ impl Run {
     fn prepare(&mut self, effects: &mut Effects, now: Instant, step: &Step) {
         let work = match self.resolve(step) {
             Ok(work) => work,
+            // What is only there to copy is copied by somebody.
+            Err(why) if !self.unattended && step.kind.is_only_to_copy() => {
+                let script = match &step.kind {
+                    StepKind::Command(command) => command.script.trim_end().to_owned(),
+                    _ => String::new(),
+                };
+                self.phase = Phase::Asking(Question::Manual(by_hand(&why, &[script])));
+                return;
+            }
             Err(why) => return self.failed(effects, now, why, Output::default(), None),
         };
         let asks = step.confirm || matches!(&step.kind, StepKind::Http(http) if http.writes());
@@ -276,149 +235,4 @@ impl Run {
             self.done(effects, now, ticket, Outcome::passed("waited"));
         }
     }
-
-    fn done(&mut self, effects: &mut Effects, now: Instant, ticket: u64, outcome: Outcome) {
-        let (Phase::Running { ticket: open, work }, Some(step)) = (self.phase.clone(), self.current()) else { return };
-        if open != ticket {
-            return;
-        }
-        match outcome {
-            Outcome::Passed { detail, output } => self.passed(effects, now, detail, output, None),
-            Outcome::Failed { detail, output } => {
-                let attempt = self.visits.get(self.place).map_or(1, |visit| visit.attempt);
-                if !step.kind.writes() && attempt < step.attempts {
-                    self.perform(effects, now, *work, attempt + 1);
-                } else {
-                    self.failed(effects, now, detail, output, None);
-                }
-            }
-            Outcome::Acted { end: End::Done, detail, id } => self.passed(effects, now, detail, Output::default(), id),
-            Outcome::Acted { end, detail, id } => {
-                let detail = format!("{}: {detail}", end.word());
-                self.failed(effects, now, detail, Output::default(), id);
-            }
-            Outcome::Skipped { reason } => self.skip(effects, now, reason),
-        }
-    }
-
-    #[allow(clippy::needless_pass_by_value)] // it is made for this
-    fn skip(&mut self, effects: &mut Effects, now: Instant, reason: String) {
-        let Some(step) = self.current() else { return };
-        let (reason, next) = (self.masked(&reason), self.after(self.place));
-        self.write(effects, now, Event::Skipped { step: self.place, name: step.name, reason, next });
-        effects.extend(self.arrive(now));
-    }
-
-    fn jump(&mut self, effects: &mut Effects, now: Instant, to: Place) {
-        self.write(effects, now, Event::Jumped { from: self.place, to });
-        effects.extend(self.arrive(now));
-    }
-
-    pub(super) fn passed(
-        &mut self,
-        effects: &mut Effects,
-        now: Instant,
-        detail: String,
-        output: Output,
-        audit: Option<String>,
-    ) {
-        self.ended(effects, now, Verdict::Passed, detail, output, audit, None);
-    }
-
-    pub(super) fn failed(
-        &mut self,
-        effects: &mut Effects,
-        now: Instant,
-        detail: String,
-        output: Output,
-        audit: Option<String>,
-    ) {
-        self.ended(effects, now, Verdict::Failed, detail, output, audit, None);
-    }
-
-    /// The end of the step at which it stands; `to` is where it said that it leads.
-    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // a record has many fields
-    pub(super) fn ended(
-        &mut self,
-        effects: &mut Effects,
-        now: Instant,
-        verdict: Verdict,
-        detail: String,
-        mut output: Output,
-        audit: Option<String>,
-        to: Option<Place>,
-    ) {
-        let Some(step) = self.current() else { return };
-        let live = step.capture.clone().zip(output.value.clone()).filter(|_| verdict == Verdict::Passed);
-        // A verification that fails is a failure of what it verifies.
-        let judged = self.verifying.and_then(|place| self.book.steps.get(place)).unwrap_or(&step);
-        let (next, then) = match (verdict, &judged.on_failure) {
-            (Verdict::Failed, OnFailure::Abort) => (None, None),
-            (Verdict::Failed, OnFailure::Goto(name)) => (Some(self.place_of(&Target::Step(name.clone()))), None),
-            (Verdict::Failed, OnFailure::Continue) => (Some(self.after(self.place)), None),
-            _ => {
-                let onward = to.unwrap_or_else(|| self.after(self.place));
-                match step.verify.as_deref().and_then(|name| self.book.step(name)) {
-                    Some(check) if check == onward => {
-                        let beyond = self.book.steps.get(check).and_then(|step| step.next.as_ref());
-                        let beyond = beyond.map_or_else(|| self.following(check), |to| self.place_of(to));
-                        (Some(check), Some(beyond))
-                    }
-                    Some(check) => (Some(check), Some(onward)),
-                    None => (Some(onward), None),
-                }
-            }
-        };
-        // A sample's number, text of a command: what is kept may be secret, and what is shown may repeat it.
-        let hidden = step.capture.as_ref().is_some_and(|name| self.secrets.contains(name));
-        if hidden {
-            output.value = output.value.map(|_| Value::Text(SECRET.to_owned()));
-        }
-        output.text = bounded(self.masked(&output.text));
-        if let Some(Value::Text(text)) = &output.value {
-            // A part of a secret that was cut out of a value would be another value at a replay: none of it is kept.
-            let masked = self.masked(text);
-            output.value = Some(Value::Text(if masked == *text { bounded(masked) } else { SECRET.to_owned() }));
-        }
-        let capture = step.capture.clone().zip(output.value.clone()).filter(|_| live.is_some());
-        let detail = self.masked(&detail);
-        let (place, name) = (self.place, step.name);
-        self.write(
-            effects,
-            now,
-            Event::StepEnded {
-                step: place,
-                name: name.clone(),
-                verdict,
-                detail: detail.clone(),
-                output,
-                capture,
-                audit,
-                next,
-                then,
-            },
-        );
-        // What a record may not hold is still known to this process.
-        if let Some((name, value)) = live {
-            self.missing.remove(&name);
-            self.captures.insert(name, value);
-        }
-        if next.is_none() && self.unattended {
-            self.finish(effects, now, RunEnd::Failed { step: name, why: detail });
-            return;
-        }
-        effects.extend(self.arrive(now));
-    }
-}
-
-/// Cut to what is recorded.
-fn bounded(text: String) -> String {
-    if text.len() <= MOST_TEXT {
-        return text;
-    }
-    let mut end = MOST_TEXT;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}\n… {} bytes more", &text[..end], text.len() - end)
 }

@@ -18,10 +18,15 @@ pub struct Series {
 }
 
 /// Judges what a query gave; without a test everything passes. A test that has to hold is asked of every sample.
+///
+/// NaN is no number (a ratio without traffic is 0/0): a series of nothing else has no data, which fails unless that is a
+/// pass; between numbers it is a gap.
 pub fn judge(test: Option<&Test>, series: &[Series]) -> Outcome {
     let text = table(series);
     let first = series.first().and_then(|series| series.samples.last().copied());
-    let output = Output { text, value: first.map(parameter::Value::Number) };
+    // What JSON cannot hold is not captured: a record has to read as it was written.
+    let value = first.filter(|value| value.is_finite()).map(parameter::Value::Number);
+    let output = Output { text, value };
     let Some(test) = test else {
         let detail = match (series.len(), first) {
             (0, _) | (_, None) => "no data".to_owned(),
@@ -30,22 +35,26 @@ pub fn judge(test: Option<&Test>, series: &[Series]) -> Outcome {
         };
         return Outcome::Passed { detail, output };
     };
-    let last: Vec<f64> = series.iter().filter_map(|series| series.samples.last().copied()).collect();
+    let numbers =
+        |series: &Series| series.samples.iter().copied().filter(|sample| !sample.is_nan()).collect::<Vec<_>>();
+    let asked: Vec<(&str, Vec<f64>)> = series.iter().map(|one| (one.labels.as_str(), numbers(one))).collect();
+    let last: Vec<f64> = asked.iter().filter_map(|(_, samples)| samples.last().copied()).collect();
+    let empty = asked.iter().find(|(_, samples)| samples.is_empty()).map(|(labels, _)| *labels);
+    if !test.empty_passes && (last.is_empty() || empty.is_some()) {
+        let of = empty.filter(|labels| !labels.is_empty()).map_or_else(String::new, |labels| format!(" of {labels}"));
+        return Outcome::Failed { detail: format!("no data{of}"), output };
+    }
     if last.is_empty() {
-        return if test.empty_passes {
-            Outcome::Passed { detail: "no data, which is a pass here".into(), output }
-        } else {
-            Outcome::Failed { detail: "no data".into(), output }
-        };
+        return Outcome::Passed { detail: "no data, which is a pass here".into(), output };
     }
     let mut failing: Vec<String> = Vec::new();
-    for one in series {
-        for sample in &one.samples {
+    for (labels, samples) in &asked {
+        for sample in samples {
             match holds(test, Some(*sample), &last) {
                 Err(why) => return Outcome::Failed { detail: why, output },
                 Ok(true) => {}
                 Ok(false) => {
-                    failing.push(format!("{} {}", one.labels, number(*sample)).trim().to_owned());
+                    failing.push(format!("{labels} {}", number(*sample)).trim().to_owned());
                     break;
                 }
             }
@@ -109,6 +118,8 @@ fn table(series: &[Series]) -> String {
 
 /// A number with as many digits as one reads.
 pub fn number(value: f64) -> String {
+    // No minus before nothing.
+    let value = value + 0.0;
     if value.fract().abs() < f64::EPSILON && value.abs() < 1e15 {
         format!("{value:.0}")
     } else if value.abs() >= 1.0 {

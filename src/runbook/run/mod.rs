@@ -6,8 +6,12 @@
 //! recorded is [`Phase::Unknown`] after that: it is not done again unless a person says so.
 
 mod answers;
+mod apply;
+mod ends;
+mod exchange;
 mod feed;
 pub mod judge;
+mod onward;
 pub mod record;
 pub mod resolve;
 pub mod work;
@@ -15,10 +19,11 @@ pub mod work;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use self::record::{Event, Place, Record, RunEnd, Verdict};
-use self::work::{Outcome, Output, Question, Work};
+pub use self::exchange::{Begin, Phase, RunEffect, RunError, RunInput, Visit};
+use self::record::{Event, Place, Record, RunEnd};
+use self::work::Work;
 use super::Runbook;
-use super::parameter::{self, Problem, SECRET, Value, Values};
+use super::parameter::{self, SECRET, Value, Values};
 use super::step::{Step, StepKind};
 use crate::domain::time::Instant;
 
@@ -26,182 +31,6 @@ use crate::domain::time::Instant;
 pub const DEEPEST: usize = 8;
 /// How many steps a run may begin: a loop of gotos ends there.
 const MOST_TICKETS: u64 = 1_000;
-
-/// What can happen to a run.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RunInput {
-    /// Do the step at which it stands.
-    Start,
-    /// Pass over it.
-    Skip {
-        /// Why.
-        reason: String,
-    },
-    /// To the step before, as it was walked.
-    Back,
-    /// To this step.
-    Jump(Place),
-    /// Again, after a failure or when nobody knows how it ended.
-    Retry,
-    /// A person looked: the step whose end is unknown was done.
-    MarkDone {
-        /// What was seen.
-        detail: String,
-    },
-    /// Give the run up.
-    Abort {
-        /// Why.
-        reason: String,
-    },
-    /// A remark.
-    Note(String),
-    /// What was typed as an answer.
-    Answer(String),
-    /// Which option, counted from 0.
-    Choose(usize),
-    /// Yes; or "done" for a manual step.
-    Approve,
-    /// No.
-    Decline {
-        /// Why.
-        reason: String,
-    },
-    /// A secret that was asked again after a replay.
-    Secret {
-        /// The parameter.
-        name: String,
-        /// Its value.
-        value: String,
-    },
-    /// Work has ended. An answer whose ticket is not open is dropped.
-    Done {
-        /// Of which [`RunEffect::Perform`].
-        ticket: u64,
-        /// How.
-        outcome: Outcome,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done about it.
-#[allow(clippy::large_enum_variant)] // one at a time, moved once
-#[derive(Clone, Debug, PartialEq)]
-pub enum RunEffect {
-    /// Write this down, before anything that follows.
-    Record(Record),
-    /// Do this and say how it ended.
-    Perform {
-        /// For the answer.
-        ticket: u64,
-        /// Number of the step.
-        step: Place,
-        /// What.
-        work: Box<Work>,
-        /// Seconds after which it has failed; `None`: it takes its own time.
-        patience: Option<u64>,
-    },
-    /// Stop what is under way (kill the process, drop the request); its answer is not wanted any more.
-    Cancel {
-        /// Which.
-        ticket: u64,
-    },
-    /// The input makes no sense here; why, for the footer.
-    Say(String),
-    /// The run is over.
-    Finished(RunEnd),
-}
-
-/// Where a run stands.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Phase {
-    /// At a step, nothing of it has begun.
-    Ready,
-    /// A person is asked.
-    Asking(Question),
-    /// Work is under way.
-    Running {
-        /// Which.
-        ticket: u64,
-        /// What, as it was resolved.
-        work: Box<Work>,
-    },
-    /// The step failed, and nothing follows by itself.
-    Halted {
-        /// Why.
-        why: String,
-        /// The step that takes it back, if there is one.
-        rollback: Option<Place>,
-    },
-    /// A write began and nobody knows how it ended: look at the audit log, then mark it done, retry or skip.
-    Unknown {
-        /// What was being done.
-        work: Vec<String>,
-        /// When it began.
-        since: Instant,
-    },
-    /// Over.
-    Ended(RunEnd),
-}
-
-/// What came of a step so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Visit {
-    /// When it last began.
-    pub began: Option<Instant>,
-    /// When it last ended.
-    pub ended: Option<Instant>,
-    /// How.
-    pub verdict: Option<Verdict>,
-    /// In one line.
-    pub detail: String,
-    /// What it gave.
-    pub output: Output,
-    /// Who began it, or ended it.
-    pub who: String,
-    /// Attempts of the last visit.
-    pub attempt: u32,
-    /// How often it ended.
-    pub times: u32,
-    /// Id in the audit log.
-    pub audit: Option<String>,
-    /// What was done, in words.
-    pub work: Vec<String>,
-}
-
-/// How a run begins.
-#[derive(Clone, Debug)]
-pub struct Begin {
-    /// Its id, unique on this machine.
-    pub id: String,
-    /// Who runs it.
-    pub who: String,
-    /// When.
-    pub now: Instant,
-    /// Values of parameters.
-    pub values: Values,
-    /// Nobody is there to answer: what needs a person fails.
-    pub unattended: bool,
-    /// The ids of the runbooks around it, outermost first.
-    pub stack: Vec<String>,
-}
-
-/// Why a run does not begin, or cannot be taken up.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// Parameters are missing or wrong.
-    #[error("{}", .0.iter().map(|problem| problem.why.as_str()).collect::<Vec<_>>().join("; "))]
-    Parameters(Vec<Problem>),
-    /// Templates name what nothing gives.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Templates(Vec<super::diagnostic::Diagnostic>),
-    /// It would run inside of itself, or too deep.
-    #[error("{0}")]
-    Loop(String),
-    /// The records are of another runbook, another version of it, or of none.
-    #[error("{0}")]
-    Records(String),
-}
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -329,86 +158,6 @@ impl Run {
             deadline: None,
             book,
         }
-    }
-
-    /// The one place where what survives is altered.
-    fn apply(&mut self, record: &Record) {
-        let at = record.at;
-        match &record.event {
-            Event::Began { values, secrets, stack, unattended, .. } => {
-                self.values = values.clone();
-                self.secrets = secrets.iter().cloned().collect();
-                self.missing = secrets.iter().filter(|name| values.contains_key(*name)).cloned().collect();
-                self.stack.clone_from(stack);
-                self.unattended = *unattended;
-            }
-            Event::Resumed => {}
-            Event::StepBegan { step, ticket, attempt, writes, work, .. } => {
-                self.ticket = *ticket;
-                if let Some(visit) = self.visits.get_mut(*step) {
-                    visit.began = Some(at);
-                    visit.ended = None;
-                    visit.verdict = None;
-                    visit.attempt = *attempt;
-                    visit.who.clone_from(&record.who);
-                    visit.work.clone_from(work);
-                }
-                // Live, `perform` says what is under way; from records only, nobody knows how a write ended.
-                self.phase = if *writes { Phase::Unknown { work: work.clone(), since: at } } else { Phase::Ready };
-            }
-            Event::StepEnded { step, verdict, detail, output, capture, audit, next, then, .. } => {
-                if let Some(visit) = self.visits.get_mut(*step) {
-                    visit.began = visit.began.or(Some(at));
-                    visit.ended = Some(at);
-                    visit.verdict = Some(*verdict);
-                    visit.detail.clone_from(detail);
-                    visit.output.clone_from(output);
-                    visit.audit.clone_from(audit);
-                    visit.who.clone_from(&record.who);
-                    visit.times += 1;
-                }
-                if let Some((name, value)) = capture {
-                    if matches!(value, Value::Text(text) if text == SECRET) {
-                        self.secrets.insert(name.clone());
-                        self.missing.insert(name.clone());
-                    }
-                    self.captures.insert(name.clone(), value.clone());
-                }
-                if let Some(next) = next {
-                    let verifying = then.map(|_| *step);
-                    self.go(*next);
-                    self.then = *then;
-                    self.verifying = verifying;
-                } else {
-                    let owner = self.verifying.unwrap_or(*step);
-                    let rollback = self.book.steps.get(owner).and_then(|step| step.rollback.as_deref());
-                    let rollback = rollback.and_then(|name| self.book.step(name));
-                    self.phase = Phase::Halted { why: detail.clone(), rollback };
-                }
-            }
-            Event::Skipped { step, reason, next, .. } => {
-                if let Some(visit) = self.visits.get_mut(*step) {
-                    visit.ended = Some(at);
-                    visit.verdict = Some(Verdict::Skipped);
-                    visit.detail.clone_from(reason);
-                    visit.who.clone_from(&record.who);
-                    visit.times += 1;
-                }
-                self.go(*next);
-            }
-            Event::Noted { step, text } => self.notes.push((at, record.who.clone(), *step, text.clone())),
-            Event::Jumped { to, .. } => self.go(*to),
-            Event::Finished(end) => self.phase = Phase::Ended(end.clone()),
-        }
-    }
-
-    fn go(&mut self, to: Place) {
-        self.walked.push(self.place);
-        self.place = to.min(self.book.steps.len());
-        self.then = None;
-        self.verifying = None;
-        self.deadline = None;
-        self.phase = Phase::Ready;
     }
 
     /// The runbook, in the version with which the run began.

@@ -9,8 +9,9 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::Run;
 use super::work::{LogsOf, Question, Test, Work};
+use crate::actions::RunbookStep;
 use crate::domain::target::WorkloadRef;
-use crate::runbook::action::Kubectl;
+use crate::runbook::action::{Act, Kubectl};
 use crate::runbook::parameter::{self, Value, Values};
 use crate::runbook::splice;
 use crate::runbook::step::{
@@ -117,6 +118,11 @@ impl Run {
         )
     }
 
+    /// Who asks the door when this step acts: the audit log says so.
+    pub fn asker(&self, step: &Step) -> RunbookStep {
+        RunbookStep { id: self.book.id.clone(), step: step.name.clone() }
+    }
+
     pub(super) fn question(&self, step: &Step) -> Result<Question, String> {
         let context = self.context();
         Ok(match &step.kind {
@@ -152,7 +158,11 @@ impl Run {
                 Work::WaitUntil { check: Box::new(self.resolve(found)?), at_most: span(at_most, &context)? }
             }
             StepKind::Action(deed) | StepKind::Kubectl(Kubectl::Act(deed)) => {
-                Work::Act(Box::new(act::act(deed, &context)?))
+                let mut act = act::act(deed, &context)?;
+                if let Act::Request(request) = &mut act {
+                    request.runbook = Some(self.asker(step));
+                }
+                Work::Act(Box::new(act))
             }
             StepKind::Kubectl(Kubectl::Read(arguments)) => Work::Kubectl(kubectl::fill(arguments, &context)?),
             StepKind::Http(http) => self.http(http)?,
@@ -233,7 +243,7 @@ impl Run {
             return Err("it is for another shell than sh and bash: it is only there to copy".into());
         }
         let mut environment = BTreeMap::new();
-        for (variable, name) in &command.environment {
+        for (variable, name) in command.environment.iter() {
             if let Some(value) = self.captures.get(name).or_else(|| self.values.get(name)) {
                 let value = value.to_string();
                 if value.contains('\0') {

@@ -150,7 +150,8 @@ pub enum Outcome {
         /// Id in the audit log.
         id: Option<String>,
     },
-    /// It was not done, and that is no failure (a script that is not trusted, no Prometheus).
+    /// It was not done (a script that is not trusted, a write where only reads are allowed). Unattended that is a
+    /// failure; otherwise a person is asked to do it by hand, or to pass over it.
     Skipped {
         /// Why.
         reason: String,

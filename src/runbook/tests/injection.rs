@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::book;
 use crate::actions::ActionKind;
 use crate::runbook::action::{Act, Read};
+use crate::runbook::diagnostic::Spot;
 use crate::runbook::parameter::{Value, Values};
 use crate::runbook::run::resolve::context;
 use crate::runbook::run::work::Work;
@@ -85,7 +86,7 @@ fn shape(expression: &Expr) -> String {
 }
 
 fn query(template: &str, value: &str) -> Option<String> {
-    let filled = promql::fill(&Template::new(template, Default::default()), &context(&values(value))).ok()?;
+    let filled = promql::fill(&Template::new(template, Spot::default()), &context(&values(value))).ok()?;
     Some(shape(&promql_parser::parser::parse(&filled).unwrap()))
 }
 
@@ -118,7 +119,7 @@ fn no_value_changes_a_query() {
     assert_eq!(query("a {{ x }}r b", "o"), None);
     // A value in a regular expression means itself.
     let filled =
-        promql::fill(&Template::new("a{b=~\"{{ x }}.*\"}", Default::default()), &context(&values("p.y"))).unwrap();
+        promql::fill(&Template::new("a{b=~\"{{ x }}.*\"}", Spot::default()), &context(&values("p.y"))).unwrap();
     assert_eq!(filled, r#"a{b=~"p\\.y.*"}"#);
 }
 
@@ -168,7 +169,7 @@ fn no_value_changes_a_line_of_kubectl() {
 
 #[test]
 fn no_value_changes_an_address_or_a_body() {
-    let template = Template::new("https://api.example.com:8443/v1/{{ x }}/state?of={{ x }}", Default::default());
+    let template = Template::new("https://api.example.com:8443/v1/{{ x }}/state?of={{ x }}", Spot::default());
     for value in NASTY {
         let Ok(filled) = url::fill(&template, &context(&values(value))) else {
             assert_eq!(value, "..", "only that is refused");
@@ -182,13 +183,13 @@ fn no_value_changes_an_address_or_a_body() {
     for text in ["{{ x }}/a", "https://{{ x }}/a", "https://a{{ x }}/b", "https://a:{{ x }}/b", "{{ x }}://a/b"] {
         assert!(url::check(text).is_err(), "{text}");
     }
-    let body = Template::new("{\"a\": \"<{{ x }}>\", \"b\": {{ x }}}", Default::default());
+    let body = Template::new("{\"a\": \"<{{ x }}>\", \"b\": {{ x }}}", Spot::default());
     for value in NASTY {
         let filled = url::body(&body, false, &context(&values(value))).unwrap();
         let json: serde_json::Value = serde_json::from_str(&filled).unwrap();
         assert_eq!(json, serde_json::json!({"a": format!("<{value}>"), "b": value}));
     }
-    let form = Template::new("a={{ x }}&b=1", Default::default());
+    let form = Template::new("a={{ x }}&b=1", Spot::default());
     assert_eq!(url::body(&form, true, &context(&values("1&c=d"))).unwrap(), "a=1%26c%3Dd&b=1");
     assert!(resolve("```http\nurl: https://a/\nheaders: {h: \"{{ x }}\"}\n```", "a\r\nb: c").is_err());
 }

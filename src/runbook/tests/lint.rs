@@ -67,6 +67,83 @@ fn each_has_its_place() {
 }
 
 #[test]
+fn what_is_only_shown_is_looked_at_too() {
+    let told = found(
+        "### Look at {{ pod_nam }}\nThe pod is `{{ pod_name }}`,\nits node {{ nod }}.\n\n| a |\n|---|\n| {{ b.c }} |\n\n```promql\nup{pod=\"{{ pod_name }}\"}\n```\n```yaml\nname: {{ .Values.x }}\n```",
+    );
+    assert_eq!(
+        told,
+        [
+            "8:16: error: nothing gives `pod_nam` a value (did you mean `pod_name`?)",
+            "10:13: warning: nothing gives `nod` a value (declare it under `parameters`, or `capture` it)",
+            "14:6: warning: nothing gives `b` a value (declare it under `parameters`, or `capture` it)",
+        ]
+    );
+    let incident = with("### S\n```manual\n```").replace(
+        "---\n## D",
+        "incident: {channel: \"inc-{{ pod_name }}\", topic: \"{{ pod_name.kind }} {{ team }}\"}\n---\n## D",
+    );
+    let told: Vec<String> = lint(&book(&incident), &Alone).iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("6:50: error: `pod_name` is no workload"), "{told:?}");
+    assert!(told[1].starts_with("6:70: error: nothing gives `team` a value"), "{told:?}");
+}
+
+#[test]
+fn captures_come_before_their_use() {
+    let early = |told: Vec<String>| -> Vec<String> {
+        told.into_iter().filter(|line| line.contains("has no value yet")).collect()
+    };
+    let make = |more: &str| format!("### Make\n```promql {{capture=n{more}}}\nup\n```\n");
+    let ask = "### Use\n```approve\nreally {{ n }}?\n```\n";
+    assert!(early(found(&format!("{}{ask}", make("")))).is_empty());
+    let told = early(found(&format!("{ask}{}", make(""))));
+    assert_eq!(
+        told,
+        ["10:8: warning: `n` has no value yet: no way here leads past the step that captures it (`make` captures it)"]
+    );
+    // A way that leads back, and one that may be taken, are ways.
+    assert!(early(found(&format!("{ask}{}", make(", next=use")))).is_empty());
+    let around = "### Turn\n```branch\ncases: [{when: \"true\", goto: use}]\n```\n";
+    assert!(early(found(&format!("{around}{}{ask}", make("")))).is_empty(), "one way is enough");
+    let past = "### Turn\n```manual {next=use}\n```\n";
+    assert_eq!(early(found(&format!("{past}{}{ask}", make("")))).len(), 1, "it is always jumped over");
+    // Its own value is not there while the step is done; scripts count as well.
+    assert_eq!(early(found("### S\n```sh {timeout=1m, capture=n}\necho \"${n}\" \"$nn\"\n```")).len(), 1);
+    assert!(early(found("### S\n```sh {timeout=1m, capture=n}\necho \"$nn\"\n```")).is_empty());
+}
+
+#[test]
+fn what_is_never_let_through() {
+    let never = |deed: &str| -> Vec<String> {
+        let text = with(&format!("### S\n```action\n{deed}\n```\n")).replace(
+            "pod_name: {type: pod}",
+            "w: {type: workload}\n  n: {type: integer}\n  mode: {allowed: [\"0\", \"1000000\"]}",
+        );
+        let told = lint(&book(&text), &Alone).into_iter().map(|one| one.to_string());
+        told.filter(|line| line.contains("never let through")).collect()
+    };
+    for deed in [
+        "do: restart\nworkload: shop/cronjob/x",
+        "do: restart\nworkload: shop/cronjob/x\nreason: \"for {{ n }}\"",
+        "do: scale\nworkload: shop/daemonset/x\nreplicas: 3",
+        "do: scale\nworkload: \"{{ w }}\"\nreplicas: 1000000",
+        "do: scale-bounds\nworkload: \"{{ w }}\"\nmax: 0",
+        "do: silence\nmatchers: {alertname: \"\"}\nduration: 1h\ncomment: quiet",
+    ] {
+        assert_eq!(never(deed).len(), 1, "{deed}");
+    }
+    for deed in [
+        "do: restart\nworkload: \"{{ w }}\"",
+        "do: scale\nworkload: \"{{ w }}\"\nreplicas: \"{{ mode }}\"",
+        "do: scale\nworkload: shop/deployment/x\nreplicas: \"{{ n }}\"",
+        "do: scale-bounds\nworkload: \"{{ w }}\"\nmax: 1",
+    ] {
+        assert_eq!(never(deed), Vec::<String>::new(), "{deed}");
+    }
+}
+
+#[test]
 fn links_between_runbooks() {
     let other = |id: &str, to: &str| {
         book(&format!(

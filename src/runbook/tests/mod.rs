@@ -3,6 +3,7 @@
 
 mod format;
 mod injection;
+mod judge;
 mod lint;
 mod matching;
 mod plain;

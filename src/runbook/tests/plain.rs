@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 
 use super::{book, origin};
+use crate::runbook::parameter::Value;
+use crate::runbook::run::record::Verdict;
+use crate::runbook::run::work::Question;
+use crate::runbook::run::{Begin, Phase, Run, RunInput};
 use crate::runbook::step::StepKind;
 use crate::runbook::{BlockKind, Runbook, parse};
 
@@ -145,6 +149,37 @@ fn other_tools() {
     // Broken front matter of somebody else stays readable.
     let broken = parse("---\ntitle: [\n---\n# Still here\n", origin("/b/a.md"));
     assert!(!broken.has_errors() && broken.runbook.unwrap().title == "Still here");
+}
+
+#[test]
+fn what_the_door_does_not_do_is_there_to_copy() {
+    let text = "# T\n\n## Do\n\n```sh\nkubectl -n shop annotate deploy/payment note=<why> --overwrite\nkubectl get pods -n shop\nkubectl label \\\n  node <node> drained=true\n```\n\n```sh\nkubectl annotate pod/a x=y -n shop | tee /tmp/x\n```\n\n```sh\nkubectl get pods -l annotate -n label\n```\n";
+    let book = book(text);
+    let copied: Vec<_> = book
+        .steps
+        .iter()
+        .map(|step| match &step.kind {
+            StepKind::Command(command) => command.only_to_copy.as_deref().unwrap_or("runs"),
+            kind => kind.word(),
+        })
+        .collect();
+    let (annotate, label) = ("`kubectl annotate` is none of our actions", "`kubectl label` is none of our actions");
+    assert_eq!(copied, [annotate, "kubectl", label, annotate, "kubectl"]);
+    // Nobody runs it: a person copies it and says so, and with nobody there it is a failure that says why.
+    let begin = |unattended| {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let (id, who, values) = ("r".into(), "ada".into(), [("why".to_owned(), Value::Text("x".into()))].into());
+        let begin = Begin { id, who, now, values, unattended, stack: Vec::new() };
+        let (mut run, _) = Run::begin(std::sync::Arc::clone(&book), begin).unwrap();
+        assert!(!run.may_start_by_itself());
+        run.feed(RunInput::Start, now);
+        run
+    };
+    let run = begin(false);
+    let Phase::Asking(Question::Manual(asked)) = run.phase() else { panic!("{:?}", run.phase()) };
+    assert!(asked.contains(annotate) && asked.contains("deploy/payment note=\"${why}\" --overwrite"), "{asked}");
+    let run = begin(true);
+    assert!(run.visits()[0].verdict == Some(Verdict::Failed) && run.visits()[0].detail.contains(annotate));
 }
 
 /// Lines that are in no block.

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 
 use super::{GOOD, book};
 use crate::actions::outcome::End;
+use crate::actions::{Origin, RunbookStep};
 use crate::runbook::Runbook;
+use crate::runbook::action::Act;
 use crate::runbook::parameter::{Value, Values, read_workload};
 use crate::runbook::run::record::{Event, Record, RunEnd, Verdict};
-use crate::runbook::run::work::{Outcome, Output, Work};
+use crate::runbook::run::work::{Outcome, Output, Question, Work};
 use crate::runbook::run::{Begin, Phase, Run, RunEffect, RunError, RunInput};
 
 fn now() -> DateTime<Utc> {
@@ -133,6 +135,64 @@ fn nobody_is_there() {
     assert_eq!(run.values().get("x"), Some(&Value::Integer(3)), "a default is an answer");
     let effects = run.feed(RunInput::Start, now());
     assert!(matches!(effects.last(), Some(RunEffect::Finished(RunEnd::Failed { .. }))), "{effects:?}");
+}
+
+const SCRIPT: &str = "---\napiVersion: opsdeck.dev/v1\nid: a\nparameters:\n  token: {secret: true}\n---\n## D\n### A\n```sh {on-failure=continue}\nrm -rf \"$token\"\n```\n### B\n```promql\nup\n```\n";
+
+fn token() -> Values {
+    [("token".to_owned(), Value::Text("hunter22".into()))].into()
+}
+
+fn untrusted(run: &mut Run) -> Vec<RunEffect> {
+    let (ticket, _) = performed(&run.feed(RunInput::Start, now())).unwrap();
+    run.feed(RunInput::Done { ticket, outcome: Outcome::Skipped { reason: "not trusted".into() } }, now())
+}
+
+#[test]
+fn a_script_that_is_not_run_is_asked_about() {
+    let book = book(SCRIPT);
+    for (input, verdict) in [
+        (RunInput::Approve, Verdict::Passed),
+        (RunInput::Decline { reason: "no".into() }, Verdict::Failed),
+        (RunInput::Skip { reason: "not now".into() }, Verdict::Skipped),
+    ] {
+        let (mut run, _) = begin(&book, token(), false);
+        assert!(recorded(&untrusted(&mut run)).is_empty(), "nothing is decided yet");
+        let Phase::Asking(Question::Manual(asked)) = run.phase() else { panic!("{:?}", run.phase()) };
+        assert!(asked.starts_with("not trusted\n") && asked.contains("rm -rf \"$token\""), "{asked}");
+        assert!(!asked.contains("hunter22"), "{asked}");
+        run.feed(input, now());
+        assert_eq!((run.place(), run.visits()[0].verdict), (1, Some(verdict)));
+    }
+}
+
+#[test]
+fn with_nobody_there_what_is_not_done_is_a_failure() {
+    // Whatever a failure does: the run does not end well.
+    for (text, at_once) in [(SCRIPT.to_owned(), false), (SCRIPT.replace("on-failure=continue", "timeout=1m"), true)] {
+        let (mut run, _) = begin(&book(&text), token(), true);
+        let effects = untrusted(&mut run);
+        assert_eq!(run.visits()[0].verdict, Some(Verdict::Failed));
+        if at_once {
+            let Some(RunEffect::Finished(RunEnd::Failed { step, why })) = effects.last() else { panic!("{effects:?}") };
+            assert_eq!((step.as_str(), why.as_str()), ("a", "not done: not trusted"));
+            continue;
+        }
+        let (ticket, _) = performed(&run.feed(RunInput::Start, now())).unwrap();
+        run.feed(RunInput::Done { ticket, outcome: Outcome::passed("1") }, now());
+        assert_eq!(run.end(), Some(&RunEnd::Done { failed: 1 }));
+        assert!(!run.end().unwrap().is_good());
+    }
+}
+
+#[test]
+fn the_door_is_told_which_step_asks() {
+    let (mut run, _) = begin(&book(GOOD), values(), false);
+    run.feed(RunInput::Jump(2), now());
+    let Some(Ok(Work::Act(act))) = run.preview() else { panic!() };
+    let Act::Request(request) = *act else { panic!("{act:?}") };
+    let from = RunbookStep { id: "high-error-rate".into(), step: "roll-it-back".into() };
+    assert_eq!((request.origin, request.runbook), (Origin::Runbook, Some(from)));
 }
 
 #[test]
