@@ -18,7 +18,7 @@ use support::{Console, Lab, PATIENCE, home, json_lines, opsdeck};
 
 const BOOK: &str = r#"---
 apiVersion: opsdeck.dev/v1
-id: errors
+id: high-error-rate
 title: Errors in a service
 match:
   - alert: HighErrorRate
@@ -120,11 +120,11 @@ fn from_the_alert_to_the_closed_run_by_keys_only() {
     // The reads run by themselves, and the check fails with its number.
     console.wait_for("wanted value < 0.01");
     console.wait_for("nothing is sent before you agree");
-    assert!(console.screen.screen().contents().contains("errors 3/4"), "the header shows the run");
+    assert!(console.screen.screen().contents().contains("high-error-rate 3/4"), "the header shows the run");
     // Put away, and back at the same step.
     console.send("\u{1b}");
     console.wait_for("comes back to it");
-    console.wait_for("errors 3/4");
+    console.wait_for("high-error-rate 3/4");
     console.send("b");
     console.wait_for("nothing is sent before you agree");
     console.send("\r");
@@ -238,7 +238,7 @@ fn killed_after_each_record_and_taken_up_each_time_nothing_is_done_twice() {
         command.args(["runbook", "run", "--non-interactive", "--yes"]);
         match run_id(&state) {
             Some(id) => command.args(["--resume", &id]),
-            None => command.args(["errors", "--alert", "HighErrorRate"]),
+            None => command.args(["high-error-rate", "--alert", "HighErrorRate"]),
         };
         command.env_clear().env("HOME", directory.path()).env("PATH", std::env::var("PATH").unwrap_or_default());
         for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")] {

@@ -8,7 +8,6 @@ use crate::actions::door::Door;
 use crate::actions::outcome::{End, Stage};
 use crate::runbook::Runbook;
 use crate::runbook::facts::Facts;
-use crate::runbook::run::record::RunEnd;
 use crate::runbook::run::work::{Outcome, Question};
 use crate::runbook::run::{Begin, Phase, Run, RunEffect, RunInput};
 use crate::state::effect::Effect;
@@ -344,10 +343,7 @@ impl App {
                 return effects;
             };
             self.session.desk.runs.pop();
-            let outcome = match &end {
-                end if end.is_good() => Outcome::passed("done"),
-                end => Outcome::failed(end_words(end)),
-            };
+            let outcome = Outcome::of_run_within(&end);
             effects.extend(self.tell_run(RunInput::Done { ticket, outcome }));
             return effects;
         }
@@ -432,17 +428,5 @@ impl App {
 
     pub(super) fn tick_desk(&mut self) -> Effects {
         if self.session.desk.is_open() { self.tell_run(RunInput::Tick) } else { Vec::new() }
-    }
-}
-
-/// How a run ended, in words.
-pub(super) fn end_words(end: &RunEnd) -> String {
-    match end {
-        RunEnd::Done { failed: 0 } => "done".to_owned(),
-        RunEnd::Done { failed: 1 } => "done; one step failed on the way".to_owned(),
-        RunEnd::Done { failed } => format!("done; {failed} steps failed on the way"),
-        RunEnd::Failed { step, why } => format!("failed at {step}: {why}"),
-        RunEnd::Aborted { reason } if reason.is_empty() => "given up".to_owned(),
-        RunEnd::Aborted { reason } => format!("given up: {reason}"),
     }
 }

@@ -266,7 +266,7 @@ pub fn act(deed: &Deed, context: &minijinja::Value) -> Result<Act, String> {
         "scale-bounds" => {
             let (min, max) = (given.number("min")?, given.number("max")?);
             if given.given("workload").is_some() {
-                return Ok(Act::Bounds { workload: given.workload()?, min, max, reason });
+                return Ok(Act::Bounds { workload: given.workload()?, min, max, reason, by: None });
             }
             let (namespace, hpa) = given.scoped("hpa")?;
             ActionKind::ScaleBounds(ScaleBounds { namespace: namespace.into(), hpa: hpa.into(), min, max })
@@ -308,6 +308,7 @@ pub fn act(deed: &Deed, context: &minijinja::Value) -> Result<Act, String> {
                 set: change(&given.needed("set")?)?,
                 about: given.given("workload").map(|_| given.workload()).transpose()?,
                 reason,
+                by: None,
             });
         }
         other => return Err(format!("there is no action `{other}`")),

@@ -2,7 +2,7 @@
 
 use super::diagnostic::Spot;
 use super::step::Template;
-use crate::actions::ActionRequest;
+use crate::actions::{ActionRequest, RunbookStep};
 use crate::domain::flag::FlagChange;
 use crate::domain::target::WorkloadRef;
 
@@ -62,6 +62,8 @@ pub enum Act {
         about: Option<WorkloadRef>,
         /// Why.
         reason: Option<String>,
+        /// The step that asks.
+        by: Option<RunbookStep>,
     },
     /// The bounds of the autoscaler of a workload.
     Bounds {
@@ -73,7 +75,21 @@ pub enum Act {
         max: Option<i64>,
         /// Why.
         reason: Option<String>,
+        /// The step that asks.
+        by: Option<RunbookStep>,
     },
+}
+
+impl Act {
+    /// Says which step asks, for the audit log.
+    #[must_use]
+    pub fn asked_by(mut self, step: RunbookStep) -> Self {
+        match &mut self {
+            Self::Request(ActionRequest { runbook, .. }) => *runbook = Some(step),
+            Self::Flag { by, .. } | Self::Bounds { by, .. } => *by = Some(step),
+        }
+        self
+    }
 }
 
 /// A line of kubectl.

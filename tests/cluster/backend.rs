@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::flags::server::FlagServer;
 use crate::stack::Stack;
 use crate::stack::process::has;
-use crate::support::{Console, PATIENCE, home, opsdeck};
+use crate::support::{Console, PATIENCE, home, opsdeck, process};
 
 /// Between two looks at something that has to change.
 const LOOK: Duration = Duration::from_millis(200);
@@ -204,6 +204,13 @@ impl Place {
     /// The console's own audit log.
     pub fn audit_log(&self) -> PathBuf {
         self.home.path().join("state/opsdeck/audit/audit.jsonl")
+    }
+
+    /// The binary, for who talks with it while it runs.
+    pub fn process(&self, more: &[&str]) -> Command {
+        let mut command = process(self.home.path());
+        command.args(self.arguments(more));
+        command
     }
 
     /// A subcommand.

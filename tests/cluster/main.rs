@@ -22,6 +22,7 @@ mod outages;
 mod rights;
 mod rollback;
 mod rows;
+mod runbooks;
 mod screen;
 mod stack;
 #[path = "../support/mod.rs"]
@@ -71,6 +72,7 @@ fn cases() -> Vec<&'static Case> {
         rollback::CASES,
         actions::CASES,
         undo::CASES,
+        runbooks::CASES,
         rights::CASES,
         argo::CASES,
         monitoring::CASES,

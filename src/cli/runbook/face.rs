@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::output::{Failure, error_line, line};
 use crate::domain::text::clean_lines;
-use crate::runbook::run::record::{Event, Record, RunEnd, Verdict};
+use crate::runbook::run::record::{Event, Record, Verdict};
 use crate::runbook::run::work::{Question, Work};
 use crate::runbook::run::{Phase, Run, RunInput};
 use crate::runbook::step::StepKind;
@@ -59,7 +59,7 @@ impl Face {
                 self.say(format!("{indent}{mark} {detail}").trim_end());
             }
             Event::Skipped { name, reason, .. } => self.say(&format!("{indent}- {name}: skipped, {reason}")),
-            Event::Finished(end) => self.say(&format!("{}: {}", run.id(), ended(end))),
+            Event::Finished(end) => self.say(&format!("{}: {}", run.id(), end)),
             _ => {}
         }
         Ok(())
@@ -247,16 +247,4 @@ pub fn secret(name: &str) -> Option<String> {
 /// A value that a parameter needs.
 pub fn line_of(name: &str) -> Option<String> {
     ask(&format!("{name}: "))
-}
-
-/// How a run ended, in words.
-pub fn ended(end: &RunEnd) -> String {
-    match end {
-        RunEnd::Done { failed: 0 } => "done".to_owned(),
-        RunEnd::Done { failed: 1 } => "done, and one step failed on the way".to_owned(),
-        RunEnd::Done { failed } => format!("done, and {failed} steps failed on the way"),
-        RunEnd::Failed { step, why } => format!("failed at {step}: {why}"),
-        RunEnd::Aborted { reason } if reason.is_empty() => "aborted".to_owned(),
-        RunEnd::Aborted { reason } => format!("aborted: {reason}"),
-    }
 }

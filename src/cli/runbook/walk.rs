@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::face::Face;
-use crate::actions::Origin;
 use crate::cli::drive::{Manner, through};
 use crate::cli::output::Failure;
 use crate::runbook::Runbook;
@@ -177,7 +176,7 @@ impl Walker<'_> {
     }
 
     async fn act(&self, act: &Act, mark: String) -> Result<Outcome, Failure> {
-        let request = match deed::request(act, Origin::Headless, mark, &self.tools).await {
+        let request = match deed::request(act, mark, &self.tools).await {
             Ok(request) => request,
             Err(why) => return Ok(Outcome::failed(why)),
         };
@@ -234,8 +233,7 @@ impl Walker<'_> {
 /// What the end of a runbook within another is to it.
 fn of(end: Option<RunEnd>) -> Outcome {
     match end {
-        Some(end) if end.is_good() => Outcome::passed("done"),
-        Some(end) => Outcome::failed(super::face::ended(&end)),
+        Some(end) => Outcome::of_run_within(&end),
         None => Outcome::failed("it was left open"),
     }
 }

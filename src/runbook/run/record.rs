@@ -1,6 +1,8 @@
 //! What is written down of a run, as it happens: enough to stand at the same step again after a crash, without anything
 //! being done twice. Secrets are never in it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::work::Output;
@@ -60,6 +62,20 @@ impl RunEnd {
     /// Did everything pass?
     pub const fn is_good(&self) -> bool {
         matches!(self, Self::Done { failed: 0 })
+    }
+}
+
+/// In words.
+impl fmt::Display for RunEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done { failed: 0 } => f.write_str("done"),
+            Self::Done { failed: 1 } => f.write_str("done; one step failed on the way"),
+            Self::Done { failed } => write!(f, "done; {failed} steps failed on the way"),
+            Self::Failed { step, why } => write!(f, "failed at {step}: {why}"),
+            Self::Aborted { reason } if reason.is_empty() => f.write_str("given up"),
+            Self::Aborted { reason } => write!(f, "given up: {reason}"),
+        }
     }
 }
 

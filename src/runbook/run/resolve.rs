@@ -11,7 +11,7 @@ use super::Run;
 use super::work::{LogsOf, Question, Test, Work};
 use crate::actions::RunbookStep;
 use crate::domain::target::WorkloadRef;
-use crate::runbook::action::{Act, Kubectl};
+use crate::runbook::action::Kubectl;
 use crate::runbook::parameter::{self, Value, Values};
 use crate::runbook::splice;
 use crate::runbook::step::{
@@ -158,11 +158,7 @@ impl Run {
                 Work::WaitUntil { check: Box::new(self.resolve(found)?), at_most: span(at_most, &context)? }
             }
             StepKind::Action(deed) | StepKind::Kubectl(Kubectl::Act(deed)) => {
-                let mut act = act::act(deed, &context)?;
-                if let Act::Request(request) = &mut act {
-                    request.runbook = Some(self.asker(step));
-                }
-                Work::Act(Box::new(act))
+                Work::Act(Box::new(act::act(deed, &context)?.asked_by(self.asker(step))))
             }
             StepKind::Kubectl(Kubectl::Read(arguments)) => Work::Kubectl(kubectl::fill(arguments, &context)?),
             StepKind::Http(http) => self.http(http)?,

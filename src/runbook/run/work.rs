@@ -1,5 +1,6 @@
 //! What a step asks to be done, with every value in its place, and what comes back.
 
+use super::record::RunEnd;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,15 @@ impl Outcome {
     /// Not as wanted, with a line.
     pub fn failed(detail: impl Into<String>) -> Self {
         Self::Failed { detail: detail.into(), output: Output::default() }
+    }
+
+    /// What the end of a runbook within another is to the step that began it. Checks that failed on the way are how a
+    /// fault is found: what counts is that it came to its end.
+    pub fn of_run_within(end: &RunEnd) -> Self {
+        match end {
+            RunEnd::Done { .. } => Self::passed(end.to_string()),
+            end => Self::failed(end.to_string()),
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use super::keep::{self, Ground, Kept, OpenRun, Taken};
 use super::library::Library;
 use super::perform::{Tools, perform};
 use super::{fetch, find};
-use crate::actions::Origin as Asker;
 use crate::runbook::facts::Facts;
 use crate::runbook::matching::{GENERIC, Summary, rank};
 use crate::runbook::parameter::Values;
@@ -290,7 +289,7 @@ impl Office {
             let news = match work {
                 Work::Act(act) => {
                     let mark = deed::mark(&id, ticket);
-                    match deed::request(&act, Asker::Key, mark, &tools).await {
+                    match deed::request(&act, mark, &tools).await {
                         Ok(request) => DeskNews::Act { id, ticket, request: Box::new(request) },
                         Err(why) => DeskNews::Done { id, ticket, outcome: Outcome::failed(why) },
                     }

@@ -25,23 +25,25 @@ pub fn mark(run: &str, ticket: u64) -> String {
 }
 
 /// The request that a step asks for. The error is a sentence.
-pub async fn request(act: &Act, origin: Origin, mark: String, tools: &Tools) -> Result<ActionRequest, String> {
+pub async fn request(act: &Act, mark: String, tools: &Tools) -> Result<ActionRequest, String> {
     let request = match act {
         Act::Request(request) => request.clone(),
-        Act::Flag { key, provider, project, environment, set, about, reason } => {
+        Act::Flag { key, provider, project, environment, set, about, reason, by } => {
             let place = [provider.as_deref(), project.as_deref(), environment.as_deref()];
             let flag = flag(key, place, tools).await?.id;
             let action = ActionKind::Flag(SetFlag { flag, set: set.clone(), about: about.clone() });
-            ActionRequest { reason: reason.clone(), ..ActionRequest::new(action, origin) }
+            let request = ActionRequest::new(action, Origin::Runbook);
+            ActionRequest { reason: reason.clone(), runbook: by.clone(), ..request }
         }
-        Act::Bounds { workload, min, max, reason } => {
+        Act::Bounds { workload, min, max, reason, by } => {
             let hpa = autoscaler(workload, tools).await?;
             let namespace = workload.namespace.clone();
             let action = ActionKind::ScaleBounds(ScaleBounds { namespace, hpa, min: *min, max: *max });
-            ActionRequest { reason: reason.clone(), ..ActionRequest::new(action, origin) }
+            let request = ActionRequest::new(action, Origin::Runbook);
+            ActionRequest { reason: reason.clone(), runbook: by.clone(), ..request }
         }
     };
-    Ok(ActionRequest { origin, step: Some(mark), ..request })
+    Ok(ActionRequest { step: Some(mark), ..request })
 }
 
 /// The name of the autoscaler that owns the number of pods of a workload.

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::runbook::shipped;
 use crate::config::Dirs;
 use crate::config::settings::Runbooks;
 use crate::domain::time::Instant;
+use crate::runbook::shipped;
 
 /// A runbook that is larger is not read.
 pub const LARGEST: u64 = crate::runbook::LARGEST as u64;
