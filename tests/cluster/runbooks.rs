@@ -9,7 +9,7 @@ pub const CASES: &[Case] = &[Case::new("a_shipped_runbook_comes_to_its_end", Bod
 /// What is chosen, and what is done then. The others prove themselves by metrics of kube-state-metrics, which is not among
 /// the counterparts: they are walked on the lab (`tests/shipped.rs`).
 const WAYS: &[(&str, &str)] =
-    &[("Restart it", "Restart deployment/web"), ("Roll it back to the revision before", "Roll back deployment/web")];
+    &[("Roll it back to the revision before", "Roll back deployment/web"), ("Restart it", "Restart deployment/web")];
 
 fn shipped(backend: &Backend) {
     let place = backend.place("runbooks");
