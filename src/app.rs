@@ -42,6 +42,7 @@ use crate::state::runbook::DeskEffect;
 use crate::state::session::{Overlay, PickerKind, Session};
 use crate::state::world::World;
 use crate::ui::glyphs::{ASCII, Glyphs, UNICODE};
+use crate::ui::runbook::Sheets;
 
 /// Seconds that a remark stays.
 const NOTICE_SECONDS: i64 = 8;
@@ -74,6 +75,7 @@ pub struct App {
     guard: GuardContext,
     world: World,
     session: Session,
+    sheets: Sheets,
     door: Option<Door>,
     /// What was done last and can be taken back.
     last: Option<undo::Undoable>,
@@ -101,6 +103,7 @@ impl App {
             guard,
             world: World::new(log_lines),
             session: Session::default(),
+            sheets: Sheets::default(),
             door: None,
             last: None,
             size: (80, 24),

@@ -50,6 +50,7 @@ impl App {
             context: &self.context,
             theme: &self.theme,
             glyphs: self.glyphs,
+            sheets: &self.sheets,
             now: self.now,
             offers_actions: self.guard.offers_actions(),
             key,

@@ -22,11 +22,9 @@ impl App {
         if self.session.desk.view.prompt.is_some() {
             return self.prompt_command(id);
         }
-        let view = &mut self.session.desk.view;
         match id {
             "cancel" | "back" | "widen" | "runbook" => return self.hide_desk(),
-            "down" => view.document = Some(view.document.unwrap_or(usize::MAX)),
-            "page-down" | "page-up" | "up" | "top" | "bottom" | "right" | "left" => {}
+            "down" | "up" | "page-down" | "page-up" | "top" | "bottom" | "right" | "left" => self.scroll_desk(id),
             "help" => {
                 self.session.overlays.push(Overlay::Help { scroll: 0 });
                 return Vec::new();
@@ -35,7 +33,6 @@ impl App {
             "audit" => return self.open_audit(),
             _ => return self.walk_command(id),
         }
-        self.scroll_desk(id);
         Vec::new()
     }
 

@@ -34,12 +34,13 @@ pub mod step;
 pub mod url;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use self::diagnostic::Diagnostic;
 use self::meta::Meta;
-use self::parameter::Parameter;
+use self::parameter::{Parameter, Values};
 use self::step::Step;
 use crate::domain::time::Instant;
 
@@ -131,6 +132,21 @@ impl Runbook {
     /// The number of the step of this name.
     pub fn step(&self, name: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.name == name)
+    }
+
+    /// Values of its parameters from texts. The error names what is no parameter, or no such value.
+    pub fn read_values(&self, with: &BTreeMap<String, String>) -> Result<Values, String> {
+        let mut values = Values::new();
+        for (name, text) in with {
+            let parameter = self.parameter(name).ok_or_else(|| {
+                let known: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+                let near = crate::config::diagnostic::did_you_mean(name, &known);
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                format!("{} has no parameter `{name}`{near}", self.id)
+            })?;
+            values.insert(name.clone(), parameter.read(text)?);
+        }
+        Ok(values)
     }
 
     /// The parameter of this name.

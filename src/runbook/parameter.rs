@@ -13,6 +13,16 @@ use crate::domain::target::{WorkloadKind, WorkloadRef};
 /// What stands in a record in the place of a secret.
 pub const SECRET: &str = "(secret)";
 
+/// The values with that word in the place of secret ones.
+pub fn hidden<'a>(mut values: Values, secrets: impl IntoIterator<Item = &'a String>) -> Values {
+    for name in secrets {
+        if let Some(value) = values.get_mut(name) {
+            *value = Value::Text(SECRET.to_owned());
+        }
+    }
+    values
+}
+
 /// Types of parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

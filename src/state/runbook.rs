@@ -8,7 +8,7 @@ use crate::actions::ActionRequest;
 use crate::domain::time::Instant;
 use crate::runbook::Runbook;
 use crate::runbook::facts::Facts;
-use crate::runbook::parameter::{Values, prefill};
+use crate::runbook::parameter::{Values, hidden, prefill};
 use crate::runbook::run::record::{Place, Record};
 use crate::runbook::run::work::Outcome;
 use crate::runbook::run::{Run, RunEffect};
@@ -201,6 +201,18 @@ impl Desk {
     /// The runbook on the desk.
     pub fn book(&self) -> Option<&Arc<Runbook>> {
         self.run().map(Run::book).or_else(|| self.page.as_ref().map(|page| &page.book))
+    }
+
+    /// What its text is told with: values of the run, else those that it would begin with. Secrets do not show.
+    pub fn values(&self) -> Values {
+        match (self.run(), &self.page) {
+            (Some(run), _) => run.values(),
+            (None, Some(page)) => {
+                let secrets = page.book.parameters.iter().filter(|known| known.secret).map(|known| &known.name);
+                hidden(page.values.clone(), secrets)
+            }
+            (None, None) => Values::new(),
+        }
     }
 
     /// Is there a run that is not over?

@@ -42,6 +42,8 @@ pub struct Look<'a> {
     pub theme: &'a Theme,
     /// Characters.
     pub glyphs: &'a Glyphs,
+    /// The runbook's text, laid out.
+    pub sheets: &'a runbook::Sheets,
     /// The time.
     pub now: Instant,
     /// May actions be offered?

@@ -19,6 +19,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::walk::walk;
+use crate::world::unescape;
 
 /// What the fake knows.
 #[derive(Default)]
@@ -151,21 +152,6 @@ impl Respond for Fake {
             _ => ResponseTemplate::new(404).set_body_json(json!({"name": "NotFoundError"})),
         }
     }
-}
-
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%' {
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&after[..2]).unwrap(), 16).unwrap());
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).unwrap()
 }
 
 impl World {

@@ -121,7 +121,8 @@ pub fn status(status: u16, body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-fn unescape(text: &str) -> String {
+/// A path's segment as it was meant.
+pub fn unescape(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -102,6 +102,26 @@ fn told(effects: &[Effect]) -> (Vec<String>, Option<(u64, Work)>) {
     (words, work)
 }
 
+#[test]
+fn before_it_begins_its_text_has_its_values_and_a_key_moves_it_by_a_line() {
+    let mut app = app();
+    incident(&mut app);
+    let facts = facts(&press(&mut app, "b"));
+    news(&mut app, found(facts, &[book()]));
+    let text = |app: &mut App| {
+        let shown = screen(app, 80, 24);
+        shown.lines().map(|line| line.chars().skip(4).take(31).collect::<String>()).collect::<Vec<_>>()
+    };
+    let before = text(&mut app);
+    let told = before.join(" ");
+    assert!(told.contains("deployment/payment") && !told.contains("{{ workload }}"), "{told}");
+    press(&mut app, "j");
+    let after = text(&mut app);
+    assert_eq!(before[4..16], after[3..15], "{after:#?}");
+    press(&mut app, "k");
+    assert_eq!(text(&mut app), before);
+}
+
 /// The book is open and begun, and its check has failed with a number.
 fn walked() -> App {
     let mut app = app();

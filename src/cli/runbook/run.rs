@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::face::{Face, secret};
-use super::walk::{Walker, read_values};
+use super::walk::Walker;
 use super::{Ground, ground, parameter};
 use crate::cli::output::{Failure, error_line, line};
 use crate::cli::{Global, start};
@@ -132,7 +132,7 @@ async fn values(
         error_line(&format!("not taken from the alert: {}", problem.why));
     }
     let given = args.parameters.iter().cloned().collect();
-    values.extend(read_values(book, &given).map_err(Failure::usage)?);
+    values.extend(book.read_values(&given).map_err(Failure::usage)?);
     for parameter in &book.parameters {
         let is_missing = parameter.required && !values.contains_key(&parameter.name);
         if is_missing && !args.non_interactive && !args.dry_run {

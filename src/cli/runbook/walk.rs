@@ -211,7 +211,7 @@ impl Walker<'_> {
             }
             Ok(Ok(kept)) => kept,
         };
-        let values = match read_values(&book, &with) {
+        let values = match book.read_values(&with) {
             Ok(values) => values,
             Err(why) => return Ok(Outcome::failed(why)),
         };
@@ -236,19 +236,4 @@ fn of(end: Option<RunEnd>) -> Outcome {
         Some(end) => Outcome::of_run_within(&end),
         None => Outcome::failed("it was left open"),
     }
-}
-
-/// Values of parameters from texts.
-pub fn read_values(book: &Runbook, with: &BTreeMap<String, String>) -> Result<Values, String> {
-    let mut values = Values::new();
-    for (name, text) in with {
-        let parameter = book.parameter(name).ok_or_else(|| {
-            let known: Vec<&str> = book.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-            let near = crate::config::diagnostic::did_you_mean(name, &known);
-            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            format!("{} has no parameter `{name}`{near}", book.id)
-        })?;
-        values.insert(name.clone(), parameter.read(text)?);
-    }
-    Ok(values)
 }

@@ -23,7 +23,7 @@ pub use self::exchange::{Begin, Phase, RunEffect, RunError, RunInput, Visit};
 use self::record::{Event, Place, Record, RunEnd};
 use self::work::Work;
 use super::Runbook;
-use super::parameter::{self, SECRET, Value, Values};
+use super::parameter::{self, SECRET, Values};
 use super::step::{Step, StepKind};
 use crate::domain::time::Instant;
 
@@ -81,12 +81,7 @@ impl Run {
         }
         let secrets: Vec<String> =
             book.parameters.iter().filter(|known| known.secret).map(|known| known.name.clone()).collect();
-        let mut recorded = values.clone();
-        for name in &secrets {
-            if let Some(value) = recorded.get_mut(name) {
-                *value = Value::Text(SECRET.to_owned());
-            }
-        }
+        let recorded = parameter::hidden(values.clone(), &secrets);
         let event = Event::Began {
             runbook: book.id.clone(),
             title: book.title.clone(),
@@ -214,12 +209,7 @@ impl Run {
     pub fn values(&self) -> Values {
         let mut values = self.values.clone();
         values.extend(self.captures.clone());
-        for name in &self.secrets {
-            if let Some(value) = values.get_mut(name) {
-                *value = Value::Text(SECRET.to_owned());
-            }
-        }
-        values
+        parameter::hidden(values, &self.secrets)
     }
 
     /// Secrets that were lost with the process and are needed again ([`RunInput::Secret`]).

@@ -93,6 +93,21 @@ fn span(template: &Template, context: &minijinja::Value) -> Result<u64, String> 
     parameter::seconds(&text).ok_or_else(|| format!("`{text}` is no duration: write 30s, 5m or 1h30m"))
 }
 
+/// A text for people (titles, prose, remarks) with values in it; where one is missing it stays as written.
+pub fn told(text: &str, values: &Values) -> String {
+    let pieces = match splice::pieces(text) {
+        Ok(pieces) if text.contains("{{") => pieces,
+        _ => return text.to_owned(),
+    };
+    let context = context(values);
+    let told = pieces.iter().map(|piece| match piece {
+        splice::Piece::Literal(text) => (*text).to_owned(),
+        splice::Piece::Expression(expression, _) => splice::evaluate(expression, &context)
+            .map_or_else(|_| format!("{{{{ {expression} }}}}"), |value| value.to_string()),
+    });
+    told.collect()
+}
+
 impl Run {
     /// Values as templates see them now.
     pub(super) fn context(&self) -> minijinja::Value {
@@ -101,21 +116,9 @@ impl Run {
         context(&values)
     }
 
-    /// A text for people (titles, prose, remarks) with values in it; where one is missing it stays as written. Secrets do
-    /// not show.
+    /// A text for people with the values of this run in it; secrets do not show.
     pub fn told(&self, text: &str) -> String {
-        let context = context(&self.values());
-        splice::pieces(text).map_or_else(
-            |_| text.to_owned(),
-            |pieces| {
-                let told = pieces.iter().map(|piece| match piece {
-                    splice::Piece::Literal(text) => (*text).to_owned(),
-                    splice::Piece::Expression(expression, _) => splice::evaluate(expression, &context)
-                        .map_or_else(|_| format!("{{{{ {expression} }}}}"), |value| value.to_string()),
-                });
-                told.collect()
-            },
-        )
+        told(text, &self.values())
     }
 
     /// Who asks the door when this step acts: the audit log says so.

@@ -334,11 +334,7 @@ impl Office {
             None => self.read_library().await,
         };
         let book = library.get(&name).ok_or_else(|| format!("there is no runbook `{name}`"))?.book.clone();
-        let mut values = Values::new();
-        for (name, text) in with {
-            let parameter = book.parameter(name).ok_or_else(|| format!("{} has no parameter `{name}`", book.id))?;
-            values.insert(name.clone(), parameter.read(text)?);
-        }
+        let values = book.read_values(with)?;
         let ground = Ground::new(&around.context, around.alert.clone(), &book.origin);
         let (store, id, for_disk) =
             (self.launch.runbooks.store.clone(), run.to_owned(), (book.clone(), ground.clone()));

@@ -109,8 +109,7 @@ impl Library {
 
     /// Those that help with any alert.
     pub fn generic(&self) -> Vec<Arc<Runbook>> {
-        let is_generic =
-            |book: &Runbook| book.meta.tags.iter().any(|tag| tag == GENERIC) || book.id == "generic-triage";
+        let is_generic = |book: &Runbook| book.meta.tags.iter().any(|tag| tag == GENERIC);
         self.all().map(|entry| entry.book.clone()).filter(|book| is_generic(book)).collect()
     }
 }
