@@ -10,6 +10,9 @@ mod desk;
 mod draw;
 mod flags;
 mod help;
+mod incident;
+mod incident_declare;
+mod incident_keys;
 mod keys;
 mod marks;
 mod menu;
@@ -18,6 +21,7 @@ mod narrow;
 mod offers;
 mod outside;
 mod pick;
+mod registry;
 mod runbook;
 mod runbook_keys;
 #[cfg(test)]
@@ -26,7 +30,7 @@ mod undo;
 
 use ratatui::Frame;
 
-pub use commands::{command_ids, commands};
+pub use registry::{command_ids, commands};
 
 use crate::actions::door::Door;
 use crate::actions::guardrail::GuardContext;
@@ -36,6 +40,7 @@ use crate::domain::time::Instant;
 use crate::ports::feed::{LogTarget, SourceId, Update};
 use crate::state::context::ContextInfo;
 use crate::state::effect::Effect;
+use crate::state::incident::IncidentEffect;
 use crate::state::message::{FeedItem, Message};
 use crate::state::pane::PaneId;
 use crate::state::runbook::DeskEffect;
@@ -148,7 +153,7 @@ impl App {
             }
             Message::Tick => {
                 self.dirty |= new_second;
-                self.tick()
+                self.tick(new_second)
             }
             Message::Feed { epoch, .. } if epoch != self.context.epoch => Vec::new(),
             Message::Feed { source, item, .. } => self.feed(&source, item),
@@ -188,6 +193,7 @@ impl App {
                 Vec::new()
             }
             Message::Desk(news) => self.desk_news(news),
+            Message::Incident(news) => self.incident_news(news),
             Message::Notice(text) => {
                 self.notice(text);
                 Vec::new()
@@ -216,7 +222,7 @@ impl App {
         Vec::new()
     }
 
-    fn tick(&mut self) -> Vec<Effect> {
+    fn tick(&mut self, new_second: bool) -> Vec<Effect> {
         let old = |at: Instant, now: Instant| (now - at).num_seconds() >= NOTICE_SECONDS;
         if self.session.notice.as_ref().is_some_and(|(_, at)| old(*at, self.now)) {
             self.session.notice = None;
@@ -229,6 +235,9 @@ impl App {
             effects.extend(self.door_input(crate::actions::exchange::DoorInput::Tick));
         }
         effects.extend(self.tick_desk());
+        if new_second {
+            effects.extend(self.watch_incidents());
+        }
         effects
     }
 
@@ -256,7 +265,11 @@ impl App {
             for pane in PaneId::ALL {
                 self.look(pane);
             }
-            return vec![Effect::FollowLogs(None), Effect::Desk(DeskEffect::LookForRuns)];
+            return vec![
+                Effect::FollowLogs(None),
+                Effect::Desk(DeskEffect::LookForRuns),
+                Effect::Incident(IncidentEffect::Follow),
+            ];
         }
         let left = self.leave_desk();
         let door = self.session.overlays.extract_if(.., |overlay| matches!(overlay, Overlay::Door(_))).collect();
@@ -269,7 +282,11 @@ impl App {
         };
         self.look(PaneId::Logs);
         let mut effects = left;
-        effects.extend([Effect::FollowLogs(None), Effect::Desk(DeskEffect::LookForRuns)]);
+        effects.extend([
+            Effect::FollowLogs(None),
+            Effect::Desk(DeskEffect::LookForRuns),
+            Effect::Incident(IncidentEffect::Follow),
+        ]);
         effects
     }
 
@@ -312,6 +329,8 @@ impl App {
 
     /// Must quitting wait for an action (a record being written, an execution)?
     pub fn holds_quit(&self) -> bool {
-        self.session.desk.unwritten > 0 || self.door.as_ref().is_some_and(|door| door.view().stage.holds_quit())
+        self.session.desk.unwritten > 0
+            || self.session.incidents.unwritten > 0
+            || self.door.as_ref().is_some_and(|door| door.view().stage.holds_quit())
     }
 }

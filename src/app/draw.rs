@@ -11,7 +11,7 @@ use crate::panes;
 use crate::state::session::Overlay;
 use crate::ui::footer::Hint;
 use crate::ui::layout::{Layout, SMALLEST, arrange};
-use crate::ui::{Look, audit, footer, form, frame, header, menu, overlay, picker, plan, runbook, text};
+use crate::ui::{Look, audit, footer, form, frame, header, incident, menu, overlay, picker, plan, runbook, text};
 
 impl App {
     pub(super) fn layout(&self) -> Option<Layout> {
@@ -25,6 +25,9 @@ impl App {
             Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) => self.scopes(),
             // What a step waits for is said of the step, also while a line is typed.
             Some(Overlay::Desk) => vec![Scope::Runbook],
+            Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
+            Some(Overlay::Incident) => vec![Scope::Incident],
+            Some(Overlay::Declare) => vec![Scope::Dialog],
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };
         self.key_in(id, &scopes).or_else(|| self.key_in(id, &[Scope::Global]))
@@ -103,6 +106,12 @@ impl App {
             Overlay::Audit(view) => audit::render(look, view, body, buffer),
             Overlay::Menu(list) => menu::render(look, list, body, buffer),
             Overlay::Desk => runbook::render(look, body, buffer),
+            Overlay::Incident => incident::render(look, body, buffer),
+            Overlay::Declare => {
+                if let Some(declaring) = &look.session.incidents.declaring {
+                    incident::render_declare(look, declaring, body, buffer);
+                }
+            }
             Overlay::Form(lines) => form::render(look, lines, body, buffer),
             Overlay::Door(door) => {
                 if let Some(action) = &self.door {

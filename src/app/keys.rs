@@ -2,7 +2,7 @@
 
 use super::{App, offers};
 use crate::actions::exchange::DoorInput;
-use crate::config::keymap::{Key, KeyCode, Scope, Step};
+use crate::config::keymap::{Key, KeyCode, Modifiers, Scope, Step};
 use crate::panes;
 use crate::state::effect::Effect;
 use crate::state::session::Overlay;
@@ -20,7 +20,10 @@ impl App {
             Some(Overlay::Door(_)) if self.types_name() => vec![Scope::Input, Scope::Dialog],
             Some(Overlay::Desk) if self.session.desk.view.prompt.is_some() => vec![Scope::Input],
             Some(Overlay::Desk) => vec![Scope::Runbook],
-            Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
+            Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
+            Some(Overlay::Incident) if self.session.incidents.view.prompt.is_some() => vec![Scope::Input],
+            Some(Overlay::Incident) => vec![Scope::Incident],
+            Some(Overlay::Help { .. } | Overlay::Door(_) | Overlay::Declare) => vec![Scope::Dialog],
         }
     }
 
@@ -30,6 +33,10 @@ impl App {
         // Where text is typed, what types text is text; commands there are other keys.
         if self.session.pending.is_empty() && scopes.contains(&Scope::Input) && self.typed(key) {
             return self.text_changed();
+        }
+        // Where several lines are written, enter and the arrows are the text's, too; only what ends it is a command.
+        if scopes == [Scope::Text] && key.modifiers == Modifiers::default() && self.edited(key) {
+            return Vec::new();
         }
         let step = self.keymap.step(&scopes, &self.session.pending, key);
         match step {
@@ -47,7 +54,7 @@ impl App {
             }
             Step::None => {
                 // Editing keys that no binding takes (home, ctrl-w) belong to the line.
-                if scopes.contains(&Scope::Input) && self.edited(key) {
+                if (scopes.contains(&Scope::Input) || scopes == [Scope::Text]) && self.edited(key) {
                     return self.text_changed();
                 }
                 Vec::new()
@@ -87,6 +94,19 @@ impl App {
                 }
                 None => return false,
             },
+            Some(Overlay::Incident) => {
+                let view = &mut self.session.incidents.view;
+                match (&mut view.writing, &mut view.prompt) {
+                    (Some(writing), _) => {
+                        writing.notice = None;
+                        return writing.editor.key(key);
+                    }
+                    (None, Some(prompt)) => {
+                        prompt.input.key(key);
+                    }
+                    (None, None) => return false,
+                }
+            }
             Some(Overlay::Door(door)) => {
                 door.input.key(key);
             }
@@ -124,6 +144,12 @@ impl App {
     }
 
     pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if let (Some(Overlay::Incident), Some(writing)) =
+            (self.session.overlays.last(), &mut self.session.incidents.view.writing)
+        {
+            writing.editor.paste(&crate::domain::text::clean_lines(text));
+            return Vec::new();
+        }
         let clean = crate::domain::text::clean(text);
         match self.session.overlays.last_mut() {
             Some(Overlay::Filter { input, .. }) => input.paste(&clean),
@@ -131,6 +157,10 @@ impl App {
             Some(Overlay::Audit(view)) if view.typing.is_some() => view.filter.paste(&clean),
             Some(Overlay::Form(form)) => form.paste(&clean),
             Some(Overlay::Desk) => match &mut self.session.desk.view.prompt {
+                Some(prompt) => prompt.input.paste(&clean),
+                None => return Vec::new(),
+            },
+            Some(Overlay::Incident) => match &mut self.session.incidents.view.prompt {
                 Some(prompt) => prompt.input.paste(&clean),
                 None => return Vec::new(),
             },
@@ -193,6 +223,8 @@ impl App {
             Some(Overlay::Menu(_)) => self.menu_command(id),
             Some(Overlay::Form(_)) => self.form_command(id),
             Some(Overlay::Desk) => self.desk_command(id),
+            Some(Overlay::Incident) => self.incident_command(id),
+            Some(Overlay::Declare) => self.declare_command(id),
             Some(Overlay::Audit(_)) => self.audit_command(id),
             Some(Overlay::Door(_)) => self.door_command(id),
         }

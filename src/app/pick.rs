@@ -30,8 +30,8 @@ impl App {
         self.session.overlays.push(Overlay::Picker(picker));
         self.rematch();
         // The kubeconfig may have changed since it was read.
-        let listed = matches!(kind, PickerKind::Namespace | PickerKind::Runbook);
-        if listed { Vec::new() } else { vec![Effect::ListContexts] }
+        let asks = matches!(kind, PickerKind::Context | PickerKind::Palette);
+        if asks { vec![Effect::ListContexts] } else { Vec::new() }
     }
 
     /// Fills an open picker anew.
@@ -60,6 +60,13 @@ impl App {
             PickerKind::Context => self.contexts(""),
             PickerKind::Namespace => self.namespaces(""),
             PickerKind::Runbook => self.runbooks(),
+            PickerKind::Status
+            | PickerKind::Severity
+            | PickerKind::Role
+            | PickerKind::Incident
+            | PickerKind::Merge
+            | PickerKind::StatusPage
+            | PickerKind::Page => self.incident_items(kind),
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
@@ -74,7 +81,7 @@ impl App {
         let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
         commands()
             .iter()
-            .filter(|command| !matches!(command.scope, Scope::Dialog | Scope::Runbook) && command.id != "palette")
+            .filter(|command| !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident) && command.id != "palette")
             .filter(|command| self.why_not(command.id).is_none())
             .map(|command| PickItem {
                 value: command.id.to_owned(),
@@ -166,10 +173,11 @@ impl App {
             PickerKind::Context if !value.is_empty() => self.switch_context(&value),
             PickerKind::Namespace if !value.is_empty() => self.switch_namespace(namespace_of(&value)),
             PickerKind::Runbook => self.choose_runbook(&value),
+            PickerKind::Context | PickerKind::Namespace => Vec::new(),
             // What is typed in full is meant in full (`rollback deploy/payment to 41`, `q`).
             PickerKind::Palette if is_whole(&typed) => self.say(&typed),
             PickerKind::Palette => self.say(&value),
-            _ => Vec::new(),
+            kind => self.chosen_of_incident(kind, &value),
         }
     }
 
@@ -295,7 +303,7 @@ impl App {
 
 /// Is it a command that can be typed? Those of a box or a runbook need what is open there.
 fn is_spoken(id: &str) -> bool {
-    commands().iter().any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook))
+    commands().iter().any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident))
 }
 
 fn named(verb: &str, what: &str, note: &str) -> PickItem {

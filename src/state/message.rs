@@ -58,6 +58,8 @@ pub enum Message {
     Settled(Vec<String>),
     /// An answer to [`super::effect::Effect::Desk`].
     Desk(super::runbook::DeskNews),
+    /// News about incidents, asked for by [`super::effect::Effect::Incident`] or written by others.
+    Incident(super::incident::IncidentNews),
     /// Something to tell the person, once (a switch that failed, text copied).
     Notice(String),
 }

@@ -4,10 +4,12 @@
 pub mod audit;
 pub mod command;
 pub mod context;
+pub mod editor;
 pub mod effect;
 pub mod filter;
 pub mod flags;
 pub mod form;
+pub mod incident;
 pub mod input;
 pub mod logs;
 pub mod marks;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::audit::AuditView;
 use super::context::ContextEntry;
 use super::form::Form;
+use super::incident::room::Room;
 use super::input::Input;
 use super::logs::LogPlace;
 use super::marks::Marks;
@@ -95,6 +96,10 @@ pub enum Overlay {
     Form(Box<Form>),
     /// The runbook on the desk. Its state is [`Session::desk`].
     Desk,
+    /// The incident that is open. Its state is [`Session::incidents`].
+    Incident,
+    /// What a declare will send, before it does. Its state is [`Session::incidents`], too.
+    Declare,
     /// The plan of an action, its progress, its proof. The state is the door's own.
     Door(DoorBox),
 }
@@ -157,6 +162,20 @@ pub enum PickerKind {
     Namespace,
     /// Runbooks for what is selected, and runs to take up again.
     Runbook,
+    /// The status of the incident.
+    Status,
+    /// The severity of the incident.
+    Severity,
+    /// A role in the incident.
+    Role,
+    /// Another incident, or a new one.
+    Incident,
+    /// The incident that this one is the same as.
+    Merge,
+    /// A status page to publish on.
+    StatusPage,
+    /// A page to escalate.
+    Page,
 }
 
 /// One line of a picker.
@@ -201,6 +220,8 @@ pub struct Session {
     pub contexts: Vec<ContextEntry>,
     /// The runbook that is open, and its run.
     pub desk: Desk,
+    /// Incidents.
+    pub incidents: Room,
     /// What was read last of one flag, or why not: its details show it.
     pub flag: Option<(FlagRef, Result<FlagDetail, String>)>,
 }
@@ -221,6 +242,7 @@ impl Default for Session {
             notice: None,
             contexts: Vec::new(),
             desk: Desk::default(),
+            incidents: Room::default(),
             flag: None,
         };
         session.reset_log_lens();

@@ -11,6 +11,7 @@ use super::frame::put;
 use super::text;
 use crate::config::theme::Role;
 use crate::domain::time::span_fine;
+use crate::incident::nudge::nudges;
 use crate::ports::feed::SourceGroup;
 use crate::state::context::NamespaceScope;
 use crate::state::source::Status;
@@ -48,9 +49,9 @@ pub fn render(look: &Look<'_>, area: Rect, buffer: &mut Buffer) {
             vec![sources(look, " ", 2), clock(look, true)],
             buffer,
         );
-        line(look, area, 1, vec![tags(look), who(look)], vec![counts(look, true)], buffer);
+        line(look, area, 1, vec![tags(look), incident(look, true), who(look)], vec![counts(look, true)], buffer);
     } else {
-        let left = vec![place(look), tags(look), focus(look, 0), run(look, 0)];
+        let left = vec![place(look), tags(look), incident(look, false), focus(look, 0), run(look, 0)];
         let mut clock = clock(look, false);
         clock.order = 4;
         line(look, area, 0, left, vec![counts(look, false), sources(look, "", 3), clock], buffer);
@@ -159,6 +160,26 @@ fn run(look: &Look<'_>, order: u8) -> Part {
             Span::styled(format!(" {place} {clock}"), look.style(Role::Pending)),
         ],
     )
+}
+
+/// The incident that is open, with its clock and what it waits for most.
+fn incident(look: &Look<'_>, words: bool) -> Part {
+    let room = &look.session.incidents;
+    let Some(incident) = room.incident().filter(|incident| incident.is_open()) else { return Part::new(0, Vec::new()) };
+    let clock = span_fine(incident.clock(look.now).num_seconds());
+    let mut spans = vec![
+        Span::styled(format!("{} ", incident.severity()), look.style(Role::Critical)),
+        Span::styled(format!("{} {clock}", incident.status()), look.style(Role::FocusLabel)),
+    ];
+    let others = room.open().count().saturating_sub(1);
+    if others > 0 {
+        spans.push(Span::styled(format!(" +{others}"), look.style(Role::Warning)));
+    }
+    if let Some(nudge) = nudges(incident, look.now).first().filter(|_| words) {
+        let role = if nudge.urgent { Role::Warning } else { Role::Dim };
+        spans.push(Span::styled(format!(" {} {}", look.glyphs.mid, nudge.words(look.now)), look.style(role)));
+    }
+    Part::new(0, spans)
 }
 
 fn counts(look: &Look<'_>, words: bool) -> Part {

@@ -4,11 +4,13 @@
 pub mod audit;
 pub mod columns;
 pub mod document;
+pub mod editor;
 pub mod footer;
 pub mod form;
 pub mod frame;
 pub mod glyphs;
 pub mod header;
+pub mod incident;
 pub mod layout;
 pub mod menu;
 pub mod overlay;

@@ -37,15 +37,19 @@ pub enum Scope {
     Dialog,
     /// A runbook that is open.
     Runbook,
+    /// An incident that is open.
+    Incident,
     /// Lists to pick from, beside a line of text: palette, contexts, revisions.
     Picker,
     /// A line of text being typed: filter, confirmation, reason.
     Input,
+    /// Several lines of text being written: an update.
+    Text,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Global,
         Self::Alerts,
         Self::Slo,
@@ -56,8 +60,10 @@ impl Scope {
         Self::Flags,
         Self::Dialog,
         Self::Runbook,
+        Self::Incident,
         Self::Picker,
         Self::Input,
+        Self::Text,
     ];
 
     /// The section's name.
@@ -73,8 +79,10 @@ impl Scope {
             Self::Flags => "flags",
             Self::Dialog => "dialog",
             Self::Runbook => "runbook",
+            Self::Incident => "incident",
             Self::Picker => "picker",
             Self::Input => "input",
+            Self::Text => "text",
         }
     }
 
@@ -91,8 +99,10 @@ impl Scope {
             Self::Flags => "in the flags pane",
             Self::Dialog => "in a plan or question",
             Self::Runbook => "in a runbook",
+            Self::Incident => "in an incident",
             Self::Picker => "in a list to pick from",
             Self::Input => "while typing",
+            Self::Text => "while writing several lines",
         }
     }
 }

@@ -1,0 +1,143 @@
+//! What the console knows of incidents, and how the person looks at the one that is open.
+
+use std::collections::BTreeMap;
+
+use super::ServicesHere;
+use crate::domain::Text;
+use crate::domain::incident::IncidentId;
+use crate::domain::incident::Role;
+use crate::incident::Incident;
+use crate::incident::declare::Proposal;
+use crate::ports::incident::{ChannelView, OnCall, Page};
+use crate::state::editor::Editor;
+use crate::state::input::Input;
+
+/// Everything about incidents that the console has open.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// The services of this context, once they are known.
+    pub here: Option<ServicesHere>,
+    /// Incidents of this context, by id.
+    pub all: BTreeMap<IncidentId, Incident>,
+    /// Have those that were there at the start been told?
+    pub known: bool,
+    /// The one that keys and the header are about.
+    pub current: Option<IncidentId>,
+    /// An incident that is being declared.
+    pub declaring: Option<Declaring>,
+    /// What paging services said last, by name.
+    pub paging: BTreeMap<Text, OnDuty>,
+    /// Why the shared journal is not in step.
+    pub shared_fault: Option<String>,
+    /// Writes that are not known to be on disk yet.
+    pub unwritten: usize,
+    /// How it is looked at.
+    pub view: View,
+}
+
+/// What a paging service said.
+#[derive(Clone, Debug, Default)]
+pub struct OnDuty {
+    /// Pages that are open.
+    pub pages: Vec<Page>,
+    /// Who is on call.
+    pub on_call: Vec<OnCall>,
+    /// What was not to be had.
+    pub faults: Vec<String>,
+}
+
+/// A declare before it is confirmed.
+#[derive(Debug)]
+pub struct Declaring {
+    /// What is proposed.
+    pub proposal: Box<Proposal>,
+    /// First line shown.
+    pub scroll: usize,
+}
+
+/// How an incident is looked at.
+#[derive(Debug, Default)]
+pub struct View {
+    /// First line of the timeline that is shown; `None` follows the end.
+    pub scroll: Option<usize>,
+    /// A line that is being typed.
+    pub prompt: Option<Prompt>,
+    /// Several lines that are being written.
+    pub writing: Option<Writing>,
+    /// What the channel shows, when it was asked for; `None` inside while it is being read.
+    pub channel: Option<Option<Result<ChannelView, String>>>,
+}
+
+/// A line that is being typed.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What is asked.
+    pub ask: String,
+    /// The text.
+    pub input: Input,
+    /// What it becomes.
+    pub purpose: Purpose,
+    /// Why it was not taken.
+    pub notice: Option<String>,
+}
+
+/// What a typed line becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A note.
+    Note,
+    /// The title.
+    Title,
+    /// Something to do afterwards.
+    Task,
+    /// Who takes a role.
+    Role(Role),
+    /// To whom it is handed over.
+    HandOver,
+    /// Why what was not sent is left.
+    Drop,
+}
+
+/// Several lines that are being written.
+#[derive(Debug)]
+pub struct Writing {
+    /// The text.
+    pub editor: Editor,
+    /// What it becomes.
+    pub purpose: Piece,
+    /// Why it was not taken.
+    pub notice: Option<String>,
+}
+
+/// What a written text becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// An update, to everyone who follows the incident.
+    Update,
+    /// An update on the status page of this name, which customers read.
+    Publish(Text),
+    /// The summary of a hand-over.
+    HandOver(String),
+}
+
+impl Room {
+    /// The incident that keys and the header are about.
+    pub fn incident(&self) -> Option<&Incident> {
+        self.all.get(self.current.as_ref()?)
+    }
+
+    /// Incidents that go on, the newest last.
+    pub fn open(&self) -> impl DoubleEndedIterator<Item = &Incident> {
+        self.all.values().filter(|incident| incident.is_open())
+    }
+
+    /// Chooses the incident that goes on: the one that was chosen as long as it is known, else the newest open one.
+    pub fn settle(&mut self) {
+        let stays = self.current.as_ref().is_some_and(|id| self.all.contains_key(id));
+        if let Some(into) = self.incident().and_then(Incident::merged_into).cloned().filter(|into| self.all.contains_key(into)) {
+            self.current = Some(into);
+        } else if !stays {
+            self.current = self.open().next_back().map(|incident| incident.id().clone());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A declare before it is confirmed: what the incident is called and how bad it is, and everything that will be sent, to
+//! whom.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::config::theme::Role;
+use crate::state::incident::room::Declaring;
+use crate::ui::{Look, footer, overlay, text};
+
+/// Columns of the words at the left.
+const LABEL: usize = 12;
+
+const fn width(area: Rect) -> u16 {
+    let width = area.width.saturating_sub(4);
+    if width > 104 { 104 } else { width }
+}
+
+/// Lines and rows that there are for them.
+pub fn length(look: &Look<'_>, declaring: &Declaring, area: Rect) -> (usize, usize) {
+    let lines = lines(look, declaring, usize::from(width(area)).saturating_sub(4)).len();
+    (lines, usize::from(area.height).saturating_sub(4))
+}
+
+/// Draws the box.
+pub fn render(look: &Look<'_>, declaring: &Declaring, area: Rect, buffer: &mut Buffer) {
+    let lines = lines(look, declaring, usize::from(width(area)).saturating_sub(4));
+    let height = (lines.len() as u16 + 4).min(area.height);
+    let context = look.context;
+    let label = if context.production { format!("PRODUCTION {}", context.name) } else { context.name.clone() };
+    let inner = overlay::open(look, area, (width(area), height), "Declare an incident", &label, buffer);
+    let place = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        height: inner.height.saturating_sub(2),
+        ..inner
+    };
+    overlay::scrolled(look, &lines, declaring.scroll, place, buffer);
+    let hint = |id: &str, label: &str| footer::Hint { key: look.key_of(id), label: label.to_owned() };
+    let hints = [hint("confirm", "declare"), hint("reason", "edit"), hint("cancel", "close, nothing is sent")];
+    footer::keys(look, &hints, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, buffer);
+}
+
+fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'static>> {
+    let proposal = &declaring.proposal;
+    let mut lines = Vec::new();
+    let mut row = |label: &str, value: &str, role: Role| {
+        for (at, line) in text::wrap(value, width.saturating_sub(LABEL).max(8)).into_iter().enumerate() {
+            let label = text::left(if at == 0 { label } else { "" }, LABEL, look.glyphs.cut);
+            lines.push(Line::from(vec![
+                Span::styled(label, look.style(Role::Dim)),
+                Span::styled(line, look.style(role)),
+            ]));
+        }
+    };
+    row("title", &proposal.title, Role::Title);
+    let severity = format!("{} ({})", proposal.severity, proposal.severity_why);
+    row("severity", &severity, Role::Critical);
+    row("service", &proposal.service, Role::Text);
+    for (part, who) in &proposal.roles {
+        row(part.word(), who, Role::FocusLabel);
+    }
+    for problem in proposal.problems() {
+        lines.push(Line::styled(format!("{} {problem}", look.glyphs.careful), look.style(Role::Warning)));
+    }
+    lines.push(Line::default());
+    let preview = proposal.preview();
+    if preview.is_empty() {
+        let words = "Nothing is sent: no chat and no paging service is configured here. The timeline is kept.";
+        lines.extend(text::wrap(words, width).into_iter().map(|line| Line::styled(line, look.style(Role::Pending))));
+    } else {
+        lines.push(Line::styled("This is sent, in this order:", look.style(Role::Title)));
+    }
+    for (at, item) in preview.iter().enumerate() {
+        let head = format!("{}. {}", at + 1, item.to);
+        lines.push(Line::styled(text::cut(&head, width, look.glyphs.cut), look.style(Role::FocusLabel)));
+        for line in item.what.lines().flat_map(|line| text::wrap(line, width.saturating_sub(3))) {
+            lines.push(Line::styled(format!("   {line}"), look.style(Role::Text)));
+        }
+    }
+    lines
+}
