@@ -8,6 +8,7 @@ pub mod effect;
 pub mod filter;
 pub mod flags;
 pub mod form;
+pub mod incident;
 pub mod input;
 pub mod logs;
 pub mod marks;

@@ -1,0 +1,11 @@
+//! Incidents, as far as they touch the outside: their journals on disk, and the services that they speak to. What an
+//! incident means and what comes next is [`crate::incident`]'s.
+
+pub mod journal;
+pub mod store;
+pub mod writers;
+
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod tests;
