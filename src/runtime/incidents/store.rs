@@ -5,17 +5,20 @@
 //! | `ID/journal.jsonl` | its entries, one a line |
 //! | `ID/journal.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
 //! | `ID/post-mortem.md` | the draft, unless `[incidents] post-mortems` says another place |
+//! | `ID/context` | the kubeconfig context in which it is seen here, when others know the cluster by another name |
 //! | `writer-NAME` | empty; locked by a process that writes entries, as long as it runs |
 //! | `incidents.lock` | empty; locked while such a file is made or removed |
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::journal::{FILE, IncidentJournal, KeepError, Told};
 use super::writers::Writers;
+use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::runtime::journal::why;
 
@@ -24,16 +27,29 @@ use crate::runtime::journal::why;
 pub struct IncidentStore {
     root: PathBuf,
     writers: Arc<Writers>,
+    /// When the directory was last changed, as far as somebody looked.
+    looked: Arc<Mutex<Option<SystemTime>>>,
 }
 
 fn private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
+/// Writes a file as a whole, readable for its owner only: there is the old one, or the new one.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    private(directory)?;
+    let mut new = tempfile::NamedTempFile::new_in(directory)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    File::open(directory)?.sync_all()
+}
+
 impl IncidentStore {
     /// A store in this directory; nothing is made before the first incident.
     pub fn new(root: PathBuf) -> Self {
-        Self { writers: Arc::new(Writers::new(&root)), root }
+        Self { writers: Arc::new(Writers::new(&root)), looked: Arc::default(), root }
     }
 
     /// Its directory.
@@ -82,6 +98,37 @@ impl IncidentStore {
         ids.retain(|id| self.contains(id));
         ids.sort_by(|one, other| other.cmp(one));
         ids
+    }
+
+    /// Was no incident added since this was asked last?
+    pub fn is_unchanged(&self) -> bool {
+        let Ok(now) = fs::metadata(&self.root).and_then(|root| root.modified()) else { return true };
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        // A new directory is empty at first: one that was changed just now is looked at again.
+        let settled = now.elapsed().is_ok_and(|age| age.as_secs() >= 3);
+        settled && looked.replace(now) == Some(now)
+    }
+
+    /// The name of this process, as the writer of its entries.
+    pub fn own_writer(&self) -> Result<Text, KeepError> {
+        self.writers.own().map_err(|error| self.failed(&self.root, &error))
+    }
+
+    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
+        KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
+    }
+
+    /// The context in which an incident is seen here, when it is not the one that it was declared in.
+    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
+        fs::read_to_string(self.directory(id).join("context")).ok()
+    }
+
+    /// Remembers that.
+    pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
+        if self.context_of(id).as_deref() == Some(context) {
+            return Ok(());
+        }
+        write_whole(&self.directory(id).join("context"), context)
     }
 
     /// All that is known of one.
