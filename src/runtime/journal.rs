@@ -19,7 +19,7 @@
 //! the head and not from what is left, so that the gap stays visible for good.
 
 mod chain;
-mod files;
+pub(super) mod files;
 mod head;
 mod tail;
 mod writer;
@@ -144,7 +144,7 @@ impl FileJournal {
     }
 
     fn error(&self, error: &io::Error) -> JournalError {
-        JournalError { path: self.path().display().to_string(), why: why(error) }
+        JournalError { path: self.path().display().to_string(), why: why(error, "[audit] directory") }
     }
 }
 
@@ -215,15 +215,15 @@ pub fn read(path: &Path) -> io::Result<Vec<Value>> {
     Ok(records)
 }
 
-/// The system's words, and what to do where that is known.
-fn why(error: &io::Error) -> String {
+/// The system's words, and what to do where that is known; `setting` says where the files are.
+pub(super) fn why(error: &io::Error, setting: &str) -> String {
     let next = match error.kind() {
-        io::ErrorKind::StorageFull => "free some space there, or set [audit] directory to another file system",
-        io::ErrorKind::QuotaExceeded => "free some of your quota, or set [audit] directory to another file system",
-        io::ErrorKind::FileTooLarge => "the limit of this process on file sizes (ulimit -f) is too low",
-        io::ErrorKind::ReadOnlyFilesystem => "set [audit] directory to a place that can be written",
+        io::ErrorKind::StorageFull => format!("free some space there, or set {setting} to another file system"),
+        io::ErrorKind::QuotaExceeded => format!("free some of your quota, or set {setting} to another file system"),
+        io::ErrorKind::FileTooLarge => "the limit of this process on file sizes (ulimit -f) is too low".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => format!("set {setting} to a place that can be written"),
         io::ErrorKind::PermissionDenied => {
-            "make the directory and its files writable for you, or set [audit] directory to a place of your own"
+            format!("make the directory and its files writable for you, or set {setting} to a place of your own")
         }
         _ => return error.to_string(),
     };

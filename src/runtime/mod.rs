@@ -10,6 +10,7 @@ pub mod executor;
 pub mod feeds;
 pub mod guardrails;
 pub mod headless;
+pub mod incidents;
 pub mod input;
 pub mod journal;
 pub mod proxy;

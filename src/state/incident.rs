@@ -1,118 +1,168 @@
-//! Incidents between the console and the runtime: what the console asks for, and what it is told. What an incident is and
-//! what may be done to it is [`crate::incident`]'s.
+//! What the console asks the runtime for about incidents, and what comes back. The rules are [`crate::incident`]'s, and
+//! what is known of an incident is the fold of its entries.
 
 pub mod room;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
+use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::entry::{Deed, Entry};
+use crate::incident::Noticed;
+use crate::incident::command::Command;
 use crate::incident::declare::ChatFacts;
+use crate::incident::outbox::Standing;
+use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
 
-/// Work for the runtime.
+/// What the runtime is asked for. What is written is written in the order in which it is asked for; everything else is
+/// done beside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IncidentEffect {
-    /// Find the incidents of this user and context, follow those that are open (and what is written by other consoles and
-    /// responders), and finish what was not sent. Answered by [`IncidentNews::Services`], [`IncidentNews::Entries`] for each,
-    /// and [`IncidentNews::Known`]; sent at the start and at a switch of context.
-    Follow,
-    /// Begin an incident with these deeds. Answered as [`IncidentEffect::Append`] is.
-    Declare {
+    /// Which incidents of this context are open? Asked once after each connection; answered by [`IncidentNews::Entries`] of
+    /// each, then [`IncidentNews::Looked`]. From then on those that others declare come by themselves.
+    Look,
+    /// Makes a place for a new incident, and writes its first entries → [`IncidentNews::Entries`], or
+    /// [`IncidentNews::Refused`]. What they plan to send is sent from then on.
+    Begin {
         /// Its id.
         id: IncidentId,
-        /// The first is [`Deed::Declared`].
+        /// `Declared` first.
         deeds: Vec<Deed>,
     },
-    /// Write these deeds, in order, then send what they planned. Answered by [`IncidentNews::Entries`] when they are on disk,
-    /// or by [`IncidentNews::Refused`].
-    Append {
-        /// Which incident.
+    /// Does what a person wants, over everything that is known by then → [`IncidentNews::Entries`], or
+    /// [`IncidentNews::Refused`].
+    Do {
+        /// To which incident.
         id: IncidentId,
-        /// Noticed by opsdeck, not done by the person?
-        noticed: bool,
         /// What.
-        deeds: Vec<Deed>,
+        command: Command,
     },
-    /// Look at the channel; answered by [`IncidentNews::Channel`].
-    ReadChannel(IncidentId),
-    /// Ask the paging services; answered by [`IncidentNews::Paging`].
-    ReadPaging,
-    /// Write the post-mortem, or write it anew; answered by [`IncidentNews::PostMortem`].
-    WritePostMortem(IncidentId),
+    /// Merges one into another; likewise, for both.
+    Merge {
+        /// The duplicate.
+        from: IncidentId,
+        /// Where it goes on.
+        into: IncidentId,
+    },
+    /// Writes down what was noticed, in the name of opsdeck itself; likewise.
+    Notice {
+        /// In which incident.
+        id: IncidentId,
+        /// What.
+        noticed: Vec<Noticed>,
+    },
+    /// Reads one that is over, to look at it or to open it again → [`IncidentNews::Entries`].
+    Open(IncidentId),
+    /// What does its channel show? → [`IncidentNews::Channel`].
+    ViewChannel(IncidentId),
+    /// Which pages are open, who is on call? → [`IncidentNews::Paging`].
+    AskPaging,
+    /// Writes the post-mortem, keeping what people wrote in it → [`IncidentNews::PostMortem`].
+    PostMortem(IncidentId),
+    /// Writes the redacted bundle → [`IncidentNews::Exported`].
+    Export {
+        /// Of which incident.
+        id: IncidentId,
+        /// To which file; the incident's directory when not said.
+        file: Option<PathBuf>,
+    },
 }
 
-/// What the console is told.
+/// What comes back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IncidentNews {
-    /// The services of this context.
-    Services(Box<ServicesHere>),
-    /// Everything that was there at the start has been told.
-    Known,
-    /// Entries that are on disk now: of this console, another one, or another responder. Some may have been told before.
-    Entries(IncidentId, Vec<Entry>),
-    /// Deeds that could not be written; nothing of them was sent.
+    /// What the services of this context are, once it is connected.
+    Services(Box<ServicesInfo>),
+    /// Entries that are on disk by now, of this console and of others; each comes once. In any order: stamps sort them.
+    Entries {
+        /// Of which incident.
+        id: IncidentId,
+        /// What.
+        entries: Vec<Entry>,
+    },
+    /// All that was open has been told.
+    Looked,
+    /// It was not written, and nothing that depends on it was done.
     Refused {
-        /// Which incident.
+        /// Of which incident.
         id: IncidentId,
         /// Why, and what to do.
         why: String,
     },
-    /// What the channel shows, or why it cannot be seen.
-    Channel(IncidentId, Result<ChannelView, String>),
-    /// Pages that are open, and who is on call; of all services. Or what was not to be had.
-    Paging {
-        /// The name of the service.
-        service: Text,
-        /// Pages.
-        pages: Result<Vec<Page>, String>,
-        /// On call.
-        on_call: Result<Vec<OnCall>, String>,
+    /// Where deliveries stand that are neither sent nor dropped, whenever that changes: key, and what they wait for.
+    Standings {
+        /// Of which incident.
+        id: IncidentId,
+        /// In the order in which they were planned.
+        standings: Vec<(DeliveryKey, Standing)>,
     },
-    /// The post-mortem's file, or why it was not written.
-    PostMortem(IncidentId, Result<String, String>),
-    /// How it stands with the shared journal: `None` is well.
-    Shared(Option<String>),
+    /// What the channel shows.
+    Channel {
+        /// Of which incident.
+        id: IncidentId,
+        /// The messages, or why they could not be read.
+        view: Result<ChannelView, Fault>,
+    },
+    /// Open pages and who is on call, of each paging service by its name.
+    Paging(Vec<(Text, Result<(Vec<Page>, Vec<OnCall>), Fault>)>),
+    /// The post-mortem was written, or why not.
+    PostMortem {
+        /// Of which incident.
+        id: IncidentId,
+        /// The file, and what a person should know of it.
+        written: Result<(PathBuf, Vec<String>), String>,
+    },
+    /// The bundle was written, or why not.
+    Exported {
+        /// Of which incident.
+        id: IncidentId,
+        /// The file.
+        written: Result<PathBuf, String>,
+    },
+    /// How the shared journal is: `None` when it works, else what is lost. It is made up for by itself.
+    Shared(Option<Fault>),
+    /// Something to tell, once: a line of a journal that cannot be read, a marked message that was too long.
+    Remark(String),
 }
 
-/// The services of a context and how incidents are kept there, as far as the console needs to know.
+/// The services of a context and how incidents are kept there, as far as a plan has to know.
 #[derive(Clone, Debug)]
-pub struct ServicesHere {
+pub struct ServicesInfo {
     /// `[incidents]`.
     pub config: Incidents,
-    /// Who sits here, as entries are signed (`oncall@bastion`).
+    /// Who sits here, as entries are signed.
     pub who: Text,
-    /// This console, as stamps are signed.
-    pub writer: Text,
-    /// Chats; incidents have their channel in the first one.
-    pub chats: Vec<ChatFacts>,
-    /// Names and products of the paging services.
-    pub pagings: Vec<(Text, &'static str)>,
+    /// The chat, when there is one.
+    pub chat: Option<ChatFacts>,
+    /// Paging services: name and product.
+    pub paging: Vec<(Text, &'static str)>,
     /// Status pages.
-    pub status_pages: Vec<StatusPageHere>,
-    /// Where incidents are shared, when they are.
+    pub status_pages: Vec<StatusPageInfo>,
+    /// Where responders share incidents, when they do (`ConfigMaps of namespace opsdeck`).
     pub shared: Option<Text>,
 }
 
 /// By what tells them apart: how a chat writes a name cannot be compared.
-impl PartialEq for ServicesHere {
+impl PartialEq for ServicesInfo {
     fn eq(&self, other: &Self) -> bool {
-        let names = |here: &Self| here.chats.iter().map(|chat| chat.name.clone()).collect::<Vec<_>>();
-        (&self.config, &self.who, &self.writer, &self.shared) == (&other.config, &other.who, &other.writer, &other.shared)
-            && names(self) == names(other)
-            && (&self.pagings, &self.status_pages) == (&other.pagings, &other.status_pages)
+        let chat = |info: &Self| info.chat.as_ref().map(|chat| (chat.name.clone(), chat.product, chat.limits));
+        (&self.config, &self.who, &self.shared) == (&other.config, &other.who, &other.shared)
+            && chat(self) == chat(other)
+            && (&self.paging, &self.status_pages) == (&other.paging, &other.status_pages)
     }
 }
 
 /// A status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusPageHere {
+pub struct StatusPageInfo {
     /// Its name.
     pub name: Text,
     /// Its product.
     pub product: &'static str,
-    /// Which components show which services, as globs.
+    /// Which components show which services: globs over services, by component.
     pub components: BTreeMap<String, Vec<String>>,
 }

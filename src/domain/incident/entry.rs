@@ -105,6 +105,24 @@ pub struct Entry {
     pub deed: Deed,
 }
 
+/// Something to write down. Its place in the order comes with the writing, when all that others wrote is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEntry {
+    /// When it was.
+    pub at: Instant,
+    /// Who.
+    pub by: Text,
+    /// What.
+    pub deed: Deed,
+}
+
+impl NewEntry {
+    /// With its place in the order.
+    pub fn stamped(self, stamp: Stamp) -> Entry {
+        Entry { stamp, at: self.at, by: self.by, deed: self.deed }
+    }
+}
+
 /// What an entry says. New kinds may come: one that this version does not know is kept and passed on as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

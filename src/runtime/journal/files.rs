@@ -16,29 +16,29 @@ const LATER: Duration = Duration::from_millis(32);
 
 /// Where the files of one log are.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
+pub(in crate::runtime) struct Files {
     active: PathBuf,
     patience: Duration,
 }
 
 impl Files {
-    pub(super) const fn new(active: PathBuf) -> Self {
+    pub(in crate::runtime) const fn new(active: PathBuf) -> Self {
         Self { active, patience: PATIENCE }
     }
 
     /// Waits so long for the lock.
     #[cfg(test)]
-    pub(super) const fn patient(mut self, patience: Duration) -> Self {
+    pub(in crate::runtime) const fn patient(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
     /// The file that is appended to.
-    pub(super) fn active(&self) -> &Path {
+    pub(in crate::runtime) fn active(&self) -> &Path {
         &self.active
     }
 
-    pub(super) fn head(&self) -> PathBuf {
+    pub(in crate::runtime) fn head(&self) -> PathBuf {
         self.active.with_extension("head")
     }
 
@@ -47,7 +47,7 @@ impl Files {
     }
 
     /// `audit.writer-`.
-    pub(super) fn writer_prefix(&self) -> String {
+    pub(in crate::runtime) fn writer_prefix(&self) -> String {
         self.active.with_extension("writer-").file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
@@ -60,13 +60,13 @@ impl Files {
     }
 
     /// The name of the older file with this number, from 1.
-    pub(super) fn rotated(&self, number: u64) -> PathBuf {
+    pub(in crate::runtime) fn rotated(&self, number: u64) -> PathBuf {
         let (prefix, suffix) = self.affixes();
         self.active.with_file_name(format!("{prefix}{number:04}{suffix}"))
     }
 
     /// The older files there are, oldest first, with their numbers.
-    pub(super) fn all_rotated(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+    pub(in crate::runtime) fn all_rotated(&self) -> io::Result<Vec<(u64, PathBuf)>> {
         let (prefix, suffix) = self.affixes();
         let mut found = Vec::new();
         for entry in fs::read_dir(self.directory())? {
@@ -85,7 +85,7 @@ impl Files {
     }
 
     /// All files that hold records, oldest first. A log that was never written to is an error (`NotFound`).
-    pub(super) fn all(&self) -> io::Result<Vec<PathBuf>> {
+    pub(in crate::runtime) fn all(&self) -> io::Result<Vec<PathBuf>> {
         let mut paths: Vec<PathBuf> = self.all_rotated()?.into_iter().map(|(_, path)| path).collect();
         if self.active.try_exists()? {
             paths.push(self.active.clone());
@@ -97,13 +97,13 @@ impl Files {
     }
 
     /// Moves the active file aside under the next number.
-    pub(super) fn rotate(&self) -> io::Result<()> {
+    pub(in crate::runtime) fn rotate(&self) -> io::Result<()> {
         let last = self.all_rotated()?.last().map_or(0, |(number, _)| *number);
         fs::rename(&self.active, self.rotated(last + 1))?;
         self.sync_directory()
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(in crate::runtime) fn directory(&self) -> &Path {
         match self.active.parent() {
             Some(directory) if !directory.as_os_str().is_empty() => directory,
             _ => Path::new("."),
@@ -111,7 +111,7 @@ impl Files {
     }
 
     /// Only its owner may look into a directory that is made here.
-    pub(super) fn create_directory(&self) -> io::Result<()> {
+    pub(in crate::runtime) fn create_directory(&self) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -119,12 +119,12 @@ impl Files {
         builder.create(self.directory())
     }
 
-    pub(super) fn sync_directory(&self) -> io::Result<()> {
+    pub(in crate::runtime) fn sync_directory(&self) -> io::Result<()> {
         File::open(self.directory())?.sync_all()
     }
 
     /// The active file, to append to; was it made just now?
-    pub(super) fn open_active(&self) -> io::Result<(File, bool)> {
+    pub(in crate::runtime) fn open_active(&self) -> io::Result<(File, bool)> {
         let mut options = OpenOptions::new();
         options.read(true).append(true);
         match options.open(&self.active) {
@@ -137,7 +137,7 @@ impl Files {
     }
 
     /// Creates a file that only its owner may read; in a directory that a group shares, the group may too.
-    pub(super) fn create(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    pub(in crate::runtime) fn create(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
         let file = options.open(path)?;
@@ -148,7 +148,7 @@ impl Files {
     /// Lets the group in where it shares the directory: several people keep one log there. The umask would take the
     /// group's right to write away.
     #[cfg(unix)]
-    pub(super) fn share(&self, file: &File) -> io::Result<()> {
+    pub(in crate::runtime) fn share(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         if fs::metadata(self.directory())?.permissions().mode() & 0o020 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o660))?;
@@ -157,12 +157,12 @@ impl Files {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn share(&self, _: &File) -> io::Result<()> {
+    pub(in crate::runtime) fn share(&self, _: &File) -> io::Result<()> {
         Ok(())
     }
 
     /// Waits until nobody else appends or reads. Dropping the file gives the lock back, and so does a crash.
-    pub(super) fn lock_to_write(&self) -> io::Result<File> {
+    pub(in crate::runtime) fn lock_to_write(&self) -> io::Result<File> {
         let path = self.lock();
         loop {
             let mut options = OpenOptions::new();
@@ -206,7 +206,7 @@ impl Files {
     }
 
     /// Keeps writers out. A log whose lock cannot be opened is read without it: nobody here may write it.
-    pub(super) fn lock_to_read(&self) -> io::Result<Option<File>> {
+    pub(in crate::runtime) fn lock_to_read(&self) -> io::Result<Option<File>> {
         match File::open(self.lock()) {
             Ok(file) => self.wait(|| file.try_lock_shared()).map(|()| Some(file)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::ServicesHere;
+use super::ServicesInfo;
 use crate::domain::Text;
-use crate::domain::incident::IncidentId;
-use crate::domain::incident::Role;
+use crate::domain::incident::delivery::DeliveryKey;
+use crate::domain::incident::{IncidentId, Role};
 use crate::incident::Incident;
 use crate::incident::declare::Proposal;
+use crate::incident::outbox::Standing;
+use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
 use crate::state::editor::Editor;
 use crate::state::input::Input;
@@ -16,7 +18,7 @@ use crate::state::input::Input;
 #[derive(Debug, Default)]
 pub struct Room {
     /// The services of this context, once they are known.
-    pub here: Option<ServicesHere>,
+    pub here: Option<ServicesInfo>,
     /// Incidents of this context, by id.
     pub all: BTreeMap<IncidentId, Incident>,
     /// Have those that were there at the start been told?
@@ -25,25 +27,16 @@ pub struct Room {
     pub current: Option<IncidentId>,
     /// An incident that is being declared.
     pub declaring: Option<Declaring>,
-    /// What paging services said last, by name.
-    pub paging: BTreeMap<Text, OnDuty>,
+    /// What paging services said last: name, and pages and who is on call, or why not.
+    pub paging: Vec<(Text, Result<(Vec<Page>, Vec<OnCall>), Fault>)>,
     /// Why the shared journal is not in step.
     pub shared_fault: Option<String>,
     /// Writes that are not known to be on disk yet.
     pub unwritten: usize,
+    /// Where deliveries stand that are neither sent nor dropped.
+    pub standings: BTreeMap<IncidentId, Vec<(DeliveryKey, Standing)>>,
     /// How it is looked at.
     pub view: View,
-}
-
-/// What a paging service said.
-#[derive(Clone, Debug, Default)]
-pub struct OnDuty {
-    /// Pages that are open.
-    pub pages: Vec<Page>,
-    /// Who is on call.
-    pub on_call: Vec<OnCall>,
-    /// What was not to be had.
-    pub faults: Vec<String>,
 }
 
 /// A declare before it is confirmed.
@@ -65,7 +58,7 @@ pub struct View {
     /// Several lines that are being written.
     pub writing: Option<Writing>,
     /// What the channel shows, when it was asked for; `None` inside while it is being read.
-    pub channel: Option<Option<Result<ChannelView, String>>>,
+    pub channel: Option<Option<Result<ChannelView, Fault>>>,
 }
 
 /// A line that is being typed.
@@ -96,6 +89,13 @@ pub enum Purpose {
     HandOver,
     /// Why what was not sent is left.
     Drop,
+    /// The word that makes a text public.
+    Publish {
+        /// The status page.
+        page: Text,
+        /// The text.
+        body: String,
+    },
 }
 
 /// Several lines that are being written.

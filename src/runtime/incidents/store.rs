@@ -1,0 +1,141 @@
+//! All incidents of one user on disk, a directory each.
+//!
+//! | place | what it is |
+//! |---|---|
+//! | `ID/journal.jsonl` | its entries, one a line |
+//! | `ID/journal.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
+//! | `ID/post-mortem.md` | the draft, unless `[incidents] post-mortems` says another place |
+//! | `ID/context` | the kubeconfig context in which it is seen here, when others know the cluster by another name |
+//! | `writer-NAME` | empty; locked by a process that writes entries, as long as it runs |
+//! | `incidents.lock` | empty; locked while such a file is made or removed |
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::journal::{FILE, IncidentJournal, KeepError, Told};
+use super::writers::Writers;
+use crate::domain::Text;
+use crate::domain::incident::IncidentId;
+use crate::runtime::journal::why;
+
+/// Where incidents are kept.
+#[derive(Clone, Debug)]
+pub struct IncidentStore {
+    root: PathBuf,
+    writers: Arc<Writers>,
+    /// When the directory was last changed, as far as somebody looked.
+    looked: Arc<Mutex<Option<SystemTime>>>,
+}
+
+fn private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// Writes a file as a whole, readable for its owner only: there is the old one, or the new one.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    private(directory)?;
+    let mut new = tempfile::NamedTempFile::new_in(directory)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    File::open(directory)?.sync_all()
+}
+
+impl IncidentStore {
+    /// A store in this directory; nothing is made before the first incident.
+    pub fn new(root: PathBuf) -> Self {
+        Self { writers: Arc::new(Writers::new(&root)), looked: Arc::default(), root }
+    }
+
+    /// Its directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The processes that write here.
+    pub fn writers(&self) -> &Writers {
+        &self.writers
+    }
+
+    /// The directory of an incident.
+    pub fn directory(&self, id: &IncidentId) -> PathBuf {
+        self.root.join(id.as_str())
+    }
+
+    /// The journal of an incident; made with its first entry where it is not there.
+    pub fn journal(&self, id: &IncidentId) -> IncidentJournal {
+        IncidentJournal::new(id.clone(), &self.directory(id), self.writers.clone())
+    }
+
+    /// Makes the place of a new incident, whose id nobody has yet.
+    pub fn create(&self, id: &IncidentId) -> Result<IncidentJournal, KeepError> {
+        let made = private(&self.root)
+            .and_then(|()| DirBuilder::new().mode(0o700).create(self.directory(id)))
+            .and_then(|()| File::open(&self.root)?.sync_all());
+        match made {
+            Ok(()) => Ok(self.journal(id)),
+            Err(error) => Err(KeepError {
+                path: self.directory(id).display().to_string(),
+                why: why(&error, "[incidents] directory"),
+            }),
+        }
+    }
+
+    /// Is there anything of it?
+    pub fn contains(&self, id: &IncidentId) -> bool {
+        self.directory(id).join(FILE).is_file()
+    }
+
+    /// The ids of all incidents, the newest first. A directory without entries is none: it was given up at once.
+    pub fn ids(&self) -> Vec<IncidentId> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut ids: Vec<IncidentId> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        ids.retain(|id| self.contains(id));
+        ids.sort_by(|one, other| other.cmp(one));
+        ids
+    }
+
+    /// Was no incident added since this was asked last?
+    pub fn is_unchanged(&self) -> bool {
+        let Ok(now) = fs::metadata(&self.root).and_then(|root| root.modified()) else { return true };
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        // A new directory is empty at first: one that was changed just now is looked at again.
+        let settled = now.elapsed().is_ok_and(|age| age.as_secs() >= 3);
+        settled && looked.replace(now) == Some(now)
+    }
+
+    /// The name of this process, as the writer of its entries.
+    pub fn own_writer(&self) -> Result<Text, KeepError> {
+        self.writers.own().map_err(|error| self.failed(&self.root, &error))
+    }
+
+    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
+        KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
+    }
+
+    /// The context in which an incident is seen here, when it is not the one that it was declared in.
+    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
+        fs::read_to_string(self.directory(id).join("context")).ok()
+    }
+
+    /// Remembers that.
+    pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
+        if self.context_of(id).as_deref() == Some(context) {
+            return Ok(());
+        }
+        write_whole(&self.directory(id).join("context"), context)
+    }
+
+    /// All that is known of one.
+    pub fn read(&self, id: &IncidentId) -> io::Result<Told> {
+        if !self.contains(id) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.journal(id).told()
+    }
+}
