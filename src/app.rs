@@ -13,6 +13,7 @@ mod help;
 mod incident;
 mod incident_declare;
 mod incident_keys;
+mod incident_watch;
 mod keys;
 mod marks;
 mod menu;
@@ -180,10 +181,7 @@ impl App {
                 self.unreachable(&fault);
                 Vec::new()
             }
-            Message::Audit(reading) => {
-                self.audit_read(reading);
-                Vec::new()
-            }
+            Message::Audit(reading) => self.audit_read(reading),
             Message::Flag(flag, detail) => {
                 self.flag_read(flag, detail);
                 Vec::new()
@@ -268,7 +266,7 @@ impl App {
             return vec![
                 Effect::FollowLogs(None),
                 Effect::Desk(DeskEffect::LookForRuns),
-                Effect::Incident(IncidentEffect::Follow),
+                Effect::Incident(IncidentEffect::Look),
             ];
         }
         let left = self.leave_desk();
@@ -285,7 +283,7 @@ impl App {
         effects.extend([
             Effect::FollowLogs(None),
             Effect::Desk(DeskEffect::LookForRuns),
-            Effect::Incident(IncidentEffect::Follow),
+            Effect::Incident(IncidentEffect::Look),
         ]);
         effects
     }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::ask::why_form;
+use super::incident_watch::RECENT;
 use crate::actions::door::Door;
 use crate::actions::exchange::{DoorEffect, DoorInput};
 use crate::actions::guardrail::ConfirmLevel;
@@ -86,6 +87,8 @@ impl App {
         // the record of it failed.
         let told = before == Stage::RecordingOutcome && view.outcome.is_none_or(|end| end.unrecorded.is_none());
         let news = after == Stage::RecordingOutcome || (after == Stage::Ended && !told);
+        // Intent and outcome are on disk: the timeline of an open incident takes them from there.
+        let recorded = before != after && matches!(after, Stage::Executing | Stage::Ended);
         if before != after {
             self.dirty = true;
             self.remember();
@@ -96,7 +99,11 @@ impl App {
                 self.show_door();
             }
         }
-        carried(effects)
+        let mut effects = carried(effects);
+        if recorded && self.session.incidents.open().next().is_some() {
+            effects.push(Effect::ReadAudit { most: RECENT });
+        }
+        effects
     }
 
     /// A command while the door's box has the keys.

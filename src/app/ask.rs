@@ -245,7 +245,9 @@ impl App {
     }
 
     /// Opens the door, or asks first for what the guardrails want said.
-    pub(super) fn ask_door(&mut self, request: ActionRequest) -> Vec<Effect> {
+    pub(super) fn ask_door(&mut self, mut request: ActionRequest) -> Vec<Effect> {
+        // What is done while an incident is open belongs to it, unless something else is said.
+        request.incident = request.incident.or_else(|| self.incident_here());
         // A plan that waits for a word is replaced; what was sent is not.
         if self.door.as_ref().is_some_and(|door| door.view().stage != Stage::Ended && !door.view().stage.can_cancel()) {
             self.show_door();
@@ -286,6 +288,7 @@ impl App {
             return Vec::new();
         }
         let request = match &form.purpose {
+            Purpose::Declare => return self.take_proposal(),
             Purpose::Request(request) => Some((**request).clone()),
             Purpose::Action(id, targets) => offers::find(id).and_then(|offer| {
                 let actions = targets.iter().filter_map(|target| (offer.make)(target, Some(&**form)));

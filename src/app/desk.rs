@@ -100,9 +100,9 @@ impl App {
             Phase::Running { .. } => None,
         };
         let second = match run.phase() {
-            Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Confirm(_)) => {
-                key("step-decline", "no")
-            }
+            Phase::Asking(
+                Question::Manual(_) | Question::Approve(_) | Question::Incident(..) | Question::Confirm(_),
+            ) => key("step-decline", "no"),
             Phase::Halted { rollback: Some(_), .. } => key("step-undo", "take back"),
             Phase::Unknown { .. } => key("step-retry", "again"),
             _ => None,

@@ -27,6 +27,7 @@ impl App {
             Some(Overlay::Desk) => vec![Scope::Runbook],
             Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
             Some(Overlay::Incident) => vec![Scope::Incident],
+            Some(Overlay::Declare) if self.session.incidents.writes_message() => vec![Scope::Text],
             Some(Overlay::Declare) => vec![Scope::Dialog],
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };

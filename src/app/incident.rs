@@ -5,11 +5,14 @@ use super::App;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::What;
-use crate::domain::incident::entry::Stamp;
+use crate::domain::incident::entry::{Entry, Stamp};
 use crate::incident::Incident;
 use crate::incident::command::{self, Circumstances, Command};
+use crate::incident::declare::Field;
+use crate::runbook::run::RunInput;
+use crate::runbook::step::IncidentWord;
 use crate::state::effect::Effect;
-use crate::state::incident::room::{OnDuty, Piece, Prompt, Purpose, View, Writing};
+use crate::state::incident::room::{Piece, Prompt, Purpose, View, Writing};
 use crate::state::incident::{IncidentEffect, IncidentNews};
 use crate::state::session::{Overlay, PickerKind};
 
@@ -61,7 +64,7 @@ impl App {
         let room = &mut self.session.incidents;
         match news {
             IncidentNews::Services(here) => room.here = Some(*here),
-            IncidentNews::Known => {
+            IncidentNews::Looked => {
                 room.known = true;
                 room.settle();
                 if let Some(incident) = room.incident().filter(|incident| incident.is_open()) {
@@ -70,64 +73,60 @@ impl App {
                     self.notice(format!("an incident is open: {title}; {key} shows it"));
                 }
             }
-            IncidentNews::Entries(id, entries) => return self.entries(&id, entries),
+            IncidentNews::Entries { id, entries } => self.entries(&id, entries),
             IncidentNews::Refused { why, .. } => {
                 room.unwritten = room.unwritten.saturating_sub(1);
                 self.notice(why);
             }
-            IncidentNews::Channel(_, view) => {
+            IncidentNews::Standings { id, standings } => {
+                room.standings.insert(id, standings);
+            }
+            IncidentNews::Channel { view, .. } => {
                 if let Some(shown) = &mut room.view.channel {
                     *shown = Some(view);
                 }
             }
-            IncidentNews::Paging { service, pages, on_call } => {
-                let mut duty = OnDuty::default();
-                let mut take = |fault: String| duty.faults.push(fault);
-                let pages = pages.unwrap_or_else(|fault| {
-                    take(fault);
-                    Vec::new()
-                });
-                let on_call = on_call.unwrap_or_else(|fault| {
-                    take(fault);
-                    Vec::new()
-                });
-                (duty.pages, duty.on_call) = (pages, on_call);
-                room.paging.insert(service, duty);
+            IncidentNews::Paging(paging) => {
+                room.paging = paging;
                 self.pages_are_known();
                 self.refill(PickerKind::Page);
             }
-            IncidentNews::PostMortem(_, Ok(path)) => self.notice(format!("post-mortem written: {path}")),
-            IncidentNews::PostMortem(_, Err(why)) => self.notice(why),
-            IncidentNews::Shared(fault) => room.shared_fault = fault,
+            IncidentNews::PostMortem { written: Ok((path, remarks)), .. } => {
+                let remarks = remarks.iter().fold(String::new(), |all, remark| format!("{all}; {remark}"));
+                self.notice(format!("post-mortem written: {}{remarks}", path.display()));
+            }
+            IncidentNews::Exported { written: Ok(path), .. } => {
+                self.notice(format!("bundle written: {}", path.display()));
+            }
+            IncidentNews::PostMortem { written: Err(why), .. } | IncidentNews::Exported { written: Err(why), .. } => {
+                self.notice(why);
+            }
+            IncidentNews::Shared(fault) => room.shared_fault = fault.map(|fault| fault.to_string()),
+            IncidentNews::Remark(text) => self.notice(text),
         }
         Vec::new()
     }
 
-    fn entries(&mut self, id: &IncidentId, entries: Vec<crate::domain::incident::entry::Entry>) -> Effects {
+    fn entries(&mut self, id: &IncidentId, entries: Vec<Entry>) {
         let room = &mut self.session.incidents;
-        let own = room.here.as_ref().is_some_and(|here| entries.iter().any(|entry| entry.stamp.writer() == &here.writer));
-        if own {
-            room.unwritten = room.unwritten.saturating_sub(1);
-        }
-        match room.all.get_mut(id) {
-            Some(incident) => {
-                incident.extend(entries);
+        room.unwritten = room.unwritten.saturating_sub(1);
+        if let Some(incident) = room.all.get_mut(id) {
+            incident.extend(entries);
+        } else if let Some(incident) = Incident::of(entries) {
+            // What was just declared here is what it is about.
+            if room.begun.as_ref() == Some(id) {
+                room.begun = None;
+                room.current = Some(id.clone());
+                room.view = View::default();
+                self.show_incident();
             }
-            None => {
-                let Some(incident) = Incident::of(entries) else { return Vec::new() };
-                // What this console has just declared is what it is about.
-                if own && room.known && incident.is_open() {
-                    room.current = Some(id.clone());
-                    room.view = View::default();
-                }
-                room.all.insert(id.clone(), incident);
-            }
+            self.session.incidents.all.insert(id.clone(), incident);
         }
-        room.settle();
-        Vec::new()
+        self.session.incidents.settle();
     }
 
-    /// Does what a person wants done with the incident: the entries go to the runtime. The error is said to the person.
+    /// Does what a person wants done with the incident. The rules are asked here, so that the person is told at once, and
+    /// again where it is written, over everything that is known by then.
     pub(super) fn perform(&mut self, command: &Command) -> Result<Effects, String> {
         if let Some(why) = &self.guard.read_only {
             return Err(format!("read-only: {why}"));
@@ -136,13 +135,17 @@ impl App {
         let (Some(incident), Some(here)) = (room.current.as_ref().and_then(|id| room.all.get(id)), &room.here) else {
             return Err("no incident is open".into());
         };
-        let stamp = Stamp::next(self.now, &here.writer, incident.last());
-        let around = Circumstances { config: &here.config, now: self.now, stamp: &stamp, writer: &here.writer };
-        let deeds = command::perform(incident, command, around).map_err(|refusal| refusal.to_string())?;
+        let writer: Text = "x".into();
+        let stamp = Stamp::next(self.now, &writer, incident.last());
+        let around = Circumstances { config: &here.config, now: self.now, stamp: &stamp, writer: &writer };
+        // Whose delivery it is, only the one who writes knows.
+        if !matches!(command, Command::Retry(_) | Command::TakeOver { .. }) {
+            command::perform(incident, command, around).map_err(|refusal| refusal.to_string())?;
+        }
         let id = incident.id().clone();
         room.unwritten += 1;
         room.view.scroll = None;
-        Ok(vec![Effect::Incident(IncidentEffect::Append { id, noticed: false, deeds })])
+        Ok(vec![Effect::Incident(IncidentEffect::Do { id, command: command.clone() })])
     }
 
     fn obey(&mut self, command: &Command) -> Effects {
@@ -159,29 +162,13 @@ impl App {
             self.notice(why);
             return Vec::new();
         }
-        let room = &self.session.incidents;
-        let other = into.parse::<IncidentId>().ok().and_then(|id| room.all.get(&id));
-        let (Some(from), Some(other), Some(here)) = (room.incident(), other, &room.here) else {
+        let room = &mut self.session.incidents;
+        let other = into.parse::<IncidentId>().ok().filter(|id| room.all.contains_key(id));
+        let (Some(from), Some(into)) = (room.current.clone(), other) else {
             self.notice(format!("there is no incident {into}"));
             return Vec::new();
         };
-        let stamp = |incident: &Incident| Stamp::next(self.now, &here.writer, incident.last());
-        match command::merge(from, other, (&stamp(from), &stamp(other))) {
-            Ok(merge) => {
-                let (from, into) = (from.id().clone(), other.id().clone());
-                let append = |id, deeds| Effect::Incident(IncidentEffect::Append { id, noticed: false, deeds });
-                let effects = vec![append(into.clone(), merge.into), append(from, merge.from)];
-                let room = &mut self.session.incidents;
-                room.unwritten += 2;
-                room.current = Some(into);
-                room.view = View::default();
-                effects
-            }
-            Err(refusal) => {
-                self.notice(refusal.to_string());
-                Vec::new()
-            }
-        }
+        vec![Effect::Incident(IncidentEffect::Merge { from, into })]
     }
 
     /// A page goes to the next level; `chosen` is `SERVICE PAGE`.
@@ -191,13 +178,13 @@ impl App {
             return Vec::new();
         };
         let what = What::Escalate { page: page.to_owned(), level: None };
-        self.obey(&Command::Send { service: service.into(), what })
+        self.obey(&Command::Ask { service: service.into(), what })
     }
 
     /// What customers are to read is written.
     pub(super) fn write_publication(&mut self, page: &str) -> Effects {
         let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
-        let text = crate::incident::update::public(incident);
+        let text = crate::incident::plan::publication_draft(incident);
         let editor = crate::state::editor::Editor::with(&text);
         let writing = Writing { editor, purpose: Piece::Publish(page.into()), notice: None };
         self.session.incidents.view.writing = Some(writing);
@@ -215,5 +202,39 @@ impl App {
         let purpose = Purpose::Publish { page, body };
         view.prompt = Some(Prompt { ask, input: crate::state::input::Input::default(), purpose, notice: None });
         Vec::new()
+    }
+
+    /// Enter on a step of a runbook that is for the incident. It passes when what it says is on its way to the journal.
+    pub(super) fn step_for_incident(&mut self, word: IncidentWord, text: &str) -> Effects {
+        let command = match word {
+            IncidentWord::Declare if self.session.incidents.open().next().is_some() => {
+                self.notice("an incident is open already");
+                return self.tell_run(RunInput::Approve);
+            }
+            IncidentWord::Declare => {
+                let effects = self.declare();
+                if let Some(declaring) = &mut self.session.incidents.declaring {
+                    declaring.of_step = true;
+                    if !text.trim().is_empty() {
+                        // A title is never refused.
+                        let _ = declaring.proposal.set(Field::Title, text);
+                    }
+                }
+                return effects;
+            }
+            IncidentWord::Notify => Command::Update { text: text.to_owned(), next: None },
+            IncidentWord::Note => Command::Note(text.to_owned()),
+        };
+        self.session.incidents.settle();
+        match self.perform(&command) {
+            Ok(mut effects) => {
+                effects.extend(self.tell_run(RunInput::Approve));
+                effects
+            }
+            Err(why) => {
+                self.notice(why);
+                Vec::new()
+            }
+        }
     }
 }

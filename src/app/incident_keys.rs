@@ -1,9 +1,11 @@
 //! The open incident's keys: what each means, the lines that are typed, the texts that are written, the lists to choose from.
 
 use super::App;
+use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::{Role, Severity, Status};
 use crate::incident::command::Command;
-use crate::incident::outbox::Outbox;
+use crate::incident::declare::Burn;
+use crate::incident::timeline::describe;
 use crate::incident::{hand_over, update};
 use crate::state::editor::Editor;
 use crate::state::effect::Effect;
@@ -43,7 +45,7 @@ impl App {
             }
             "incident-other" => return self.choose_incident(PickerKind::Incident),
             "incident-post-mortem" => {
-                return self.of_incident(|id| IncidentEffect::WritePostMortem(id.clone()));
+                return self.of_incident(|id| IncidentEffect::PostMortem(id.clone()));
             }
             "incident-channel" => return self.show_channel(),
             id => return self.change_incident(id),
@@ -80,12 +82,16 @@ impl App {
     fn show_channel(&mut self) -> Effects {
         let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
         if incident.channel().is_none() {
-            let why = if incident.chat().is_some() { "its channel is not open yet" } else { "it has no channel: no chat is configured here" };
+            let why = if incident.chat().is_some() {
+                "its channel is not open yet"
+            } else {
+                "it has no channel: no chat is configured here"
+            };
             self.notice(why);
             return Vec::new();
         }
         self.session.incidents.view.channel = Some(None);
-        self.of_incident(|id| IncidentEffect::ReadChannel(id.clone()))
+        self.of_incident(|id| IncidentEffect::ViewChannel(id.clone()))
     }
 
     /// What alters the incident: not where nothing may be altered, and not when it is over, but for opening it again.
@@ -105,7 +111,7 @@ impl App {
             "incident-publish" => return self.choose_incident(PickerKind::StatusPage),
             "incident-escalate" => {
                 let mut effects = self.choose_incident(PickerKind::Page);
-                effects.push(Effect::Incident(IncidentEffect::ReadPaging));
+                effects.push(Effect::Incident(IncidentEffect::AskPaging));
                 return effects;
             }
             "incident-update" => self.write_update(),
@@ -151,11 +157,21 @@ impl App {
                 let Some((key, _)) = self.waiting_for_somebody().into_iter().next() else { return Vec::new() };
                 Command::Drop { key, reason: said }
             }
+            Purpose::Publish { page, body } if text == "publish" => {
+                let components = self.components_of(&page);
+                Command::Publish { page, body, components }
+            }
+            Purpose::Publish { .. } => {
+                self.session.incidents.view.prompt =
+                    Some(Prompt { notice: Some("nothing was published".into()), ..prompt });
+                return Vec::new();
+            }
             Purpose::HandOver if text.is_empty() => return Vec::new(),
             Purpose::HandOver => {
                 let summary = self.session.incidents.incident().map(|incident| hand_over::summary(incident, self.now));
                 let editor = Editor::with(&summary.unwrap_or_default());
-                self.session.incidents.view.writing = Some(Writing { editor, purpose: Piece::HandOver(text), notice: None });
+                self.session.incidents.view.writing =
+                    Some(Writing { editor, purpose: Piece::HandOver(text), notice: None });
                 return Vec::new();
             }
         };
@@ -170,7 +186,11 @@ impl App {
 
     fn write_update(&mut self) {
         let Some(incident) = self.session.incidents.incident() else { return };
-        let draft = update::draft(incident, self.now);
+        let service = &*incident.declared().service;
+        let readings = self.world.slos.iter().map(|row| &row.reading);
+        let burn: Vec<Burn> =
+            readings.filter(|reading| *reading.objective.service == *service).map(Burn::from).collect();
+        let draft = update::draft(incident, &burn, self.now);
         let editor = Editor::with(&draft);
         self.session.incidents.view.writing = Some(Writing { editor, purpose: Piece::Update, notice: None });
     }
@@ -197,16 +217,13 @@ impl App {
     }
 
     /// What was not sent and needs a person, by key and in words.
-    fn waiting_for_somebody(&self) -> Vec<(crate::domain::incident::delivery::DeliveryKey, String)> {
+    fn waiting_for_somebody(&self) -> Vec<(DeliveryKey, String)> {
         let room = &self.session.incidents;
-        let (Some(incident), Some(here)) = (room.incident(), &room.here) else { return Vec::new() };
-        let outbox = Outbox::new(here.writer.clone(), !self.guard.offers_actions());
-        let standings = outbox.standings(incident, self.now).into_iter();
+        let Some(incident) = room.incident() else { return Vec::new() };
+        let standings = room.standings.get(incident.id()).into_iter().flatten();
         let waiting = standings.filter(|(_, standing)| standing.needs_somebody());
         waiting
-            .map(|(parcel, _)| {
-                (parcel.delivery.key.clone(), crate::incident::timeline::describe(&parcel.delivery.what))
-            })
+            .filter_map(|(key, _)| Some((key.clone(), describe(&incident.parcels().get(key)?.delivery.what))))
             .collect()
     }
 
@@ -283,11 +300,12 @@ impl App {
             }
             PickerKind::StatusPage => {
                 let pages = room.here.iter().flat_map(|here| &here.status_pages);
-                pages.map(|(name, product)| item(name.to_string(), (*product).to_owned())).collect()
+                pages.map(|page| item(page.name.to_string(), page.product.to_owned())).collect()
             }
             PickerKind::Page => {
-                let pages = room.paging.iter().flat_map(|(service, duty)| {
-                    duty.pages.iter().map(move |page| {
+                let pages = room.paging.iter().flat_map(|(service, said)| {
+                    let pages = said.iter().flat_map(|(pages, _)| pages);
+                    pages.map(move |page| {
                         let assigned = page.assigned.join(", ");
                         item(format!("{service} {}", page.id), format!("{} ({}) {assigned}", page.title, page.status))
                     })

@@ -4,6 +4,7 @@ use super::{App, offers};
 use crate::actions::exchange::DoorInput;
 use crate::config::keymap::{Key, KeyCode, Modifiers, Scope, Step};
 use crate::panes;
+use crate::state::editor::Editor;
 use crate::state::effect::Effect;
 use crate::state::session::Overlay;
 
@@ -23,6 +24,7 @@ impl App {
             Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
             Some(Overlay::Incident) if self.session.incidents.view.prompt.is_some() => vec![Scope::Input],
             Some(Overlay::Incident) => vec![Scope::Incident],
+            Some(Overlay::Declare) if self.session.incidents.writes_message() => vec![Scope::Text],
             Some(Overlay::Help { .. } | Overlay::Door(_) | Overlay::Declare) => vec![Scope::Dialog],
         }
     }
@@ -94,25 +96,31 @@ impl App {
                 }
                 None => return false,
             },
-            Some(Overlay::Incident) => {
-                let view = &mut self.session.incidents.view;
-                match (&mut view.writing, &mut view.prompt) {
-                    (Some(writing), _) => {
-                        writing.notice = None;
-                        return writing.editor.key(key);
-                    }
-                    (None, Some(prompt)) => {
+            Some(Overlay::Incident | Overlay::Declare) => match self.editor() {
+                Some(editor) => return editor.key(key),
+                None => match &mut self.session.incidents.view.prompt {
+                    Some(prompt) => {
                         prompt.input.key(key);
                     }
-                    (None, None) => return false,
-                }
-            }
+                    None => return false,
+                },
+            },
             Some(Overlay::Door(door)) => {
                 door.input.key(key);
             }
             _ => return false,
         }
         true
+    }
+
+    /// The text of several lines that is being written.
+    fn editor(&mut self) -> Option<&mut Editor> {
+        let room = &mut self.session.incidents;
+        match self.session.overlays.last()? {
+            Overlay::Incident => room.view.writing.as_mut().map(|writing| &mut writing.editor),
+            Overlay::Declare => room.declaring.as_mut()?.writing.as_mut(),
+            _ => None,
+        }
     }
 
     /// What follows from the text in the line.
@@ -144,10 +152,8 @@ impl App {
     }
 
     pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if let (Some(Overlay::Incident), Some(writing)) =
-            (self.session.overlays.last(), &mut self.session.incidents.view.writing)
-        {
-            writing.editor.paste(&crate::domain::text::clean_lines(text));
+        if let Some(editor) = self.editor() {
+            editor.paste(&crate::domain::text::clean_lines(text));
             return Vec::new();
         }
         let clean = crate::domain::text::clean(text);

@@ -81,7 +81,9 @@ impl App {
         let scopes = [crate::panes::pane(self.session.active).scope, Scope::Global];
         commands()
             .iter()
-            .filter(|command| !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident) && command.id != "palette")
+            .filter(|command| {
+                !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident) && command.id != "palette"
+            })
             .filter(|command| self.why_not(command.id).is_none())
             .map(|command| PickItem {
                 value: command.id.to_owned(),
@@ -303,7 +305,9 @@ impl App {
 
 /// Is it a command that can be typed? Those of a box or a runbook need what is open there.
 fn is_spoken(id: &str) -> bool {
-    commands().iter().any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident))
+    commands()
+        .iter()
+        .any(|command| command.id == id && !matches!(command.scope, Scope::Dialog | Scope::Runbook | Scope::Incident))
 }
 
 fn named(verb: &str, what: &str, note: &str) -> PickItem {

@@ -174,23 +174,51 @@ const INCIDENT: &[CommandInfo] = &[
         .in_footer(6),
     CommandInfo::new("incident-channel", "channel", Scope::Incident, "What the channel shows").in_footer(4),
     CommandInfo::new("incident-retry", "send again", Scope::Incident, "Send again what did not arrive").in_footer(7),
-    CommandInfo::new("incident-drop", "leave unsent", Scope::Incident, "Leave out what did not arrive, and what waits for it"),
+    CommandInfo::new(
+        "incident-drop",
+        "leave unsent",
+        Scope::Incident,
+        "Leave out what did not arrive, and what waits for it",
+    ),
     CommandInfo::new("incident-hand-over", "hand over", Scope::Incident, "Give it to somebody else, with a summary"),
     CommandInfo::new("incident-task", "task", Scope::Incident, "Write down what is left to do afterwards"),
     CommandInfo::new("incident-title", "title", Scope::Incident, "Another title"),
-    CommandInfo::new("incident-publish", "status page", Scope::Incident, "Tell customers, on the status page; asks by itself"),
+    CommandInfo::new(
+        "incident-publish",
+        "status page",
+        Scope::Incident,
+        "Tell customers, on the status page; asks by itself",
+    ),
     CommandInfo::new("incident-escalate", "escalate", Scope::Incident, "Page the next level of those who are on call"),
     CommandInfo::new("incident-merge", "merge", Scope::Incident, "It is the same as another incident: go on there"),
-    CommandInfo::new("incident-post-mortem", "post-mortem", Scope::Incident, "Write the draft of the post-mortem to a file")
-        .in_footer(8),
-    CommandInfo::new("incident-other", "other incident", Scope::Incident, "Look at another incident that is open, or declare one"),
+    CommandInfo::new(
+        "incident-post-mortem",
+        "post-mortem",
+        Scope::Incident,
+        "Write the draft of the post-mortem to a file",
+    )
+    .in_footer(8),
+    CommandInfo::new(
+        "incident-other",
+        "other incident",
+        Scope::Incident,
+        "Look at another incident that is open, or declare one",
+    ),
 ];
 
 static ALL: LazyLock<Vec<CommandInfo>> = LazyLock::new(|| {
     offers::OFFERS
         .iter()
         .map(|offer| offer.command)
-        .chain(GLOBAL.iter().chain(PANES.iter().flat_map(|pane| pane.commands)).chain(DIALOG).chain(RUNBOOK).chain(INCIDENT).copied())
+        .chain(
+            GLOBAL
+                .iter()
+                .chain(PANES.iter().flat_map(|pane| pane.commands))
+                .chain(DIALOG)
+                .chain(RUNBOOK)
+                .chain(INCIDENT)
+                .copied(),
+        )
         .collect()
 });
 

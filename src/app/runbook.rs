@@ -320,8 +320,9 @@ impl App {
                 RunEffect::Say(text) => self.notice(text),
                 RunEffect::Finished(_) => {}
                 effect => {
-                    if matches!(effect, RunEffect::Record(_)) {
+                    if let RunEffect::Record(record) = &effect {
                         self.session.desk.unwritten += 1;
+                        all.extend(self.watch_step(id, record));
                     }
                     all.push(Effect::Desk(DeskEffect::Run { id: id.to_owned(), effect }));
                 }

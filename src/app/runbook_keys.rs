@@ -99,7 +99,7 @@ impl App {
                 }
             },
             "step-decline" => match phase {
-                Phase::Asking(Question::Manual(_) | Question::Approve(_)) => {
+                Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Incident(..)) => {
                     self.prompt("why not?", "", Purpose::Decline);
                     Vec::new()
                 }
@@ -126,6 +126,7 @@ impl App {
             Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Confirm(_)) => {
                 self.tell_run(RunInput::Approve)
             }
+            Phase::Asking(Question::Incident(word, text)) => self.step_for_incident(*word, text),
             Phase::Asking(Question::Choice { .. }) => {
                 self.notice("choose by its number");
                 Vec::new()

@@ -12,7 +12,7 @@ use super::template::flat;
 use super::timeline::describe;
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
-use crate::domain::incident::delivery::DeliveryKey;
+use crate::domain::incident::delivery::{DeliveryKey, What};
 use crate::domain::incident::entry::{Deed, Moment, Stamp};
 use crate::domain::incident::{Role, Severity, Status};
 use crate::domain::time::Instant;
@@ -95,6 +95,22 @@ pub enum Command {
         key: DeliveryKey,
         /// Why.
         reason: Option<String>,
+    },
+    /// Asks something of a paging service: escalate, add responders, resolve, page somebody.
+    Ask {
+        /// The service.
+        service: Text,
+        /// What.
+        what: What,
+    },
+    /// Tells customers. Who asks for it has had it confirmed by itself.
+    Publish {
+        /// The status page.
+        page: Text,
+        /// The text.
+        body: String,
+        /// Components that show the service.
+        components: Vec<String>,
     },
     /// Sends what another console had planned and not sent.
     TakeOver {
@@ -219,6 +235,13 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
         }
         Command::Retry(key) => deeds.push(retry(incident, key, around.writer)?),
         Command::Drop { key, reason } => deeds.push(drop_it(incident, key, reason.as_ref())?),
+        Command::Ask { service, what } => {
+            deeds.push(plan::planned(plan::key("ask", stamp), service, what.clone(), Vec::new()));
+        }
+        Command::Publish { page, body, components } => {
+            let body = words("a publication", body, LONGEST_TEXT)?;
+            deeds.push(plan::publication(incident, page, body, components, stamp));
+        }
         Command::TakeOver { writer } => {
             if writer == around.writer {
                 return refuse("this console sends that anyway");

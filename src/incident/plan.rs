@@ -2,12 +2,13 @@
 //! sends.
 
 use super::fold::Incident;
+use super::parcel::{Parcel, ParcelState};
 use super::template::{self, Values, flat};
 use super::timeline::utc_minute;
 use crate::domain::Text;
-use crate::domain::incident::Role;
 use crate::domain::incident::delivery::{Delivery, DeliveryKey, What};
 use crate::domain::incident::entry::{Declared, Deed, Stamp};
+use crate::domain::incident::{Role, Severity, Status};
 use crate::domain::time::Instant;
 
 /// The key of the delivery that opens the channel.
@@ -38,6 +39,48 @@ pub fn topic(template: &str, stamp: &Stamp, incident: &Incident, now: &Now<'_>) 
     let values = now.values(incident.declared(), incident.declared_at());
     let topic = template::render(template, &values).unwrap_or_else(|_| plain_topic(&values));
     Some(planned(key("topic", stamp), &chat.service, What::Topic { topic: flat(&topic) }, vec![channel]))
+}
+
+/// A draft of what customers are told: no more than everyone can see anyway.
+pub fn publication_draft(incident: &Incident) -> String {
+    let service = flat(&incident.declared().service);
+    match incident.status() {
+        Status::Triage => format!("We are looking into problems with {service}. More follows here."),
+        Status::Mitigating => format!("We know what causes the problems with {service} and are working on it."),
+        Status::Monitoring => {
+            format!("The problems with {service} should be over. We are watching whether they stay away.")
+        }
+        Status::Resolved => format!("The problems with {service} are over."),
+    }
+}
+
+/// What customers are told next: the first time a new incident of the status page, then updates of it.
+pub fn publication(incident: &Incident, page: &Text, body: String, components: &[String], stamp: &Stamp) -> Deed {
+    let state = match (incident.status(), incident.severity()) {
+        (Status::Resolved, _) => "operational",
+        (_, Severity::Sev1) => "major_outage",
+        (_, Severity::Sev2) => "partial_outage",
+        (_, Severity::Sev3 | Severity::Sev4) => "degraded_performance",
+    };
+    let status = match incident.status() {
+        Status::Triage => "investigating",
+        Status::Mitigating => "identified",
+        Status::Monitoring => "monitoring",
+        Status::Resolved => "resolved",
+    };
+    let is_first = |parcel: &&Parcel| {
+        parcel.delivery.service == *page
+            && matches!(parcel.delivery.what, What::Publish { .. })
+            && !matches!(parcel.state, ParcelState::Dropped { .. })
+    };
+    let first = incident.parcels().iter().find(is_first);
+    let title = match first.map(|first| &first.delivery.what) {
+        Some(What::Publish { title, .. }) => title.clone(),
+        _ => format!("Problems with {}", flat(&incident.declared().service)),
+    };
+    let components = components.iter().map(|component| (component.clone(), state.to_owned())).collect();
+    let after = first.map(|first| first.delivery.key.clone()).into_iter().collect();
+    planned(key("publish", stamp), page, What::Publish { title, status: status.to_owned(), body, components }, after)
 }
 
 /// The topic when its template cannot be filled in.

@@ -5,7 +5,7 @@ use super::action::{Act, Argument, Deed, Given};
 use super::diagnostic::{Diagnostic, did_you_mean};
 use super::parameter::{self, Type};
 use super::run::resolve::{text, workload};
-use super::step::Template;
+use super::step::{IncidentWord, Template};
 use crate::actions::abort::{Abort, Retry};
 use crate::actions::cordon::{Cordon, Uncordon};
 use crate::actions::delete_pod::DeletePod;
@@ -67,15 +67,15 @@ pub const WORDS: [Word; 21] = [
     word("flag", &["flag", "set"], &["provider", "project", "env", "workload"]),
 ];
 
-/// Words of incidents, which are not there yet: such a step is a manual one.
-pub const LATER: [&str; 3] = ["declare", "notify", "note"];
-
 /// What is wrong with a body, before any value is known.
 pub fn check(deed: &Deed) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let Some(known) = WORDS.iter().find(|known| known.word == deed.word) else {
         let mut diagnostic = Diagnostic::error(deed.spot, format!("there is no action `{}`", deed.word));
-        diagnostic.hint = did_you_mean(&deed.word, WORDS.iter().map(|known| known.word).chain(LATER));
+        diagnostic.hint = did_you_mean(
+            &deed.word,
+            WORDS.iter().map(|known| known.word).chain(IncidentWord::ALL.map(IncidentWord::word)),
+        );
         return vec![diagnostic];
     };
     for argument in &deed.arguments {

@@ -8,10 +8,7 @@ use super::kubectl;
 use super::outline::condition;
 use super::parameter::Type;
 use super::splice::{self, Held};
-use super::step::{
-    Assertion, Branch, Choice, ChoiceOption, Command, Http, Input, LogSource, Logs, Query, Shell, StepKind, SubRunbook,
-    Target, Template, Wait,
-};
+use super::step::{Assertion, Branch, Choice, ChoiceOption, Command, Http, IncidentWord, Input, LogSource, Logs, Query, Shell, StepKind, SubRunbook, Target, Template, Wait};
 use super::url;
 use super::yaml::{self, Fields, Node, Yaml};
 
@@ -196,10 +193,8 @@ impl Reader<'_> {
             return None;
         };
         let name = self.fixed(word.node.scalar().unwrap_or_default(), word.node.spot, "what is done", found);
-        if act::LATER.contains(&name.as_str()) {
-            let message = format!("`{name}` belongs to incidents, which are not there yet: the step is done by hand");
-            found.push(Diagnostic::warning(word.node.spot, message));
-            return Some(StepKind::Manual(Template::new(self.body.text.trim_end(), self.body.spot)));
+        if let Some(incident) = IncidentWord::ALL.into_iter().find(|known| known.word() == name) {
+            return self.incident(incident, entries, found);
         }
         let mut arguments = Vec::new();
         for entry in entries.iter().filter(|entry| entry.key != "do") {
@@ -210,6 +205,29 @@ impl Reader<'_> {
         let deed = Deed { word: name, spot: word.node.spot, arguments, from_kubectl: false };
         found.extend(act::check(&deed));
         Some(StepKind::Action(deed))
+    }
+
+    /// `do: note`, `do: notify` and their `text`; `do: declare`, which may have one: the title.
+    fn incident(&self, word: IncidentWord, entries: &[yaml::Entry], found: &mut Vec<Diagnostic>) -> Option<StepKind> {
+        let mut text = None;
+        for entry in entries.iter().filter(|entry| entry.key != "do") {
+            match (entry.key.as_str(), entry.node.scalar()) {
+                ("text", Some(written)) => text = Some(self.template(written, entry.node.spot)),
+                ("text", None) => found.push(Diagnostic::error(entry.node.spot, "`text` is a text")),
+                (name, _) => {
+                    let mut wrong =
+                        Diagnostic::error(entry.spot, format!("`{}` takes no argument `{name}`", word.word()));
+                    wrong.hint = did_you_mean(name, ["text"]);
+                    found.push(wrong);
+                }
+            }
+        }
+        if text.is_none() && word != IncidentWord::Declare {
+            found.push(Diagnostic::error(self.body.fence, format!("`{}` needs the argument `text`", word.word())));
+            return None;
+        }
+        let text = text.unwrap_or_else(|| Template::new(String::new(), self.body.spot));
+        Some(StepKind::Incident(word, text))
     }
 
     fn given(&self, node: &Node, found: &mut Vec<Diagnostic>) -> Option<Given> {

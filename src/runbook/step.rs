@@ -101,6 +101,8 @@ pub enum StepKind {
     Wait(Wait),
     /// Goes on where the first condition holds.
     Branch(Branch),
+    /// Something for the incident: declare one, tell everyone, write something down.
+    Incident(IncidentWord, Template),
     /// Through the door.
     Action(Deed),
     /// A request.
@@ -111,6 +113,31 @@ pub enum StepKind {
     Kubectl(Kubectl),
     /// Another runbook.
     Runbook(SubRunbook),
+}
+
+/// What a step does with the incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncidentWord {
+    /// Declares one; a person sees first what is sent.
+    Declare,
+    /// Tells everyone.
+    Notify,
+    /// Writes something down.
+    Note,
+}
+
+impl IncidentWord {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Declare, Self::Notify, Self::Note];
+
+    /// As it is written: `do: declare`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Declare => "declare",
+            Self::Notify => "notify",
+            Self::Note => "note",
+        }
+    }
 }
 
 impl StepKind {
@@ -127,6 +154,7 @@ impl StepKind {
             Self::Approve(_) => "approve",
             Self::Wait(_) => "wait",
             Self::Branch(_) => "branch",
+            Self::Incident(word, _) => word.word(),
             Self::Action(_) | Self::Kubectl(Kubectl::Act(_)) => "action",
             Self::Http(_) => "http",
             Self::Command(_) => "command",
@@ -151,7 +179,7 @@ impl StepKind {
 
     /// Does it wait for a person and do nothing by itself?
     pub const fn asks(&self) -> bool {
-        matches!(self, Self::Manual(_) | Self::Input(_) | Self::Choice(_) | Self::Approve(_))
+        matches!(self, Self::Manual(_) | Self::Input(_) | Self::Choice(_) | Self::Approve(_) | Self::Incident(..))
     }
 }
 

@@ -186,6 +186,7 @@ impl Executor {
             // Of runs that were left the console tells; `status` and pictures are of nobody's desk.
             Effect::Desk(DeskEffect::LookForRuns) if self.settled.is_none() => {}
             Effect::Desk(effect) => self.clerk.order(effect),
+            Effect::Incident(_) => {}
         }
         None
     }

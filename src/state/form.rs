@@ -35,6 +35,8 @@ pub enum Purpose {
     Action(CommandId, Vec<ObjectRef>),
     /// This request, with what was said of it.
     Request(Box<ActionRequest>),
+    /// The incident that is being declared.
+    Declare,
 }
 
 /// What a line of a form is about.
@@ -64,6 +66,8 @@ pub enum Topic {
     Incident,
     /// Why the guardrails are overridden.
     BreakGlass,
+    /// A field of an incident that is declared.
+    Declare(crate::incident::declare::Field),
 }
 
 impl Topic {
@@ -82,6 +86,7 @@ impl Topic {
             Self::Reason => "reason",
             Self::Incident => "incident",
             Self::BreakGlass => "break-glass",
+            Self::Declare(field) => field.word(),
         }
     }
 

@@ -11,7 +11,6 @@ use super::frame::put;
 use super::text;
 use crate::config::theme::Role;
 use crate::domain::time::span_fine;
-use crate::incident::nudge::nudges;
 use crate::ports::feed::SourceGroup;
 use crate::state::context::NamespaceScope;
 use crate::state::source::Status;
@@ -175,9 +174,9 @@ fn incident(look: &Look<'_>, words: bool) -> Part {
     if others > 0 {
         spans.push(Span::styled(format!(" +{others}"), look.style(Role::Warning)));
     }
-    if let Some(nudge) = nudges(incident, look.now).first().filter(|_| words) {
+    if let Some(nudge) = room.nudges(incident, look.now).first().filter(|_| words) {
         let role = if nudge.urgent { Role::Warning } else { Role::Dim };
-        spans.push(Span::styled(format!(" {} {}", look.glyphs.mid, nudge.words(look.now)), look.style(role)));
+        spans.push(Span::styled(format!(" {} {}", look.glyphs.mid, nudge.text), look.style(role)));
     }
     Part::new(0, spans)
 }

@@ -37,7 +37,12 @@ fn parts(inner: Rect, prompting: bool) -> Parts {
 pub fn extent(look: &Look<'_>, area: Rect) -> (usize, usize, usize) {
     let room = &look.session.incidents;
     let Some(incident) = room.incident() else { return (0, 0, 0) };
-    let inner = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(2) };
+    let inner = Rect {
+        x: area.x + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    };
     let places = parts(inner, room.view.prompt.is_some());
     let lines = timeline::lines(look, incident, usize::from(places.timeline.width)).len();
     let rows = usize::from(places.timeline.height);
@@ -82,7 +87,8 @@ fn typing(look: &Look<'_>, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {
 fn write(look: &Look<'_>, writing: &Writing, area: Rect, buffer: &mut Buffer) {
     let incident = look.session.incidents.incident();
     let channel = incident.and_then(crate::incident::Incident::channel);
-    let to = channel.map_or_else(|| "the timeline only: no channel is open".to_owned(), |channel| format!("to {}", channel.name));
+    let to = channel
+        .map_or_else(|| "the timeline only: no channel is open".to_owned(), |channel| format!("to {}", channel.name));
     let (title, right, sends) = match &writing.purpose {
         Piece::Update => ("Update", to, "send it"),
         Piece::HandOver(_) => ("Hand-over", to, "hand over"),

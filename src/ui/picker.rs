@@ -20,6 +20,13 @@ pub fn render(look: &Look<'_>, picker: &Picker, area: Rect, buffer: &mut Buffer)
         PickerKind::Context => ("Context", "part of a name"),
         PickerKind::Namespace => ("Namespace", "part of a name, or any namespace"),
         PickerKind::Runbook => ("Runbook", "which one"),
+        PickerKind::Status => ("Status", "how far it has come"),
+        PickerKind::Severity => ("Severity", "how bad it is"),
+        PickerKind::Role => ("Role", "which one"),
+        PickerKind::Incident => ("Incident", "which one, or a new one"),
+        PickerKind::Merge => ("Merge", "the incident that this one is the same as"),
+        PickerKind::StatusPage => ("Status page", "every customer can read it"),
+        PickerKind::Page => ("Escalate", "the page that goes to the next level"),
     };
     let rows = (picker.items.len() as u16).clamp(3, MOST);
     let width = area.width.saturating_sub(4).min(88);

@@ -7,6 +7,7 @@ use crate::domain::text::clean_lines;
 use crate::runbook::run::record::{Event, Record, Verdict};
 use crate::runbook::run::work::{Question, Work};
 use crate::runbook::run::{Phase, Run, RunInput};
+use crate::runbook::step::IncidentWord;
 use crate::runbook::step::StepKind;
 
 /// Lines of an output that are printed.
@@ -150,6 +151,25 @@ impl Face {
         match question {
             Question::Manual(text) => {
                 self.say(&format!("  {}", run.masked(text)));
+                Self::choose(
+                    "it is done",
+                    &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")],
+                    |key| match key {
+                        'n' => Some(RunInput::Decline { reason: ask("why? ")? }),
+                        's' => skip(),
+                        'a' => abort(),
+                        _ => Some(RunInput::Approve),
+                    },
+                )
+            }
+            Question::Incident(word, text) => {
+                self.say(&format!("  {}", run.masked(text)));
+                let command = match word {
+                    IncidentWord::Declare => "opsdeck incident declare",
+                    IncidentWord::Notify => "opsdeck incident update",
+                    IncidentWord::Note => "opsdeck incident note",
+                };
+                self.say(&format!("  in another terminal: {command}"));
                 Self::choose(
                     "it is done",
                     &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")],

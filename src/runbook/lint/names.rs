@@ -37,7 +37,7 @@ pub(super) fn texts(step: &Step) -> Vec<(&Template, Of)> {
             [&logs.container, &logs.contains, &logs.since, &logs.lines].into_iter().flatten().for_each(text);
             found.extend(assertion.iter().map(|assertion| (&assertion.test, Of::Assertion)));
         }
-        StepKind::Manual(template) | StepKind::Approve(template) => text(template),
+        StepKind::Manual(template) | StepKind::Approve(template) | StepKind::Incident(_, template) => text(template),
         StepKind::Input(input) => {
             text(&input.ask);
             input.default.iter().for_each(text);

@@ -6,6 +6,7 @@ use super::{Phase, Run, RunEffect, SECRET};
 use crate::domain::time::Instant;
 use crate::runbook::parameter::{self, Type, Value};
 use crate::runbook::splice;
+use crate::runbook::step::IncidentWord;
 use crate::runbook::step::StepKind;
 
 type Effects = Vec<RunEffect>;
@@ -66,13 +67,21 @@ impl Run {
             Phase::Asking(Question::Approve(_)) => {
                 self.passed(effects, now, "approved".into(), Output::default(), None);
             }
+            Phase::Asking(Question::Incident(word, _)) => {
+                let detail = match word {
+                    IncidentWord::Declare => "declared",
+                    IncidentWord::Notify => "told everyone",
+                    IncidentWord::Note => "written down",
+                };
+                self.passed(effects, now, detail.into(), Output::default(), None);
+            }
             _ => effects.push(RunEffect::Say("nothing waits for a yes".into())),
         }
     }
 
     pub(super) fn decline(&mut self, effects: &mut Effects, now: Instant, reason: &str) {
         match self.phase.clone() {
-            Phase::Asking(Question::Manual(_) | Question::Approve(_)) => {
+            Phase::Asking(Question::Manual(_) | Question::Approve(_) | Question::Incident(..)) => {
                 let detail = if reason.is_empty() { "declined".to_owned() } else { format!("declined: {reason}") };
                 self.failed(effects, now, detail, Output::default(), None);
             }

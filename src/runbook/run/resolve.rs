@@ -131,6 +131,7 @@ impl Run {
         Ok(match &step.kind {
             StepKind::Manual(template) => Question::Manual(text(template, &context)?),
             StepKind::Approve(template) => Question::Approve(text(template, &context)?),
+            StepKind::Incident(word, template) => Question::Incident(*word, text(template, &context)?),
             StepKind::Input(input) => Question::Input {
                 ask: text(&input.ask, &context)?,
                 kind: input.kind,

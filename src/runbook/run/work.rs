@@ -1,6 +1,7 @@
 //! What a step asks to be done, with every value in its place, and what comes back.
 
 use super::record::RunEnd;
+use crate::runbook::step::IncidentWord;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -205,6 +206,8 @@ pub enum Question {
     },
     /// Yes or no ([`super::RunInput::Approve`], [`super::RunInput::Decline`]).
     Approve(String),
+    /// Something for the incident, with its words. Who does it says [`super::RunInput::Approve`] when it is written.
+    Incident(IncidentWord, String),
     /// May this be done? The work is as it will be done.
     Confirm(Box<Work>),
 }

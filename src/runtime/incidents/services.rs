@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::incidents::Incidents;
 use crate::domain::Text;
 use crate::incident::clearance::{Courier, MayShare, SharedWriter};
+use crate::incident::declare::ChatFacts;
 use crate::ports::incident::{Chat, Paging, Service, SharedJournal, StatusPage};
-use crate::state::incident::{ChatInfo, ServicesInfo};
+use crate::state::incident::{ServicesInfo, StatusPageInfo};
 
 /// The services of a context. Cheap to clone.
 #[derive(Clone, Default)]
@@ -20,6 +22,7 @@ pub struct IncidentServices {
     /// The journal that responders share, where the configuration allows it.
     pub shared: Option<Shared>,
     couriers: BTreeMap<Text, Arc<dyn Courier>>,
+    components: BTreeMap<Text, BTreeMap<String, Vec<String>>>,
 }
 
 /// The journal that responders share.
@@ -44,9 +47,15 @@ impl IncidentServices {
         self.pagings.push(paging);
     }
 
-    /// Adds a status page.
-    pub fn status_page(&mut self, page: Arc<dyn StatusPage>, courier: Arc<dyn Courier>) {
+    /// Adds a status page, and who sends to it; `components` say which of them show which services.
+    pub fn status_page(
+        &mut self,
+        page: Arc<dyn StatusPage>,
+        courier: Arc<dyn Courier>,
+        components: BTreeMap<String, Vec<String>>,
+    ) {
         self.courier(page.name(), courier);
+        self.components.insert(page.name().into(), components);
         self.status_pages.push(page);
     }
 
@@ -72,19 +81,26 @@ impl IncidentServices {
         chats.chain(pagings).chain(pages)
     }
 
-    /// What a plan has to know of them.
-    pub fn info(&self) -> ServicesInfo {
-        let chat = self.chats.first().map(|chat| ChatInfo {
+    /// What a plan has to know of them, for the person who is named so.
+    pub fn info(&self, config: &Incidents, who: &Text) -> ServicesInfo {
+        let chat = self.chats.first().cloned().map(|chat| ChatFacts {
             name: chat.name().into(),
             product: chat.product(),
-            origin: chat.origin().to_owned(),
             limits: chat.limits(),
             has_channels: chat.has_channels(),
+            namer: Arc::new(move |wanted| chat.channel_name(wanted)),
+        });
+        let pages = self.status_pages.iter().map(|page| StatusPageInfo {
+            name: page.name().into(),
+            product: page.product(),
+            components: self.components.get(page.name()).cloned().unwrap_or_default(),
         });
         ServicesInfo {
+            config: config.clone(),
+            who: who.clone(),
             chat,
             paging: self.pagings.iter().map(|one| (one.name().into(), one.product())).collect(),
-            status_pages: self.status_pages.iter().map(|one| (one.name().into(), one.product())).collect(),
+            status_pages: pages.collect(),
             shared: self.shared.as_ref().map(|shared| shared.journal.place()),
         }
     }

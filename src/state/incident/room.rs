@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::ServicesInfo;
 use crate::domain::Text;
 use crate::domain::incident::delivery::DeliveryKey;
-use crate::domain::incident::{IncidentId, Role};
+use crate::domain::incident::entry::Deed;
+use crate::domain::incident::{IncidentId, Role, Severity};
+use crate::domain::time::Instant;
 use crate::incident::Incident;
 use crate::incident::declare::Proposal;
+use crate::incident::nudge::{Nudge, nudges};
 use crate::incident::outbox::Standing;
 use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
@@ -25,6 +28,8 @@ pub struct Room {
     pub known: bool,
     /// The one that keys and the header are about.
     pub current: Option<IncidentId>,
+    /// The one that was declared here and is not known to be on disk yet.
+    pub begun: Option<IncidentId>,
     /// An incident that is being declared.
     pub declaring: Option<Declaring>,
     /// What paging services said last: name, and pages and who is on call, or why not.
@@ -35,6 +40,10 @@ pub struct Room {
     pub unwritten: usize,
     /// Where deliveries stand that are neither sent nor dropped.
     pub standings: BTreeMap<IncidentId, Vec<(DeliveryKey, Standing)>>,
+    /// Worse severities that the rules would propose now, and why.
+    pub reviews: BTreeMap<IncidentId, (Severity, String)>,
+    /// What was noticed and is not known to be on disk yet, and when.
+    pub on_its_way: Vec<((IncidentId, Deed), Instant)>,
     /// How it is looked at.
     pub view: View,
 }
@@ -46,6 +55,10 @@ pub struct Declaring {
     pub proposal: Box<Proposal>,
     /// First line shown.
     pub scroll: usize,
+    /// Does a step of a runbook ask for it?
+    pub of_step: bool,
+    /// The first message, while it is written.
+    pub writing: Option<Editor>,
 }
 
 /// How an incident is looked at.
@@ -126,6 +139,17 @@ impl Room {
         self.all.get(self.current.as_ref()?)
     }
 
+    /// What there is to be reminded of, the urgent first.
+    pub fn nudges(&self, incident: &Incident, now: Instant) -> Vec<Nudge> {
+        let standings = self.standings.get(incident.id()).into_iter().flatten();
+        nudges(incident, standings.map(|(_, standing)| standing), self.reviews.get(incident.id()), now)
+    }
+
+    /// Is the first message of a declare being written?
+    pub fn writes_message(&self) -> bool {
+        self.declaring.as_ref().is_some_and(|declaring| declaring.writing.is_some())
+    }
+
     /// Incidents that go on, the newest last.
     pub fn open(&self) -> impl DoubleEndedIterator<Item = &Incident> {
         self.all.values().filter(|incident| incident.is_open())
@@ -134,10 +158,13 @@ impl Room {
     /// Chooses the incident that goes on: the one that was chosen as long as it is known, else the newest open one.
     pub fn settle(&mut self) {
         let stays = self.current.as_ref().is_some_and(|id| self.all.contains_key(id));
-        if let Some(into) = self.incident().and_then(Incident::merged_into).cloned().filter(|into| self.all.contains_key(into)) {
+        if let Some(into) =
+            self.incident().and_then(Incident::merged_into).cloned().filter(|into| self.all.contains_key(into))
+        {
             self.current = Some(into);
         } else if !stays {
-            self.current = self.open().next_back().map(|incident| incident.id().clone());
+            let newest = self.open().next_back().map(|incident| incident.id().clone());
+            self.current = newest;
         }
     }
 }

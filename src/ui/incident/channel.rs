@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
 use crate::incident::Incident;
+use crate::ports::feed::Fault;
 use crate::ports::incident::ChannelView;
 use crate::ui::{Look, overlay, text};
 
@@ -13,7 +14,7 @@ use crate::ui::{Look, overlay, text};
 pub(super) fn render(
     look: &Look<'_>,
     incident: &Incident,
-    shown: Option<&Result<ChannelView, String>>,
+    shown: Option<&Result<ChannelView, Fault>>,
     area: Rect,
     buffer: &mut Buffer,
 ) {
@@ -23,7 +24,11 @@ pub(super) fn render(
     let lines = match shown {
         None => vec![Line::styled(format!("reading the channel{}", look.glyphs.cut), look.style(Role::Pending))],
         Some(Err(why)) => {
-            text::wrap(why, inside).into_iter().map(|line| Line::styled(line, look.style(Role::Warning))).collect()
+            let hint = why.hint.as_ref().map_or_else(String::new, |hint| format!(": {hint}"));
+            text::wrap(&format!("{why}{hint}"), inside)
+                .into_iter()
+                .map(|line| Line::styled(line, look.style(Role::Warning)))
+                .collect()
         }
         Some(Ok(view)) => view_lines(look, view, inside),
     };

@@ -6,8 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
+use crate::incident::declare::Field;
 use crate::state::incident::room::Declaring;
-use crate::ui::{Look, footer, overlay, text};
+use crate::ui::{Look, editor, footer, overlay, text};
 
 /// Columns of the words at the left.
 const LABEL: usize = 12;
@@ -30,16 +31,21 @@ pub fn render(look: &Look<'_>, declaring: &Declaring, area: Rect, buffer: &mut B
     let context = look.context;
     let label = if context.production { format!("PRODUCTION {}", context.name) } else { context.name.clone() };
     let inner = overlay::open(look, area, (width(area), height), "Declare an incident", &label, buffer);
-    let place = Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        height: inner.height.saturating_sub(2),
-        ..inner
-    };
+    let place =
+        Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), height: inner.height.saturating_sub(2), ..inner };
     overlay::scrolled(look, &lines, declaring.scroll, place, buffer);
     let hint = |id: &str, label: &str| footer::Hint { key: look.key_of(id), label: label.to_owned() };
-    let hints = [hint("confirm", "declare"), hint("reason", "edit"), hint("cancel", "close, nothing is sent")];
+    let hints = [
+        hint("confirm", "declare"),
+        hint("reason", "edit"),
+        hint("toggle-diff", "first message"),
+        hint("cancel", "close, nothing is sent"),
+    ];
     footer::keys(look, &hints, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, buffer);
+    if let Some(text) = &declaring.writing {
+        let frame = editor::Frame { title: "First message", right: "", sends: "take it", notice: None };
+        editor::render(look, text, frame, area, buffer);
+    }
 }
 
 fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'static>> {
@@ -54,30 +60,33 @@ fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'stat
             ]));
         }
     };
-    row("title", &proposal.title, Role::Title);
-    let severity = format!("{} ({})", proposal.severity, proposal.severity_why);
-    row("severity", &severity, Role::Critical);
-    row("service", &proposal.service, Role::Text);
-    for (part, who) in &proposal.roles {
-        row(part.word(), who, Role::FocusLabel);
+    row("title", &proposal.get(Field::Title), Role::Title);
+    row("severity", &format!("{} ({})", proposal.severity(), proposal.why()), Role::Critical);
+    for field in [Field::Service, Field::Roles] {
+        row(field.word(), &proposal.get(field), Role::Text);
     }
-    for problem in proposal.problems() {
-        lines.push(Line::styled(format!("{} {problem}", look.glyphs.careful), look.style(Role::Warning)));
+    for finding in proposal.check() {
+        let words = format!("{} {}: {}", look.glyphs.careful, finding.field.word(), finding.text);
+        let words = text::wrap(&words, width);
+        lines.extend(words.into_iter().map(|line| Line::styled(line, look.style(Role::Warning))));
     }
     lines.push(Line::default());
     let preview = proposal.preview();
-    if preview.is_empty() {
-        let words = "Nothing is sent: no chat and no paging service is configured here. The timeline is kept.";
-        lines.extend(text::wrap(words, width).into_iter().map(|line| Line::styled(line, look.style(Role::Pending))));
-    } else {
-        lines.push(Line::styled("This is sent, in this order:", look.style(Role::Title)));
-    }
+    let head =
+        if preview.is_empty() { "Nothing is sent; the timeline is kept here." } else { "This is sent, in this order:" };
+    lines.push(Line::styled(head, look.style(Role::Title)));
     for (at, item) in preview.iter().enumerate() {
-        let head = format!("{}. {}", at + 1, item.to);
-        lines.push(Line::styled(text::cut(&head, width, look.glyphs.cut), look.style(Role::FocusLabel)));
-        for line in item.what.lines().flat_map(|line| text::wrap(line, width.saturating_sub(3))) {
-            lines.push(Line::styled(format!("   {line}"), look.style(Role::Text)));
-        }
+        let head = format!("{}. {} ({})", at + 1, item.what, item.service);
+        let role = if item.public { Role::Critical } else { Role::Text };
+        lines.extend(text::wrap(&head, width).into_iter().map(|line| Line::styled(line, look.style(role))));
+        lines.push(Line::styled(
+            text::cut(&format!("   to {}", item.to), width, look.glyphs.cut),
+            look.style(Role::Dim),
+        ));
+        // The words of a post are read whole; of the rest the first line says it.
+        let long =
+            item.text.iter().flat_map(|words| words.lines()).flat_map(|line| text::wrap(line, width.saturating_sub(5)));
+        lines.extend(long.map(|line| Line::styled(format!("   {} {line}", look.glyphs.part), look.style(Role::Text))));
     }
     lines
 }

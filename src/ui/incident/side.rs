@@ -3,13 +3,11 @@
 use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
-use crate::domain::Text;
 use crate::domain::incident::Role as Part;
 use crate::domain::incident::entry::Moment;
 use crate::domain::time::{span, span_fine};
 use crate::incident::Incident;
-use crate::incident::nudge::nudges;
-use crate::incident::outbox::{Outbox, Standing};
+use crate::incident::outbox::Standing;
 use crate::incident::timeline::describe;
 use crate::ui::{Look, text};
 
@@ -71,9 +69,9 @@ fn standing(page: &mut Page<'_>, incident: &Incident) {
     if let Some(into) = incident.merged_into() {
         page.row("goes on in", into.as_str(), Role::Warning);
     }
-    for nudge in nudges(incident, look.now) {
+    for nudge in look.session.incidents.nudges(incident, look.now) {
         let role = if nudge.urgent { Role::Warning } else { Role::Pending };
-        page.words(look.glyphs.careful, &nudge.words(look.now), role);
+        page.words(look.glyphs.careful, &nudge.text, role);
     }
     if let Some(why) = &look.session.incidents.shared_fault {
         page.words(look.glyphs.bad, &format!("not shared now: {why}"), Role::Failed);
@@ -83,20 +81,15 @@ fn standing(page: &mut Page<'_>, incident: &Incident) {
 /// What was not sent, and why.
 fn waiting(page: &mut Page<'_>, incident: &Incident) {
     let look = page.look;
-    let room = &look.session.incidents;
-    let writer: Text = room.here.as_ref().map_or_else(|| "".into(), |here| here.writer.clone());
-    let outbox = Outbox::new(writer, !look.offers_actions);
-    let standings = outbox.standings(incident, look.now);
-    let sent = standings.iter().filter(|(_, standing)| *standing == Standing::Sent).count();
-    let open: Vec<_> =
-        standings.iter().filter(|(_, standing)| !matches!(standing, Standing::Sent | Standing::Dropped)).collect();
-    if standings.is_empty() {
+    let sent = incident.parcels().iter().filter(|parcel| parcel.receipt().is_some()).count();
+    if incident.parcels().iter().next().is_none() {
         return;
     }
     page.head("Sent");
     let all = text::count(sent, "message or step arrived", "messages and steps arrived");
     page.words(look.glyphs.ok, &all, Role::Ok);
-    for (parcel, standing) in open {
+    for (key, standing) in look.session.incidents.standings.get(incident.id()).into_iter().flatten() {
+        let Some(parcel) = incident.parcels().get(key).filter(|parcel| !parcel.is_over()) else { continue };
         let (mark, role) = match standing {
             Standing::Asks(..) | Standing::Stranded(_) => (look.glyphs.bad, Role::Failed),
             Standing::Later(_) => (look.glyphs.wait, Role::Warning),
@@ -106,7 +99,8 @@ fn waiting(page: &mut Page<'_>, incident: &Incident) {
         let words = format!("{what} ({}): {}", parcel.delivery.service, standing.words(look.now));
         page.words(mark, &words, role);
         if standing.needs_somebody() {
-            let keys = format!("{} sends it again, {} leaves it", look.key_of("incident-retry"), look.key_of("incident-drop"));
+            let keys =
+                format!("{} sends it again, {} leaves it", look.key_of("incident-retry"), look.key_of("incident-drop"));
             page.words(" ", &keys, Role::Dim);
         }
     }
@@ -167,8 +161,7 @@ fn facts(page: &mut Page<'_>, incident: &Incident) {
     for impact in impacts {
         page.row("budget", &impact, Role::Warning);
     }
-    let tasks: Vec<(String, bool)> =
-        incident.tasks().iter().map(|task| (task.text.clone(), task.done)).collect();
+    let tasks: Vec<(String, bool)> = incident.tasks().iter().map(|task| (task.text.clone(), task.done)).collect();
     for (task, done) in tasks {
         page.words(if done { glyphs.ok } else { glyphs.ring }, &task, if done { Role::Dim } else { Role::Text });
     }

@@ -1,0 +1,158 @@
+//! The timeline by itself: alerts, rollouts, our actions, steps of runbooks and what it costs are written down as the console
+//! sees them.
+
+use super::App;
+use crate::domain::Text;
+use crate::domain::audit;
+use crate::domain::incident::IncidentId;
+use crate::domain::incident::entry::Deed;
+use crate::incident::severity::{Signs, to_review};
+use crate::incident::watch::{self, StepEnded};
+use crate::incident::{Incident, Noticed};
+use crate::runbook::run::record::{Event, Record, Verdict};
+use crate::state::effect::Effect;
+use crate::state::incident::IncidentEffect;
+use crate::state::pane::PaneId;
+use crate::state::source::Status;
+
+/// What was noticed is not told again within so many seconds: it is on its way to the disk.
+const SETTLES: i64 = 20;
+/// Records of the audit log that are looked at after an action.
+pub(super) const RECENT: usize = 50;
+
+impl App {
+    /// Once a second: what the panes show, as far as it is about an open incident of this context.
+    pub(super) fn watch_incidents(&mut self) -> Vec<Effect> {
+        let room = &self.session.incidents;
+        if self.guard.read_only.is_some() || !room.known || room.open().next().is_none() {
+            return Vec::new();
+        }
+        let alerts_live =
+            matches!(self.world.sources.together(PaneId::Alerts.sources(), self.now), Status::Live { .. });
+        let mut found = Vec::new();
+        for incident in room.all.values().filter(|incident| self.is_watched(incident)) {
+            let mut noticed = Vec::new();
+            // Only a live source says that an alert has cleared.
+            if alerts_live {
+                let all = self.world.alerts.iter().flat_map(|row| &row.all);
+                let all: Vec<_> =
+                    all.filter(|alert| watch::concerns(incident, alert)).map(|alert| (**alert).clone()).collect();
+                noticed.extend(watch::alerts(incident, &all, self.now));
+            }
+            if let Some(workload) = &incident.declared().workload
+                && let Some(row) = self.world.rollouts.get(workload)
+                && let (Some(revision), Some(since)) = (row.row.revision, row.row.rollout.since)
+            {
+                let change = self.change_of(&row.row);
+                noticed.extend(watch::rollout(incident, workload, revision, &change, since));
+            }
+            let readings: Vec<_> = self.world.slos.iter().map(|row| row.reading.clone()).collect();
+            noticed.extend(watch::impacts(incident, &readings, self.now, false));
+            found.push((incident.id().clone(), noticed));
+        }
+        let reviews = self.reviews();
+        self.session.incidents.reviews = reviews;
+        found.into_iter().filter_map(|(id, noticed)| self.notice_in(id, noticed)).collect()
+    }
+
+    /// Incidents that go on; and one that has just been resolved, for its last alerts.
+    fn is_watched(&self, incident: &Incident) -> bool {
+        incident.is_open() && incident.declared().context == self.context.name
+    }
+
+    /// Worse severities that the rules would propose now.
+    fn reviews(&self) -> std::collections::BTreeMap<IncidentId, (crate::domain::incident::Severity, String)> {
+        let room = &self.session.incidents;
+        let Some(here) = &room.here else { return std::collections::BTreeMap::default() };
+        let review = |incident: &Incident| {
+            let declared = incident.declared();
+            let alerts = self.world.alerts.iter().flat_map(|row| &row.all);
+            let alerts: Vec<_> =
+                alerts.filter(|alert| watch::concerns(incident, alert)).map(|alert| (**alert).clone()).collect();
+            let readings = self.world.slos.iter().map(|row| &row.reading);
+            let burns = readings.filter(|reading| *reading.objective.service == *declared.service);
+            let burn = burns.filter_map(|reading| reading.burn[0]).max_by(f64::total_cmp);
+            let workload = declared.workload.as_ref();
+            let signs = Signs { alerts: &alerts, burn, production: self.context.production, workload };
+            Some((incident.id().clone(), to_review(incident.severity(), &here.config.rule, signs)?))
+        };
+        room.all.values().filter(|incident| self.is_watched(incident)).filter_map(review).collect()
+    }
+
+    /// What was noticed goes to the journal, once.
+    fn notice_in(&mut self, id: IncidentId, mut noticed: Vec<Noticed>) -> Option<Effect> {
+        let now = self.now;
+        let on_its_way = &mut self.session.incidents.on_its_way;
+        on_its_way.retain(|(_, at)| (now - *at).num_seconds() < SETTLES);
+        noticed.retain(|one| !on_its_way.iter().any(|((of, deed), _)| *of == id && is_same(deed, &one.deed)));
+        on_its_way.extend(noticed.iter().map(|one| ((id.clone(), one.deed.clone()), now)));
+        (!noticed.is_empty()).then_some(Effect::Incident(IncidentEffect::Notice { id, noticed }))
+    }
+
+    /// Actions of the audit log that belong to an open incident.
+    pub(super) fn watch_actions(&mut self, entries: &[audit::Entry]) -> Vec<Effect> {
+        if self.guard.read_only.is_some() {
+            return Vec::new();
+        }
+        let room = &self.session.incidents;
+        let services: Vec<Text> =
+            room.here.iter().flat_map(|here| &here.paging).map(|(name, _)| name.clone()).collect();
+        let mut found = Vec::new();
+        for incident in room.all.values().filter(|incident| self.is_watched(incident)) {
+            let mut noticed = Vec::new();
+            for entry in entries {
+                noticed.extend(watch::action(incident, entry));
+                let events = watch::change_events(incident, entry, &services).into_iter();
+                noticed.extend(events.map(|deed| Noticed { at: self.now, by: crate::incident::SELF.into(), deed }));
+            }
+            found.push((incident.id().clone(), noticed));
+        }
+        found.into_iter().filter_map(|(id, noticed)| self.notice_in(id, noticed)).collect()
+    }
+
+    /// A step of a runbook was recorded.
+    pub(super) fn watch_step(&mut self, run: &str, record: &Record) -> Vec<Effect> {
+        let Event::StepEnded { name, verdict, detail, .. } = &record.event else { return Vec::new() };
+        let walked = self.session.desk.runs.iter().find(|walked| walked.run.id() == run);
+        let Some(book) = walked.map(|walked| walked.run.book().clone()) else { return Vec::new() };
+        let title = book.steps.iter().find(|step| step.name == *name).map_or(name, |step| &step.title);
+        let verdict = match verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Skipped => "skipped",
+        };
+        let ended = StepEnded {
+            run: run.to_owned(),
+            runbook: book.id.clone(),
+            step: title.clone(),
+            result: if detail.is_empty() { verdict.to_owned() } else { format!("{verdict}: {detail}") },
+            at: record.at,
+            by: record.who.as_str().into(),
+        };
+        let room = &self.session.incidents;
+        let Some(incident) = room.incident().filter(|incident| self.is_watched(incident)) else { return Vec::new() };
+        let (id, noticed) = (incident.id().clone(), watch::step(incident, &ended));
+        self.notice_in(id, noticed.into_iter().collect()).into_iter().collect()
+    }
+
+    /// `payment:2.3.7 → payment:2.4.0`.
+    pub(super) fn change_of(&self, row: &crate::domain::workload::WorkloadRow) -> String {
+        let after = short(&row.images);
+        let before = self.world.previous_revision(row).map(|revision| short(&revision.images)).unwrap_or_default();
+        if before.is_empty() || before == after { after } else { format!("{before} → {after}") }
+    }
+}
+
+/// `registry.example.com/shop/payment:2.4.0` as `payment:2.4.0`.
+fn short(images: &[Text]) -> String {
+    let name = |image: &Text| image.rsplit_once('/').map_or(&**image, |(_, name)| name).to_owned();
+    images.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// What it costs is another number each time, and the same news.
+fn is_same(a: &Deed, b: &Deed) -> bool {
+    match (a, b) {
+        (Deed::Impact(a), Deed::Impact(b)) => a.slo == b.slo,
+        (a, b) => a == b,
+    }
+}
