@@ -1,0 +1,126 @@
+//! Asking a service whether it accepts the secrets that it is configured with: what `doctor` asks, for one service alone
+//! and without a cluster. Nothing is altered by it.
+
+use std::time::Duration;
+
+use super::look_at;
+use crate::config::credentials::Service;
+use crate::config::secret::{SecretSource, Secrets as _};
+use crate::config::{Alertmanager, Prometheus};
+use crate::integrations::alertmanager::AlertmanagerClient;
+use crate::integrations::flags;
+use crate::integrations::http::{self, HttpSettings, Product};
+use crate::integrations::prometheus::PrometheusClient;
+use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::flags::{FlagCheck, FlagFinding};
+
+/// No answer takes longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It was accepted; by whom.
+    Valid(String),
+    /// It was not.
+    Refused(Fault),
+    /// Nobody knows: no answer, or one that says nothing about the secret.
+    Unknown(Fault),
+}
+
+impl Proof {
+    fn of(result: Result<String, Fault>) -> Self {
+        match result {
+            Ok(whom) => Self::Valid(whom),
+            Err(fault) if fault.kind == FaultKind::Unauthorized => Self::Refused(fault),
+            Err(fault) => Self::Unknown(fault),
+        }
+    }
+}
+
+/// Asks the service with the secrets as they are configured. Where one of them is missing there is nothing to ask.
+pub async fn prove(service: &Service) -> Proof {
+    let secrets: Vec<(String, SecretSource)> = service.secrets();
+    for (setting, at) in secrets {
+        if let Err(fault) = look_at(&at, &setting).await {
+            return Proof::Unknown(fault);
+        }
+    }
+    tokio::time::timeout(PATIENCE, ask(service)).await.unwrap_or_else(|_| {
+        Proof::Unknown(Fault::new(FaultKind::Timeout, format!("no answer within {} s", PATIENCE.as_secs())))
+    })
+}
+
+/// One line for each kind of service.
+async fn ask(service: &Service) -> Proof {
+    match service {
+        Service::Prometheus(settings) => prometheus(settings).await,
+        Service::Alertmanager(settings) => alertmanager(settings).await,
+        Service::Flags(settings) => match flags::provider(settings, None) {
+            Some(provider) => {
+                of_flags(provider.check().await, format!("{} at {}", provider.product(), provider.origin()))
+            }
+            None => Proof::Unknown(Fault::new(FaultKind::NotConfigured, "flags in the cluster take no secret")),
+        },
+    }
+}
+
+async fn prometheus(settings: &Prometheus) -> Proof {
+    let url = settings.url.clone().unwrap_or_default();
+    let road = http::connect(&HttpSettings::new(Product::Prometheus, url, settings.http.clone()));
+    let client = PrometheusClient::new(road);
+    let answer = match client.buildinfo().await {
+        // Products that only speak its query API.
+        Err(fault) if fault.kind == FaultKind::NotServed => client.now().await.map(drop),
+        answer => answer.map(drop),
+    };
+    Proof::of(answer.map(|()| format!("Prometheus at {}", client.origin())))
+}
+
+/// The first replica that answers speaks for all: they have one configuration.
+async fn alertmanager(settings: &Alertmanager) -> Proof {
+    let to = |url: &String| http::connect(&HttpSettings::new(Product::Alertmanager, url, settings.http.clone()));
+    let client = AlertmanagerClient::new(settings.urls.iter().map(to).collect());
+    let mut proof = Proof::Unknown(Fault::new(FaultKind::NotConfigured, "alertmanager.urls is empty"));
+    for (origin, status) in client.status().await {
+        proof = Proof::of(status.map(|_| format!("Alertmanager at {origin}")));
+        if !matches!(proof, Proof::Unknown(_)) {
+            break;
+        }
+    }
+    proof
+}
+
+/// A refusal counts whatever else went well; of other faults the first.
+fn of_flags(checks: Vec<FlagCheck>, whom: String) -> Proof {
+    let mut faults: Vec<Fault> = Vec::new();
+    for check in checks {
+        if let FlagFinding::Failed(fault) = check.result {
+            if fault.kind == FaultKind::Unauthorized {
+                return Proof::Refused(fault);
+            }
+            faults.push(fault);
+        }
+    }
+    if faults.is_empty() { Proof::Valid(whom) } else { Proof::Unknown(faults.swap_remove(0)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn check(result: FlagFinding) -> FlagCheck {
+        FlagCheck { name: "token".into(), result }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_service_that_is_not_there() {
+        let failed = |kind| check(FlagFinding::Failed(Fault::new(kind, "no")));
+        let well = || check(FlagFinding::Well("fine".into()));
+        let of = |checks| of_flags(checks, "Unleash".into());
+        assert_eq!(of(vec![well()]), Proof::Valid("Unleash".into()));
+        assert!(matches!(of(vec![failed(FaultKind::Forbidden), failed(FaultKind::Unauthorized)]), Proof::Refused(_)));
+        assert!(matches!(of(vec![well(), failed(FaultKind::Unreachable)]), Proof::Unknown(_)));
+    }
+}
