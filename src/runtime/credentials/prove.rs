@@ -12,7 +12,8 @@ use crate::integrations::flags;
 use crate::integrations::http::{self, HttpSettings, Product};
 use crate::integrations::prometheus::PrometheusClient;
 use crate::ports::feed::{Fault, FaultKind};
-use crate::ports::flags::{FlagCheck, FlagFinding};
+use crate::ports::flags::FlagFinding;
+use crate::ports::incident::{self, ServiceFinding};
 
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -58,11 +59,28 @@ async fn ask(service: &Service) -> Proof {
         Service::Alertmanager(settings) => alertmanager(settings).await,
         Service::Flags(settings) => match flags::provider(settings, None) {
             Some(provider) => {
-                of_flags(provider.check().await, format!("{} at {}", provider.product(), provider.origin()))
+                let findings = provider.check().await.into_iter().map(|check| match check.result {
+                    FlagFinding::Failed(fault) => Some(fault),
+                    FlagFinding::Well(_) | FlagFinding::Loss(..) | FlagFinding::Clock(_) => None,
+                });
+                of_checks(findings, format!("{} at {}", provider.product(), provider.origin()))
             }
             None => Proof::Unknown(Fault::new(FaultKind::NotConfigured, "flags in the cluster take no secret")),
         },
+        Service::Chat(_) | Service::Paging(_) | Service::StatusPage(_) => {
+            let why = format!("{} is not asked yet", service.source());
+            Proof::Unknown(Fault::new(FaultKind::NotServed, why).hint("opsdeck doctor"))
+        }
     }
+}
+
+/// A service of incidents: what `doctor` asks of it.
+pub async fn of_service(service: &dyn incident::Service) -> Proof {
+    let findings = service.check().await.into_iter().map(|check| match check.result {
+        ServiceFinding::Failed(fault) => Some(fault),
+        ServiceFinding::Well(_) | ServiceFinding::Loss(..) | ServiceFinding::Clock(_) => None,
+    });
+    of_checks(findings, format!("{} at {}", service.product(), service.origin()))
 }
 
 async fn prometheus(settings: &Prometheus) -> Proof {
@@ -92,17 +110,15 @@ async fn alertmanager(settings: &Alertmanager) -> Proof {
 }
 
 /// A refusal counts whatever else went well; of other faults the first.
-fn of_flags(checks: Vec<FlagCheck>, whom: String) -> Proof {
-    let mut faults: Vec<Fault> = Vec::new();
-    for check in checks {
-        if let FlagFinding::Failed(fault) = check.result {
-            if fault.kind == FaultKind::Unauthorized {
-                return Proof::Refused(fault);
-            }
-            faults.push(fault);
+fn of_checks(findings: impl Iterator<Item = Option<Fault>>, whom: String) -> Proof {
+    let mut other = None;
+    for fault in findings.flatten() {
+        if fault.kind == FaultKind::Unauthorized {
+            return Proof::Refused(fault);
         }
+        other.get_or_insert(fault);
     }
-    if faults.is_empty() { Proof::Valid(whom) } else { Proof::Unknown(faults.swap_remove(0)) }
+    other.map_or(Proof::Valid(whom), Proof::Unknown)
 }
 
 #[cfg(test)]
@@ -110,17 +126,12 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
-    fn check(result: FlagFinding) -> FlagCheck {
-        FlagCheck { name: "token".into(), result }
-    }
-
     #[test]
     fn a_refusal_is_told_from_a_service_that_is_not_there() {
-        let failed = |kind| check(FlagFinding::Failed(Fault::new(kind, "no")));
-        let well = || check(FlagFinding::Well("fine".into()));
-        let of = |checks| of_flags(checks, "Unleash".into());
-        assert_eq!(of(vec![well()]), Proof::Valid("Unleash".into()));
+        let failed = |kind| Some(Fault::new(kind, "no"));
+        let of = |findings: Vec<Option<Fault>>| of_checks(findings.into_iter(), "Unleash".into());
+        assert_eq!(of(vec![None]), Proof::Valid("Unleash".into()));
         assert!(matches!(of(vec![failed(FaultKind::Forbidden), failed(FaultKind::Unauthorized)]), Proof::Refused(_)));
-        assert!(matches!(of(vec![well(), failed(FaultKind::Unreachable)]), Proof::Unknown(_)));
+        assert!(matches!(of(vec![None, failed(FaultKind::Unreachable)]), Proof::Unknown(_)));
     }
 }
