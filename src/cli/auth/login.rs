@@ -28,8 +28,10 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
     let to = target(global, args, &credential)?;
     let prompt = format!("Secret of {} (not shown; goes to {to}): ", credential.source);
     let secret = tokio::select! {
-        asked = ask(&prompt) => asked.map_err(unasked)?,
+        // Polled first: who interrupts while the question appears gets the terminal's echo back too.
+        biased;
         () = start::interrupted() => return Err(Failure::failed("nothing was stored")),
+        asked = ask(&prompt) => asked.map_err(unasked)?,
     };
     let before = look_at(&to, &credential.setting).await.ok();
     secret::store(&to, &secret, &credential.setting).await.map_err(|fault| refused(fault, &credential, &to))?;
