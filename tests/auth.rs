@@ -141,7 +141,7 @@ fn a_piped_secret_is_stored_proven_told_of_and_leaks_nowhere() {
     );
     let (code, text) = auth(home, &["status"], "");
     assert!(
-        code == 1 && text.contains("not there") && text.contains("→ opsdeck auth login prometheus"),
+        code == 1 && text.contains("not usable") && text.contains("→ opsdeck auth login prometheus.token"),
         "{code} {text}"
     );
 
@@ -288,6 +288,12 @@ fn a_source_that_doctor_finds_well_counts_as_proven_on_the_lab_too() {
     let checks = said(&on_lab(&["doctor"]));
     let after = said(&on_lab(&["auth", "status"]));
     assert!(after.contains("by doctor: Prometheus"), "{after}\n{checks}");
+    std::fs::write(&file, "revoked").unwrap();
+    let refusing = said(&on_lab(&["doctor"]));
+    let output = on_lab(&["auth", "status"]);
+    let refused = said(&output);
+    assert!(output.status.code() == Some(1) && refused.contains("there, but refused"), "{refused}\n{refusing}");
+    assert!(refused.contains("by doctor: Prometheus"), "the last time that it was valid is still told: {refused}");
     assert!(!(checks + &after).contains(&canary()));
 
     let own = opsdeck(home.path()).args(["--demo", "auth", "status"]).output().unwrap();

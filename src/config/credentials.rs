@@ -114,6 +114,12 @@ impl Credential {
         let short = self.setting.split_once('.').map_or("", |(_, rest)| rest);
         word == self.source || word == self.setting || (word == short && short.starts_with(&self.source))
     }
+
+    /// The shortest word that means it and none of the others.
+    pub fn word<'a>(&'a self, all: &[Self]) -> &'a str {
+        let alone = all.iter().filter(|one| one.is_called(&self.source)).count() < 2;
+        if alone { &self.source } else { &self.setting }
+    }
 }
 
 impl Config {
@@ -299,6 +305,7 @@ mod tests {
         assert_eq!(general.url.as_deref(), Some("https://prod.example.com"));
         assert!(found[4].is_called("unleash") && found[4].is_called("unleash.token") && !found[4].is_called("flags"));
         assert!(!found[0].is_called("token"));
+        assert_eq!((found[0].word(&found), found[3].word(&found)), ("prometheus.token", "alertmanager"));
     }
 
     #[test]

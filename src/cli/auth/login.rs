@@ -24,8 +24,10 @@ const UNPROVEN: u8 = 6;
 /// Runs it.
 pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, Failure> {
     let start = start::start(global).await?;
-    let credential = choose(start.launch.configuration().await?.credentials(), args.source.as_deref())?;
-    let to = target(global, args, &credential)?;
+    let all = start.launch.configuration().await?.credentials();
+    let credential = choose(all.clone(), args.source.as_deref())?;
+    let command = format!("opsdeck auth login {}", shell_words::quote(credential.word(&all)));
+    let to = target(global, args, &credential, &command)?;
     let prompt = format!("Secret of {} (not shown; goes to {to}): ", credential.source);
     let secret = tokio::select! {
         // Polled first: who interrupts while the question appears gets the terminal's echo back too.
@@ -34,7 +36,7 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
         asked = ask(&prompt) => asked.map_err(unasked)?,
     };
     let before = look_at(&to, &credential.setting).await.ok();
-    secret::store(&to, &secret, &credential.setting).await.map_err(|fault| refused(fault, &credential, &to))?;
+    secret::store(&to, &secret, &credential.setting).await.map_err(|fault| refused(fault, &command, &to))?;
     line(&format!("the secret of {} is in {}", credential.source, described(&to)));
 
     let proof = proven(&credential, &to).await;
@@ -85,7 +87,7 @@ fn unasked(error: AskError) -> Failure {
 }
 
 /// Where it goes: what was asked for, else what the configuration says.
-fn target(global: &Global, args: &LoginArgs, credential: &Credential) -> Result<SecretSource, Failure> {
+fn target(global: &Global, args: &LoginArgs, credential: &Credential, command: &str) -> Result<SecretSource, Failure> {
     let name = entry(credential);
     match (args.to, &args.file) {
         (Some(To::Keyring), None) => Ok(SecretSource::Keyring(name)),
@@ -99,15 +101,15 @@ fn target(global: &Global, args: &LoginArgs, credential: &Credential) -> Result<
         },
         (Some(To::Keyring | To::Keyutils), Some(_)) => Err(Failure::usage("--file goes with --to file")),
         (None, None) => match &credential.at {
-            at @ (SecretSource::Env(_) | SecretSource::Command(_)) => Err(unwritable(at, credential)),
+            at @ (SecretSource::Env(_) | SecretSource::Command(_)) => Err(unwritable(at, credential, command)),
             at => Ok(at.clone()),
         },
     }
 }
 
 /// Environment and commands: opsdeck reads them and cannot write them.
-fn unwritable(at: &SecretSource, credential: &Credential) -> Failure {
-    let Credential { source, setting, .. } = credential;
+fn unwritable(at: &SecretSource, credential: &Credential, command: &str) -> Failure {
+    let setting = &credential.setting;
     let here = match at {
         SecretSource::Env(name) => {
             format!("set it where this program is started: export {name}=…, or {name}_FILE=PATH of a file (mode 0600)")
@@ -115,7 +117,7 @@ fn unwritable(at: &SecretSource, credential: &Credential) -> Failure {
         _ => "put it where the command takes it from".to_owned(),
     };
     Failure::usage(format!("{setting} is taken from {at}, where opsdeck cannot store it")).hint(format!(
-        "{here}; or store it elsewhere: opsdeck auth login {source} --to keyring, and write {}",
+        "{here}; or store it elsewhere: {command} --to keyring, and write {}",
         sentence(credential, &SecretSource::Keyring(entry(credential)))
     ))
 }
@@ -166,13 +168,12 @@ fn described(at: &SecretSource) -> String {
 }
 
 /// The place did not take it. What else there is, each to be chosen.
-fn refused(fault: Fault, credential: &Credential, to: &SecretSource) -> Failure {
-    let source = &credential.source;
-    let keyutils = format!("opsdeck auth login {source} --to keyutils (the kernel's memory, until it restarts)");
-    let file = format!("opsdeck auth login {source} --to file (plain text, mode 0600)");
+fn refused(fault: Fault, command: &str, to: &SecretSource) -> Failure {
+    let keyutils = format!("{command} --to keyutils (the kernel's memory, until it restarts)");
+    let file = format!("{command} --to file (plain text, mode 0600)");
     let hint = match to {
         SecretSource::Keyring(_) => format!("{keyutils}, or {file}"),
-        SecretSource::Keyutils(_) => format!("opsdeck auth login {source} --to keyring, or {file}"),
+        SecretSource::Keyutils(_) => format!("{command} --to keyring, or {file}"),
         _ => fault.hint.unwrap_or(keyutils),
     };
     Failure::failed(format!("not stored: {}", fault.message)).hint(hint)
@@ -241,10 +242,11 @@ mod tests {
     #[test]
     fn where_nothing_can_be_stored_the_way_out_is_named() {
         let one = credential("unleash", "flags.unleash.token", SecretSource::Env("UNLEASH".into()));
-        let said = format!("{:?}", unwritable(&one.at, &one));
+        let said = format!("{:?}", unwritable(&one.at, &one, "opsdeck auth login unleash"));
         assert!(said.contains("export UNLEASH=") && said.contains("--to keyring"), "{said}");
         let fault = Fault::new(crate::ports::feed::FaultKind::Unauthorized, "no keyring can be reached");
-        let said = format!("{:?}", refused(fault, &one, &SecretSource::Keyring("unleash".into())));
+        let said =
+            format!("{:?}", refused(fault, "opsdeck auth login unleash", &SecretSource::Keyring("unleash".into())));
         assert!(said.contains("--to keyutils") && said.contains("--to file (plain text"), "{said}");
     }
 }

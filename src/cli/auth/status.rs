@@ -42,7 +42,7 @@ fn state(one: &Standing) -> String {
     if let Some(why) = &one.why {
         // The setting stands in the line already.
         let why = why.strip_prefix(&format!("{}: ", one.setting)).unwrap_or(why);
-        return format!("not there: {why}");
+        return format!("not usable: {why}");
     }
     let proven = one.proven.as_ref().map_or_else(
         || "not proven yet".to_owned(),

@@ -56,18 +56,18 @@ impl Standing {
 
 /// Looks at every place, all at once, each under a limit. `known` is what the ledger says.
 pub async fn look(credentials: &[Credential], known: &[Entry]) -> Vec<Standing> {
-    join_all(credentials.iter().map(|credential| one(credential, known))).await
+    join_all(credentials.iter().map(|credential| one(credential, credential.word(credentials), known))).await
 }
 
-async fn one(credential: &Credential, known: &[Entry]) -> Standing {
+async fn one(credential: &Credential, word: &str, known: &[Entry]) -> Standing {
     let Credential { source, setting, at, uses } = credential;
     let entry = known.iter().find(|entry| entry.is_of(credential));
     let refused = entry.and_then(|entry| entry.refused.clone());
     let proven = entry.and_then(|entry| entry.proven.clone());
     let found = look_at(at, setting).await;
     let next = match &found {
-        Err(fault) => Some(next(source, at, fault)),
-        Ok(_) if refused.is_some() => Some(renew(source, at)),
+        Err(fault) => Some(next(word, at, fault)),
+        Ok(_) if refused.is_some() => Some(renew(word, at)),
         Ok(_) if uses.is_empty() => Some("no address is configured that it would be sent to".to_owned()),
         Ok(_) if proven.is_none() => Some("opsdeck doctor asks the service whether it accepts it".to_owned()),
         Ok(_) => None,
@@ -92,26 +92,26 @@ pub async fn look_at(at: &SecretSource, setting: &str) -> Result<Secret, Fault> 
     })
 }
 
-fn next(source: &str, at: &SecretSource, fault: &Fault) -> String {
+fn next(word: &str, at: &SecretSource, fault: &Fault) -> String {
     match (at, &fault.hint) {
         // What can be filled is; but a file that others can read is mended, and a keyring that is not there replaced.
         (SecretSource::Keyring(_) | SecretSource::Keyutils(_), Some(hint)) if !hint.contains("opsdeck auth login") => {
             hint.clone()
         }
-        (SecretSource::Keyring(_) | SecretSource::Keyutils(_), _) | (_, None) => renew(source, at),
+        (SecretSource::Keyring(_) | SecretSource::Keyutils(_), _) | (_, None) => renew(word, at),
         (_, Some(hint)) => hint.clone(),
     }
 }
 
-/// How a secret gets there.
-pub fn renew(source: &str, at: &SecretSource) -> String {
+/// How a secret gets there; `word` is what the one that is meant is called.
+pub fn renew(word: &str, at: &SecretSource) -> String {
     match at {
         SecretSource::Env(name) => format!("export {name}, or {name}_FILE with the name of a file (mode 0600)"),
         SecretSource::Command(words) => {
             format!("put it where `{}` takes it from", words.first().map_or("the command", String::as_str))
         }
         SecretSource::Keyring(_) | SecretSource::Keyutils(_) | SecretSource::File(_) => {
-            format!("opsdeck auth login {source}")
+            format!("opsdeck auth login {}", shell_words::quote(word))
         }
     }
 }
@@ -135,7 +135,10 @@ mod tests {
             credential(SecretSource::File(home.path().join("none"))),
             credential(SecretSource::Command(vec!["false".into()])),
         ];
-        let found = look(&places, &[]).await;
+        let mut found = Vec::new();
+        for place in places {
+            found.extend(look(&[place], &[]).await);
+        }
         assert!(!format!("{found:?}").contains("s3cret\""), "{found:?}");
         let there: Vec<bool> = found.iter().map(|one| one.there).collect();
         assert_eq!(there, [true, false, false, false]);
