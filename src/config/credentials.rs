@@ -224,7 +224,7 @@ impl Found {
             });
             if let Some(credential) = credential
                 && !credential.uses.contains(service)
-                && !(by_name && !credential.uses.is_empty())
+                && (!by_name || credential.uses.is_empty())
             {
                 credential.uses.push(service.clone());
             }

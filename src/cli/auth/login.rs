@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
         // Polled first: who interrupts while the question appears gets the terminal's echo back too.
         biased;
         () = start::interrupted() => return Err(Failure::failed("nothing was stored")),
-        asked = ask(&prompt) => asked.map_err(unasked)?,
+        asked = ask(&prompt) => asked.map_err(|error| unasked(&error))?,
     };
     let before = look_at(&to, &credential.setting).await.ok();
     secret::store(&to, &secret, &credential.setting).await.map_err(|fault| refused(fault, &command, &to))?;
@@ -77,7 +77,7 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
     Ok(code)
 }
 
-fn unasked(error: AskError) -> Failure {
+fn unasked(error: &AskError) -> Failure {
     let failure = Failure::usage(error.to_string());
     match error {
         AskError::Nothing => failure.hint("type it, or pipe it in: pass show ops/token | opsdeck auth login …"),

@@ -17,7 +17,9 @@ pub(super) async fn run(global: &Global, as_json: bool) -> Result<ExitCode, Fail
     } else if found.is_empty() {
         line("the configuration names no secret");
     } else {
-        found.iter().for_each(|one| print(one, &found));
+        for one in &found {
+            print(one, &found);
+        }
     }
     Ok(ExitCode::from(u8::from(found.iter().any(Standing::is_bad))))
 }

@@ -67,8 +67,9 @@ async fn ask(service: &Service) -> Proof {
             }
             None => Proof::Unknown(Fault::new(FaultKind::NotConfigured, "flags in the cluster take no secret")),
         },
+        // Each gets its line, `of_service(&*chat::provider(settings)).await`, with the registry of its products.
         Service::Chat(_) | Service::Paging(_) | Service::StatusPage(_) => {
-            let why = format!("{} is not asked yet", service.source());
+            let why = format!("auth cannot ask {} whether it accepts it", service.source());
             Proof::Unknown(Fault::new(FaultKind::NotServed, why).hint("opsdeck doctor"))
         }
     }
@@ -125,6 +126,37 @@ fn of_checks(findings: impl Iterator<Item = Option<Fault>>, whom: String) -> Pro
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::ports::Future;
+    use crate::ports::incident::ServiceCheck;
+
+    struct Chat(FaultKind);
+
+    impl incident::Service for Chat {
+        fn name(&self) -> &'static str {
+            "ops"
+        }
+        fn product(&self) -> &'static str {
+            "Slack"
+        }
+        fn origin(&self) -> &'static str {
+            "https://slack.com"
+        }
+        fn check(&self) -> Future<'_, Vec<ServiceCheck>> {
+            let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
+            let loss = check("scope", ServiceFinding::Loss("may not pin".into(), "add pins:write".into()));
+            let failed = check("token", ServiceFinding::Failed(Fault::new(self.0, "no")));
+            let fine = self.0 == FaultKind::NotServed;
+            Box::pin(std::future::ready(if fine { vec![loss] } else { vec![loss, failed] }))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_of_incidents_proves_by_its_own_checks() {
+        assert!(matches!(of_service(&Chat(FaultKind::Unauthorized)).await, Proof::Refused(_)));
+        assert!(matches!(of_service(&Chat(FaultKind::Unreachable)).await, Proof::Unknown(_)));
+        let lossy = of_service(&Chat(FaultKind::NotServed)).await;
+        assert_eq!(lossy, Proof::Valid("Slack at https://slack.com".into()), "a missing scope is no wrong token");
+    }
 
     #[test]
     fn a_refusal_is_told_from_a_service_that_is_not_there() {
