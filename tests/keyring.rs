@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use opsdeck::config::SecretSource;
-use opsdeck::integrations::secret::resolve;
+use opsdeck::integrations::secret::{Removed, Secret, remove, resolve, store};
 
 /// The variable that tells the test's own copy what to look for: it runs on the bus of the keyring.
 const INSIDE: &str = "OPSDECK_TEST_KEYRING_ENTRY";
@@ -54,5 +54,10 @@ async fn inside() {
     assert_eq!(secret.expose(), "s3cret");
     let fault = resolve(&SecretSource::Keyring("nobody".into()), "flags.token").await.unwrap_err();
     assert!(fault.message.contains("the keyring has no entry `nobody`"), "{fault}");
+    let (at, secret) = (SecretSource::Keyring("slack".into()), Secret::of("xoxb-s3cret").unwrap());
+    store(&at, &secret, "chat.token").await.unwrap();
+    assert_eq!(resolve(&at, "chat.token").await.unwrap(), secret);
+    assert_eq!(remove(&at, "chat.token").await.unwrap(), Removed::Gone);
+    assert_eq!(remove(&at, "chat.token").await.unwrap(), Removed::Nothing);
     println!("the keyring was asked");
 }

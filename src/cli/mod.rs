@@ -13,6 +13,7 @@ use crate::lab::scenario::ScenarioName;
 
 mod act;
 mod audit;
+mod auth;
 mod config;
 mod console;
 mod doctor;
@@ -106,6 +107,10 @@ enum Command {
     /// Runbooks: list, show, check and walk them
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
+    /// Secrets of the services: put them where the configuration keeps them, see where each lives and when it was last
+    /// proven valid, take them away
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -145,6 +150,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Act(command)) => act::run(global, &command),
         Some(Command::Flag(command)) => flag::run(global, &command),
         Some(Command::Runbook(command)) => runbook::run(global, &command),
+        Some(Command::Auth(command)) => auth::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

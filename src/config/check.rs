@@ -34,7 +34,7 @@ const SECRET_HEADERS: [&str; 6] =
 const SECRET_SETTINGS: [&str; 6] = ["token", "basic", "password", "headers", "url", "proxy-url"];
 
 /// What to write instead of a secret.
-const INSTEAD: &str = "name the secret's place: { env = \"VARIABLE\" }, { file = \"/path\" } (mode 0600), { keyring = \"NAME\" } or { command = [\"pass\", \"show\", \"x\"] }";
+const INSTEAD: &str = "name the secret's place: { env = \"VARIABLE\" }, { file = \"/path\" } (mode 0600), { keyring = \"NAME\" }, { keyutils = \"NAME\" } or { command = [\"pass\", \"show\", \"x\"] }";
 
 struct Checker {
     diagnostics: Vec<Diagnostic>,
@@ -227,7 +227,7 @@ impl Checker {
     }
 
     fn secret(&mut self, node: &Node, key: &str) {
-        const PLACES: [&str; 4] = ["env", "file", "keyring", "command"];
+        const PLACES: [&str; 5] = ["env", "file", "keyring", "keyutils", "command"];
         let Value::Table(table) = &node.value else {
             let message = "a secret does not belong in a configuration file";
             let diagnostic = Diagnostic::new(&node.place, key, message).masked().hint(INSTEAD);
@@ -250,11 +250,11 @@ impl Checker {
                         self.report(&node.place, &key, message).hint = hint.map(str::to_owned);
                     }
                 }
-                ("keyring", Value::Text(text)) => {
+                ("keyring" | "keyutils", Value::Text(text)) => {
                     let plain = |one: char| one.is_ascii_alphanumeric() || "-_.@/".contains(one);
                     if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
-                        let message = "not the name of an entry in the keyring";
-                        let hint = "up to 64 letters, digits and - _ . @ /; the secret itself stays in the keyring";
+                        let message = format!("not the name of an entry in {}", keeper(name));
+                        let hint = "up to 64 letters, digits and - _ . @ /; the secret itself stays there";
                         self.diagnostics.push(Diagnostic::new(&node.place, key, message).masked().hint(hint));
                     }
                 }
@@ -268,7 +268,7 @@ impl Checker {
                     self.wrong_kind(node, &key, "a list").hint =
                         Some("no shell runs it: write [\"program\", \"argument\"]".to_owned());
                 }
-                ("env" | "file" | "keyring" | "command", _) => {
+                ("env" | "file" | "keyring" | "keyutils" | "command", _) => {
                     self.wrong_kind(node, &key, if name == "command" { "a list" } else { "text" });
                 }
                 _ => {
@@ -368,6 +368,11 @@ impl Checker {
             }
         }
     }
+}
+
+/// What keeps an entry of this kind.
+fn keeper(name: &str) -> &'static str {
+    if name == "keyutils" { "the kernel's key service" } else { "the keyring" }
 }
 
 /// A list's check is meant for its items.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::incidents::{self, Services};
-use super::secret::{Basic, HeaderValue, SecretSource};
+use super::secret::{Basic, HeaderValue, SecretSource, Secrets, each_of_http};
 use super::settings::{AlertmanagerSection, Context, FlagProduct, HttpSection, KeptFlags, PrometheusSection, Settings};
 
 /// How an action is confirmed.
@@ -127,6 +127,12 @@ pub struct Http {
     pub insecure_skip_tls_verify: bool,
     /// Proxy; the environment's when `None`.
     pub proxy_url: Option<String>,
+}
+
+impl Secrets for Http {
+    fn each_secret(&mut self, visit: &mut dyn FnMut(&str, &mut SecretSource)) {
+        each_of_http(self.token.as_mut(), self.basic.as_mut(), Some(&mut self.headers), visit);
+    }
 }
 
 /// Merges what matches `name` over the top-level sections.

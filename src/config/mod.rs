@@ -10,6 +10,7 @@
 
 mod check;
 pub mod context;
+pub mod credentials;
 pub mod diagnostic;
 pub mod dirs;
 mod document;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::context::Confirm;
 use super::guardrail::Guardrail;
 use super::incidents::{Chat, Incidents, Paging, StatusPage};
-use super::secret::{Basic, HeaderValue, SecretSource};
+use super::secret::{Basic, HeaderValue, SecretSource, Secrets, each_of_http};
 use super::theme::ColourChoice;
 use super::values;
 
@@ -165,7 +165,8 @@ pub struct HttpSection {
     pub timeout: Option<Duration>,
     /// Headers to send along: text, or a secret's place.
     pub headers: Option<BTreeMap<String, HeaderValue>>,
-    /// Bearer token: `{ env = "…" }`, `{ file = "…" }`, `{ keyring = "…" }` or `{ command = ["…"] }`, never the token itself.
+    /// Bearer token: `{ env = "…" }`, `{ file = "…" }`, `{ keyring = "…" }`, `{ keyutils = "…" }` or
+    /// `{ command = ["…"] }`, never the token itself.
     pub token: Option<SecretSource>,
     /// User name and password.
     pub basic: Option<Basic>,
@@ -177,6 +178,12 @@ pub struct HttpSection {
     /// Proxy to go through (`http://`, `https://`, `socks5://`). Default: the environment's.
     #[schemars(extend("x-check" = "proxy"))]
     pub proxy_url: Option<String>,
+}
+
+impl Secrets for HttpSection {
+    fn each_secret(&mut self, visit: &mut dyn FnMut(&str, &mut SecretSource)) {
+        each_of_http(self.token.as_mut(), self.basic.as_mut(), self.headers.as_mut(), visit);
+    }
 }
 
 /// Which values of an alert's `severity` label mean what.

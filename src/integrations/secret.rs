@@ -1,28 +1,41 @@
 //! Reading a secret from where the configuration says that it lies: an environment variable, a file that nobody else
-//! can read, the system's keyring, or a helper command. The value never appears in a message, a log or `Debug`.
+//! can read, the system's keyring, the kernel's key service, or a helper command; and putting it there, where that is
+//! possible ([`store`], [`remove`]). The value never appears in a message, a log or `Debug`.
 
+mod file;
 mod keyring;
+mod keyutils;
+mod store;
+
+pub use store::{Removed, remove, store};
 
 use std::fmt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::config::secret::{FORBIDDEN_MODE, SecretSource};
+use self::file::read as read_file;
+use crate::config::secret::SecretSource;
 use crate::domain::text::clean;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// A helper may ask a hardware key or a password manager, but must not hang for ever.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Directories that the platform mounts secrets into. Their modes are not the user's to choose.
-const MOUNTED: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+/// Keyrings that are unlocked, the kernel and a disk answer within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A secret value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
+    /// What someone typed or piped: one line, without the white space around it. `None`: it is empty, or more than that.
+    pub fn of(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty() && !text.contains(char::is_control)).then(|| Self(text.to_owned()))
+    }
+
     /// The value, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -40,6 +53,7 @@ pub async fn resolve(source: &SecretSource, setting: &str) -> Result<Secret, Fau
     let value = match source {
         SecretSource::Env(name) => of_environment(name, setting, |name| std::env::var(name).ok()).await?,
         SecretSource::Keyring(name) => keyring::read(name, setting).await?,
+        SecretSource::Keyutils(name) => keyutils::read(name, setting).await?,
         SecretSource::File(path) => read_file(path, setting).await?,
         SecretSource::Command(argv) => run(argv, setting, HELPER_TIMEOUT).await?,
     };
@@ -54,6 +68,15 @@ fn missing(setting: &str, why: impl fmt::Display) -> Fault {
     Fault::new(FaultKind::Unauthorized, format!("{setting}: {why}"))
 }
 
+/// Does work that may hang, on a thread of its own and under a limit; `Err(true)` when it did not end in time.
+async fn waiting<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T, bool> {
+    match tokio::time::timeout(patience, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err(false),
+        Err(_) => Err(true),
+    }
+}
+
 async fn of_environment(name: &str, setting: &str, get: impl Fn(&str) -> Option<String>) -> Result<String, Fault> {
     match (get(name), get(&format!("{name}_FILE"))) {
         (Some(value), _) => Ok(value),
@@ -63,21 +86,6 @@ async fn of_environment(name: &str, setting: &str, get: impl Fn(&str) -> Option<
             Err(missing(setting, why).hint(format!("export {name}, or change {setting}")))
         }
     }
-}
-
-async fn read_file(path: &Path, setting: &str) -> Result<String, Fault> {
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| missing(setting, format!("cannot read {shown}: {error}"));
-    #[cfg(unix)]
-    if !MOUNTED.iter().any(|directory| path.starts_with(directory)) {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = tokio::fs::metadata(path).await.map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & FORBIDDEN_MODE != 0 {
-            let why = format!("{shown} is open to other users (mode {mode:04o}) and therefore not used");
-            return Err(missing(setting, why).hint(format!("chmod 600 {shown}")));
-        }
-    }
-    tokio::fs::read_to_string(path).await.map_err(unreadable)
 }
 
 async fn run(argv: &[String], setting: &str, limit: Duration) -> Result<String, Fault> {

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod clock;
 pub mod console;
+pub mod credentials;
 pub mod demo;
 pub mod executor;
 pub mod feeds;

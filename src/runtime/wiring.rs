@@ -219,6 +219,11 @@ impl Launch {
         }
     }
 
+    /// The configuration that describes the sources: the lab brings its own.
+    pub async fn configuration(&self) -> Result<&Config, Fault> {
+        Ok(self.ground().await?.1)
+    }
+
     /// Connects to a context (`None`: the kubeconfig's current one).
     pub async fn connect(
         &self,

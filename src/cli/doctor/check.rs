@@ -40,11 +40,14 @@ pub(super) struct Check {
     /// Seconds that the server's clock is ahead of ours, in checks of clocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skew_seconds: Option<i64>,
+    /// What kind of failure it is.
+    #[serde(skip)]
+    pub kind: Option<FaultKind>,
 }
 
 impl Check {
     fn new(source: &'static str, name: impl Into<String>, verdict: Verdict, detail: impl Into<String>) -> Self {
-        Self { source, name: name.into(), verdict, detail: detail.into(), hint: None, skew_seconds: None }
+        Self { source, name: name.into(), verdict, detail: detail.into(), hint: None, skew_seconds: None, kind: None }
     }
 
     /// Well.
@@ -59,7 +62,7 @@ impl Check {
 
     /// Does not work.
     pub fn failed(source: &'static str, name: impl Into<String>, fault: Fault) -> Self {
-        Self { hint: fault.hint, ..Self::new(source, name, Verdict::Failed, fault.message) }
+        Self { hint: fault.hint, kind: Some(fault.kind), ..Self::new(source, name, Verdict::Failed, fault.message) }
     }
 
     /// Does not work, or is not configured, which is a choice.

@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod flags;
 mod monitoring;
+mod proven;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
                 checks.extend(prometheus);
                 checks.extend(alertmanager);
                 checks.extend(flags);
+                proven::record(global, &start.launch, &connected.info.name, &checks).await;
             }
         }
         blame_clock(&mut checks);

@@ -40,19 +40,19 @@ pub trait Provider: FlagProvider + Mutator {}
 
 impl<T: FlagProvider + Mutator> Provider for T {}
 
-/// The registry: one line for each product. Sends nothing.
-pub fn provider(settings: &FlagSource, cluster: &Connection) -> Arc<dyn Provider> {
-    match settings.provider {
+/// The registry: one line for each product. Sends nothing. `None`: the flags are in a cluster, and there is none.
+pub fn provider(settings: &FlagSource, cluster: Option<&Connection>) -> Option<Arc<dyn Provider>> {
+    Some(match settings.provider {
         FlagProduct::Flagsmith => Arc::new(flagsmith::Flagsmith::new(settings)),
         FlagProduct::LaunchDarkly => Arc::new(launchdarkly::LaunchDarkly::new(settings)),
         FlagProduct::Unleash => Arc::new(unleash::Unleash::new(settings)),
-        FlagProduct::FeatureFlag => kept(FeatureFlag, settings, cluster),
-        FlagProduct::GoFeatureFlag => kept(ConfigMap::new(GoFeatureFlag, &settings.kept), settings, cluster),
+        FlagProduct::FeatureFlag => kept(FeatureFlag, settings, cluster?),
+        FlagProduct::GoFeatureFlag => kept(ConfigMap::new(GoFeatureFlag, &settings.kept), settings, cluster?),
         FlagProduct::ConfigMap => {
             let language = Plain { path: settings.kept.path.clone() };
-            kept(ConfigMap::new(language, &settings.kept), settings, cluster)
+            kept(ConfigMap::new(language, &settings.kept), settings, cluster?)
         }
-    }
+    })
 }
 
 /// Flags that are kept in objects of the cluster.
@@ -70,7 +70,7 @@ pub struct Flags {
 impl Flags {
     /// The sources that the configuration names; nothing is sent.
     pub fn new(settings: &[FlagSource], cluster: &Connection) -> Self {
-        Self::of(settings.iter().map(|source| provider(source, cluster)).collect())
+        Self::of(settings.iter().filter_map(|source| provider(source, Some(cluster))).collect())
     }
 
     /// These sources.

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use keyring::v1::{Entry, Error};
 
-use super::missing;
+use super::store::Removed;
+use super::{PATIENCE, missing, waiting};
 use crate::ports::feed::Fault;
 
 /// What entries of ours are filed under (the attribute `service` of a Secret Service).
 pub(super) const SERVICE: &str = "opsdeck";
-
-/// A keyring that is unlocked answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The password of the entry `name`; `setting` is the key that faults name.
 pub(super) async fn read(name: &str, setting: &str) -> Result<String, Fault> {
@@ -22,20 +20,45 @@ pub(super) async fn read(name: &str, setting: &str) -> Result<String, Fault> {
     asking(name, setting, PATIENCE, move || Entry::new(SERVICE, &asked)?.get_password()).await
 }
 
-async fn asking(
+/// Makes the entry, or gives it this password.
+pub(super) async fn write(name: &str, value: String, setting: &str) -> Result<(), Fault> {
+    let asked = name.to_owned();
+    asking(name, setting, PATIENCE, move || Entry::new(SERVICE, &asked)?.set_password(&value)).await
+}
+
+/// Takes the entry away.
+pub(super) async fn remove(name: &str, setting: &str) -> Result<Removed, Fault> {
+    let asked = name.to_owned();
+    let take = move || match Entry::new(SERVICE, &asked)?.delete_credential() {
+        Ok(()) => Ok(Removed::Gone),
+        Err(Error::NoEntry) => Ok(Removed::Nothing),
+        Err(error) => Err(error),
+    };
+    asking(name, setting, PATIENCE, take).await
+}
+
+async fn asking<T: Send + 'static>(
     name: &str,
     setting: &str,
     patience: Duration,
-    ask: impl FnOnce() -> Result<String, Error> + Send + 'static,
-) -> Result<String, Fault> {
-    let other = || format!("over ssh there is often none: name a file (mode 0600) or a command as {setting} instead");
-    match tokio::time::timeout(patience, tokio::task::spawn_blocking(ask)).await {
-        Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(Error::NoEntry))) => {
-            let hint = format!("secret-tool store --label='{SERVICE} {name}' service {SERVICE} username {name}");
+    ask: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Fault> {
+    let other = || {
+        format!(
+            "over ssh there is often none: let {setting} name a key of the kernel ({{ keyutils = \"{name}\" }}), a file \
+             (mode 0600) or a command instead"
+        )
+    };
+    match waiting(patience, ask).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Error::NoEntry)) => {
+            let hint = format!(
+                "opsdeck auth login puts it there; so does secret-tool store --label='{SERVICE} {name}' service {SERVICE} \
+                 username {name}"
+            );
             Err(missing(setting, format!("the keyring has no entry `{name}` of {SERVICE}")).hint(hint))
         }
-        Ok(Ok(Err(Error::NoDefaultStore))) => {
+        Ok(Err(Error::NoDefaultStore)) => {
             let why = match Entry::store_status() {
                 Err(error) => error.to_string(),
                 Ok(()) => "it does not answer".to_owned(),
@@ -43,9 +66,9 @@ async fn asking(
             Err(missing(setting, format!("no keyring can be reached: {why}")).hint(other()))
         }
         // The library's words name the place, never the value.
-        Ok(Ok(Err(error))) => Err(missing(setting, format!("the keyring refused `{name}`: {error}")).hint(other())),
-        Ok(Err(_)) => Err(missing(setting, "asking the keyring failed").hint(other())),
-        Err(_) => {
+        Ok(Err(error)) => Err(missing(setting, format!("the keyring refused `{name}`: {error}")).hint(other())),
+        Err(false) => Err(missing(setting, "asking the keyring failed").hint(other())),
+        Err(true) => {
             let why = format!("the keyring did not answer within {}", humantime::format_duration(patience));
             Err(missing(setting, why).hint(format!("it may be locked; {}", other())))
         }

@@ -47,7 +47,7 @@ fn over(
     script: impl Fn(usize, &Asked) -> Response + Clone + Send + Sync + 'static,
 ) -> (std::sync::Arc<dyn Provider>, Log) {
     let (transport, log) = server(script);
-    (provider(settings, &Connection::for_test(transport)), log)
+    (provider(settings, Some(&Connection::for_test(transport))).unwrap(), log)
 }
 
 fn feature_flag(version: &str, state: &str) -> Value {
