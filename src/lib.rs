@@ -9,6 +9,7 @@ pub mod ports;
 pub mod config;
 
 pub mod actions;
+pub mod incident;
 pub mod runbook;
 pub mod state;
 pub mod ui;

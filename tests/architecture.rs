@@ -4,21 +4,35 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layer, and the modules of the crate that it may name. `integrations` may also name the one mutating port.
-const LAYERS: [(&str, &[&str]); 15] = [
+/// Layer, and the modules of the crate that it may name. `integrations` may also name the ports that alter something.
+const LAYERS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("config", &["domain"]),
     ("actions", &["domain", "ports", "config"]),
     ("runbook", &["domain", "ports", "config", "actions"]),
-    ("state", &["domain", "ports", "config", "actions", "runbook"]),
-    ("ui", &["domain", "ports", "config", "actions", "runbook", "state"]),
-    ("panes", &["domain", "ports", "config", "actions", "runbook", "state", "ui"]),
-    ("app", &["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes"]),
-    ("integrations", &["domain", "ports", "config", "actions::approval"]),
+    ("incident", &["domain", "ports", "config", "actions"]),
+    ("state", &["domain", "ports", "config", "actions", "runbook", "incident"]),
+    ("ui", &["domain", "ports", "config", "actions", "runbook", "incident", "state"]),
+    ("panes", &["domain", "ports", "config", "actions", "runbook", "incident", "state", "ui"]),
+    ("app", &["domain", "ports", "config", "actions", "runbook", "incident", "state", "ui", "panes"]),
+    ("integrations", &["domain", "ports", "config", "actions::approval", "incident::clearance"]),
     (
         "runtime",
-        &["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes", "app", "integrations", "lab"],
+        &[
+            "domain",
+            "ports",
+            "config",
+            "actions",
+            "runbook",
+            "incident",
+            "state",
+            "ui",
+            "panes",
+            "app",
+            "integrations",
+            "lab",
+        ],
     ),
     ("lab", &[]),
     (
@@ -29,6 +43,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "config",
             "actions",
             "runbook",
+            "incident",
             "state",
             "ui",
             "panes",
@@ -45,7 +60,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
 /// Crates that the pure layers never mention.
 const WAITING: [&str; 4] = ["tokio", "kube", "reqwest", "crossterm"];
 /// The layers that neither wait nor touch the outside.
-const PURE: [&str; 9] = ["domain", "ports", "config", "actions", "runbook", "state", "ui", "panes", "app"];
+const PURE: [&str; 10] = ["domain", "ports", "config", "actions", "runbook", "incident", "state", "ui", "panes", "app"];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

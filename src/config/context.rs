@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::incidents::{self, Services};
 use super::secret::{Basic, HeaderValue, SecretSource};
 use super::settings::{AlertmanagerSection, Context, FlagProduct, HttpSection, KeptFlags, PrometheusSection, Settings};
 
@@ -48,6 +49,8 @@ pub struct ContextSettings {
     pub alertmanager: Alertmanager,
     /// Sources of feature flags that know an environment for this context.
     pub flags: Vec<FlagSource>,
+    /// Services that incidents speak to.
+    pub services: Services,
 }
 
 /// One source of feature flags, resolved.
@@ -153,6 +156,7 @@ pub(super) fn resolve(settings: &Settings, guesses: &BTreeSet<String>, name: &st
         prometheus: prometheus(merged.prometheus),
         alertmanager: alertmanager(merged.alertmanager),
         flags: flags(settings, name),
+        services: incidents::services(settings, name),
     }
 }
 
@@ -296,7 +300,7 @@ fn alertmanager(section: AlertmanagerSection) -> Alertmanager {
     }
 }
 
-fn http(section: HttpSection) -> Http {
+pub(super) fn http(section: HttpSection) -> Http {
     Http {
         timeout: section.timeout.unwrap_or(TIMEOUT),
         headers: section.headers.unwrap_or_default(),

@@ -16,6 +16,7 @@ mod document;
 pub mod environment;
 mod freeze;
 pub mod guardrail;
+pub mod incidents;
 pub mod keymap;
 mod layers;
 mod reference;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::context::Confirm;
 use super::guardrail::Guardrail;
+use super::incidents::{Chat, Incidents, Paging, StatusPage};
 use super::secret::{Basic, HeaderValue, SecretSource};
 use super::theme::ColourChoice;
 use super::values;
@@ -45,6 +46,17 @@ pub struct Settings {
     pub flags: Vec<Flags>,
     /// Runbooks: where they are kept, and which of them may run commands.
     pub runbooks: Runbooks,
+    /// Incidents: what a declare proposes, where they are kept, and whether responders share them.
+    pub incidents: Incidents,
+    /// Chats in which incidents have their channels, one `[[chat]]` each; the first that fits the context is taken.
+    #[serde(default)]
+    pub chat: Vec<Chat>,
+    /// Paging services, one `[[paging]]` each.
+    #[serde(default)]
+    pub paging: Vec<Paging>,
+    /// Status pages, one `[[status-page]]` each. What is published there, everyone can read: it is asked for each time.
+    #[serde(default)]
+    pub status_page: Vec<StatusPage>,
     /// The check after an action.
     pub verification: Verification,
     /// The record of every action.

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod audit;
 pub mod cluster;
 pub mod flag;
+pub mod incident;
 pub mod log;
 pub mod mutation;
 pub mod object;

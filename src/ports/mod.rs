@@ -8,6 +8,7 @@ use crate::domain::time::Instant;
 pub mod cluster;
 pub mod feed;
 pub mod flags;
+pub mod incident;
 pub mod journal;
 
 /// A boxed future, so that ports stay object-safe.
