@@ -97,7 +97,7 @@ pub(super) struct Servers<'a> {
 /// Chat and paging.
 fn incidents(servers: &Servers<'_>, directory: &Path) -> String {
     let file = |name: &str| format!("{:?}", directory.join(name).display().to_string());
-    let (slack, pagerduty) = (servers.slack, servers.pagerduty);
+    let (slack, pagerduty, team) = (servers.slack, servers.pagerduty, slack::TEAM);
     let (slack_token, token, key) = (file(SLACK_TOKEN), file(PAGERDUTY_TOKEN), file(PAGERDUTY_KEY));
     format!(
         "
@@ -105,6 +105,7 @@ fn incidents(servers: &Servers<'_>, directory: &Path) -> String {
 name = \"lab-chat\"
 provider = \"slack\"
 url = \"{slack}\"
+team = \"{team}\"
 token = {{ file = {slack_token} }}
 
 [[paging]]

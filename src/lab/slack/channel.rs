@@ -179,7 +179,7 @@ impl Channel {
             told["app_id"] = json!("A0LABAPP001");
         } else if let Some(person) = Person::of(&message.user) {
             told["user_profile"] =
-                json!({"name": person.name, "real_name": person.shown, "display_name": person.name, "team": TEAM});
+                json!({"name": person.name, "real_name": person.shown, "display_name": person.shown, "team": TEAM});
         }
         if let Some(subtype) = message.subtype {
             told["subtype"] = json!(subtype);

@@ -42,8 +42,8 @@ use crate::lab::ScenarioName;
 use crate::lab::clock::LabClock;
 use crate::lab::world::naming::digest;
 
-/// The workspace.
-const TEAM: &str = "T0LABSHOP01";
+/// The id of the workspace.
+pub const TEAM: &str = "T0LABSHOP01";
 /// How long ago the workspace was made.
 const MADE: TimeDelta = TimeDelta::days(400);
 /// How long ago the last incident was.

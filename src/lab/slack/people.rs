@@ -59,8 +59,8 @@ impl Person {
 
     fn json(&self) -> Value {
         let mut profile = json!({
-            "real_name": self.shown, "real_name_normalized": self.shown, "display_name": self.name,
-            "display_name_normalized": self.name, "title": "", "status_text": "", "status_emoji": "", "team": TEAM,
+            "real_name": self.shown, "real_name_normalized": self.shown, "display_name": self.shown,
+            "display_name_normalized": self.shown, "title": "", "status_text": "", "status_emoji": "", "team": TEAM,
         });
         if !self.email.is_empty() {
             profile["email"] = json!(self.email);
