@@ -217,7 +217,7 @@ async fn pages_come_one_after_the_other_and_are_filtered_late() {
     let client = Client::new(ScenarioName::Calm).await;
     let (mut names, mut lengths, mut cursor) = (Vec::new(), Vec::new(), String::new());
     loop {
-        let query = format!("limit=2&exclude_archived=true&cursor={}", cursor.replace('=', "%3D"));
+        let query = format!("limit=1&exclude_archived=true&cursor={}", cursor.replace('=', "%3D"));
         let page = client.get("conversations.list", &query).await;
         let channels = page["channels"].as_array().unwrap();
         names.extend(channels.iter().map(|channel| channel["name"].as_str().unwrap().to_owned()));
@@ -228,7 +228,7 @@ async fn pages_come_one_after_the_other_and_are_filtered_late() {
         }
         assert!(cursor.ends_with('='), "{cursor}");
     }
-    assert_eq!((names, lengths), (vec!["general".into(), "incidents".into(), "payments".into()], vec![2, 1]));
+    assert_eq!((names, lengths), (vec!["general".into(), "incidents".into(), "payments".into()], vec![1, 1, 1, 0]));
     assert_eq!(client.get("users.list", "cursor=else").await["error"], "invalid_cursor");
     let people = client.get("users.list", "limit=3").await;
     assert_eq!(people["members"].as_array().unwrap().len(), 3);
