@@ -5,6 +5,7 @@
 //! Rules that hold for every request: one deadline for all of it, a size limit on the unpacked body, redirects only
 //! within the same origin (credentials and tenant headers must not reach another host), and no secret in any message.
 
+mod dispatch;
 pub mod fault;
 #[cfg(test)]
 pub mod script;
@@ -42,6 +43,14 @@ pub enum Product {
     LaunchDarkly,
     /// Flagsmith, by its Admin API.
     Flagsmith,
+    /// PagerDuty, by its REST API v2.
+    PagerDuty,
+    /// PagerDuty's Events API v2, which is another host and takes a key in the body.
+    PagerDutyEvents,
+    /// Opsgenie, by its Alert API v2.
+    Opsgenie,
+    /// Statuspage, by its API v1.
+    Statuspage,
 }
 
 impl Product {
@@ -53,6 +62,10 @@ impl Product {
             Self::Unleash => "Unleash",
             Self::LaunchDarkly => "LaunchDarkly",
             Self::Flagsmith => "Flagsmith",
+            Self::PagerDuty => "PagerDuty",
+            Self::PagerDutyEvents => "PagerDuty's Events API",
+            Self::Opsgenie => "Opsgenie",
+            Self::Statuspage => "Statuspage",
         }
     }
 
@@ -62,6 +75,8 @@ impl Product {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
+            Self::PagerDuty | Self::PagerDutyEvents | Self::Opsgenie => "paging",
+            Self::Statuspage => "status-page",
         }
     }
 
@@ -71,6 +86,9 @@ impl Product {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
+            Self::PagerDuty | Self::Opsgenie => "paging.url",
+            Self::PagerDutyEvents => "paging.events-url",
+            Self::Statuspage => "status-page.url",
         }
     }
 
@@ -78,7 +96,7 @@ impl Product {
     const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::LaunchDarkly => Some(("dryRun", "true")),
-            Self::Prometheus | Self::Alertmanager | Self::Unleash | Self::Flagsmith => None,
+            _ => None,
         }
     }
 
@@ -89,10 +107,16 @@ impl Product {
             // The token alone.
             Self::Unleash | Self::LaunchDarkly => "",
             Self::Flagsmith => "Api-Key ",
+            Self::PagerDuty => "Token token=",
+            // Its key is in the body.
+            Self::PagerDutyEvents => "",
+            Self::Opsgenie => "GenieKey ",
+            Self::Statuspage => "OAuth ",
         }
     }
 }
 
+pub use self::dispatch::Dispatch;
 pub use self::write::{JSON, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
@@ -109,8 +133,10 @@ pub struct HttpAnswer {
     pub location: Option<String>,
     /// The server's clock, from the `Date` header.
     pub date: Option<Instant>,
-    /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`).
+    /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`, `ratelimit-reset`).
     pub retry_after: Option<u64>,
+    /// How many more requests it takes until then, when it says so (`ratelimit-remaining`, `X-RateLimit-Remaining`).
+    pub remaining: Option<u64>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -144,6 +170,12 @@ pub trait Transport: Send + Sync {
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>>;
     /// Alters something: sent once. Any HTTP status is an answer; without one it is said whether it was sent.
     fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>>;
+    /// Sends what an incident's outbox cleared: once. Any HTTP status is an answer; without one it is said whether it was
+    /// sent.
+    fn dispatch<'a>(&'a self, _: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        let fault = Fault::new(FaultKind::NotServed, format!("{} takes no deliveries", self.product().name()));
+        Box::pin(std::future::ready(Err(fault.into())))
+    }
     /// Has a change tried and not kept, where the product can. Any HTTP status is an answer.
     fn rehearse<'a>(&'a self, _: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         let fault = Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product().name()));
@@ -319,14 +351,18 @@ impl HttpTransport {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
         let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
         let clock = header(&DATE).and_then(date);
-        let reset = HeaderName::from_static("x-ratelimit-reset");
-        let wait = header(&RETRY_AFTER).or_else(|| header(&reset));
+        let named = |names: &[&'static str]| names.iter().find_map(|name| header(&HeaderName::from_static(name)));
+        // Opsgenie tells the length of its period only.
+        let resets = ["x-ratelimit-reset", "ratelimit-reset", "x-ratelimit-period-in-sec"];
+        let wait = header(&RETRY_AFTER).or_else(|| named(&resets));
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
             content_type: header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
             location: header(&LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
             date: clock,
             retry_after: wait.and_then(|text| retry_after(text, clock)),
+            remaining: named(&["ratelimit-remaining", "x-ratelimit-remaining"])
+                .and_then(|text| text.trim().parse().ok()),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -363,6 +399,10 @@ impl Transport for HttpTransport {
 
     fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         Box::pin(self.write_once(write))
+    }
+
+    fn dispatch<'a>(&'a self, dispatch: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        Box::pin(self.dispatch_once(dispatch))
     }
 
     fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
@@ -402,6 +442,10 @@ impl Transport for Unusable {
     }
 
     fn write<'a>(&'a self, _: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        Box::pin(std::future::ready(Err(self.why.clone().into())))
+    }
+
+    fn dispatch<'a>(&'a self, _: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         Box::pin(std::future::ready(Err(self.why.clone().into())))
     }
 }

@@ -51,14 +51,25 @@ impl HttpTransport {
         self.exchange(request.headers(headers)).await
     }
 
-    /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
+    /// Sends it.
     pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
-        let method = Method::from_bytes(write.method.as_bytes()).unwrap_or(Method::POST);
+        self.alter(write.method, write.path, write.content_type, write.body).await
+    }
+
+    /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
+    pub(super) async fn alter(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &'static str,
+        body: &[u8],
+    ) -> Result<HttpAnswer, ClusterError> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
         loop {
             let (headers, from_cache) = self.headers().await?;
-            let mut request = self.client.request(method.clone(), format!("{}{}", self.base, write.path));
-            if !write.body.is_empty() {
-                request = request.header(CONTENT_TYPE, write.content_type).body(write.body.to_vec());
+            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
+            if !body.is_empty() {
+                request = request.header(CONTENT_TYPE, content_type).body(body.to_vec());
             }
             let response = request.headers(headers).send().await.map_err(|error| {
                 let never_sent = error.is_connect() || error.is_builder();
