@@ -42,6 +42,16 @@ pub enum Product {
     LaunchDarkly,
     /// Flagsmith, by its Admin API.
     Flagsmith,
+    /// Slack, by its Web API.
+    Slack,
+    /// Mattermost, by its API v4.
+    Mattermost,
+    /// Discord, by its API v10.
+    Discord,
+    /// Matrix, by the client-server API.
+    Matrix,
+    /// Anything that takes messages by POST.
+    Webhook,
 }
 
 impl Product {
@@ -53,6 +63,11 @@ impl Product {
             Self::Unleash => "Unleash",
             Self::LaunchDarkly => "LaunchDarkly",
             Self::Flagsmith => "Flagsmith",
+            Self::Slack => "Slack",
+            Self::Mattermost => "Mattermost",
+            Self::Discord => "Discord",
+            Self::Matrix => "Matrix",
+            Self::Webhook => "the webhook",
         }
     }
 
@@ -62,6 +77,7 @@ impl Product {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat",
         }
     }
 
@@ -71,6 +87,7 @@ impl Product {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat.url",
         }
     }
 
@@ -78,14 +95,17 @@ impl Product {
     const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::LaunchDarkly => Some(("dryRun", "true")),
-            Self::Prometheus | Self::Alertmanager | Self::Unleash | Self::Flagsmith => None,
+            _ => None,
         }
     }
 
     /// What stands before the token in `Authorization`.
     const fn scheme(self) -> &'static str {
         match self {
-            Self::Prometheus | Self::Alertmanager => "Bearer ",
+            Self::Prometheus | Self::Alertmanager | Self::Slack | Self::Mattermost | Self::Matrix | Self::Webhook => {
+                "Bearer "
+            }
+            Self::Discord => "Bot ",
             // The token alone.
             Self::Unleash | Self::LaunchDarkly => "",
             Self::Flagsmith => "Api-Key ",
@@ -93,7 +113,7 @@ impl Product {
     }
 }
 
-pub use self::write::{JSON, Rehearsal, Write};
+pub use self::write::{JSON, Pass, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -111,6 +131,8 @@ pub struct HttpAnswer {
     pub date: Option<Instant>,
     /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`).
     pub retry_after: Option<u64>,
+    /// What the token may do, where the server says so (`X-OAuth-Scopes`).
+    pub scopes: Option<String>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -149,6 +171,8 @@ pub trait Transport: Send + Sync {
         let fault = Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product().name()));
         Box::pin(std::future::ready(Err(fault)))
     }
+    /// Reads the credentials again before the next request: for products that refuse a token with another status than 401.
+    fn forget_credentials(&self) {}
 }
 
 /// Everything that a connection needs to know.
@@ -327,6 +351,7 @@ impl HttpTransport {
             location: header(&LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
             date: clock,
             retry_after: wait.and_then(|text| retry_after(text, clock)),
+            scopes: header(&HeaderName::from_static("x-oauth-scopes")).map(|text| clean(text).into_owned()),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -367,6 +392,13 @@ impl Transport for HttpTransport {
 
     fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.rehearse_once(rehearsal))
+    }
+
+    fn forget_credentials(&self) {
+        // Held only while they are being read, and then they are new.
+        if let Ok(mut secrets) = self.secrets.try_lock() {
+            *secrets = None;
+        }
     }
 }
 

@@ -51,6 +51,7 @@ fn broken() -> Arc<Script> {
             location: None,
             date: None,
             retry_after: None,
+            scopes: None,
             body: b"<h1>x".to_vec(),
         })
     })

@@ -14,7 +14,7 @@ const LONGEST: u64 = 15 * 60;
 
 /// Until when nothing is asked.
 #[derive(Debug, Default)]
-pub(super) struct Patience(Mutex<Option<Instant>>);
+pub(in crate::integrations) struct Patience(Mutex<Option<Instant>>);
 
 impl Patience {
     /// The seconds that are left, while it wants to be left alone.
@@ -34,7 +34,7 @@ impl Patience {
 }
 
 /// The seconds that a 429 asks for.
-pub(super) fn wait(answer: &HttpAnswer) -> u64 {
+pub(in crate::integrations) fn wait(answer: &HttpAnswer) -> u64 {
     answer.retry_after.unwrap_or(PATIENCE).clamp(1, LONGEST)
 }
 

@@ -74,6 +74,7 @@ pub fn json(body: &serde_json::Value) -> Result<HttpAnswer, Fault> {
         location: None,
         date: None,
         retry_after: None,
+        scopes: None,
         body,
     })
 }
