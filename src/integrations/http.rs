@@ -5,7 +5,6 @@
 //! Rules that hold for every request: one deadline for all of it, a size limit on the unpacked body, redirects only
 //! within the same origin (credentials and tenant headers must not reach another host), and no secret in any message.
 
-mod dispatch;
 pub mod fault;
 #[cfg(test)]
 pub mod script;
@@ -51,6 +50,16 @@ pub enum Product {
     Opsgenie,
     /// Statuspage, by its API v1.
     Statuspage,
+    /// Slack, by its Web API.
+    Slack,
+    /// Mattermost, by its API v4.
+    Mattermost,
+    /// Discord, by its API v10.
+    Discord,
+    /// Matrix, by the client-server API.
+    Matrix,
+    /// Anything that takes messages by POST.
+    Webhook,
 }
 
 impl Product {
@@ -66,6 +75,11 @@ impl Product {
             Self::PagerDutyEvents => "PagerDuty's Events API",
             Self::Opsgenie => "Opsgenie",
             Self::Statuspage => "Statuspage",
+            Self::Slack => "Slack",
+            Self::Mattermost => "Mattermost",
+            Self::Discord => "Discord",
+            Self::Matrix => "Matrix",
+            Self::Webhook => "the webhook",
         }
     }
 
@@ -77,6 +91,7 @@ impl Product {
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
             Self::PagerDuty | Self::PagerDutyEvents | Self::Opsgenie => "paging",
             Self::Statuspage => "status-page",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat",
         }
     }
 
@@ -89,6 +104,7 @@ impl Product {
             Self::PagerDuty | Self::Opsgenie => "paging.url",
             Self::PagerDutyEvents => "paging.events-url",
             Self::Statuspage => "status-page.url",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat.url",
         }
     }
 
@@ -103,7 +119,10 @@ impl Product {
     /// What stands before the token in `Authorization`.
     const fn scheme(self) -> &'static str {
         match self {
-            Self::Prometheus | Self::Alertmanager => "Bearer ",
+            Self::Prometheus | Self::Alertmanager | Self::Slack | Self::Mattermost | Self::Matrix | Self::Webhook => {
+                "Bearer "
+            }
+            Self::Discord => "Bot ",
             // The token alone.
             Self::Unleash | Self::LaunchDarkly => "",
             Self::Flagsmith => "Api-Key ",
@@ -116,8 +135,7 @@ impl Product {
     }
 }
 
-pub use self::dispatch::Dispatch;
-pub use self::write::{JSON, Rehearsal, Write};
+pub use self::write::{JSON, Pass, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -137,6 +155,8 @@ pub struct HttpAnswer {
     pub retry_after: Option<u64>,
     /// How many more requests it takes until then, when it says so (`ratelimit-remaining`, `X-RateLimit-Remaining`).
     pub remaining: Option<u64>,
+    /// What the token may do, where the server says so (`X-OAuth-Scopes`).
+    pub scopes: Option<String>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -170,17 +190,13 @@ pub trait Transport: Send + Sync {
     fn post_form<'a>(&'a self, path: &'a str, form: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>>;
     /// Alters something: sent once. Any HTTP status is an answer; without one it is said whether it was sent.
     fn write<'a>(&'a self, write: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>>;
-    /// Sends what an incident's outbox cleared: once. Any HTTP status is an answer; without one it is said whether it was
-    /// sent.
-    fn dispatch<'a>(&'a self, _: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
-        let fault = Fault::new(FaultKind::NotServed, format!("{} takes no deliveries", self.product().name()));
-        Box::pin(std::future::ready(Err(fault.into())))
-    }
     /// Has a change tried and not kept, where the product can. Any HTTP status is an answer.
     fn rehearse<'a>(&'a self, _: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         let fault = Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product().name()));
         Box::pin(std::future::ready(Err(fault)))
     }
+    /// Reads the credentials again before the next request: for products that refuse a token with another status than 401.
+    fn forget_credentials(&self) {}
 }
 
 /// Everything that a connection needs to know.
@@ -363,6 +379,7 @@ impl HttpTransport {
             retry_after: wait.and_then(|text| retry_after(text, clock)),
             remaining: named(&["ratelimit-remaining", "x-ratelimit-remaining"])
                 .and_then(|text| text.trim().parse().ok()),
+            scopes: header(&HeaderName::from_static("x-oauth-scopes")).map(|text| clean(text).into_owned()),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -401,12 +418,15 @@ impl Transport for HttpTransport {
         Box::pin(self.write_once(write))
     }
 
-    fn dispatch<'a>(&'a self, dispatch: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
-        Box::pin(self.dispatch_once(dispatch))
-    }
-
     fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.rehearse_once(rehearsal))
+    }
+
+    fn forget_credentials(&self) {
+        // Held only while they are being read, and then they are new.
+        if let Ok(mut secrets) = self.secrets.try_lock() {
+            *secrets = None;
+        }
     }
 }
 
@@ -442,10 +462,6 @@ impl Transport for Unusable {
     }
 
     fn write<'a>(&'a self, _: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
-        Box::pin(std::future::ready(Err(self.why.clone().into())))
-    }
-
-    fn dispatch<'a>(&'a self, _: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         Box::pin(std::future::ready(Err(self.why.clone().into())))
     }
 }

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::flags::patience::Patience;
-use super::http::{Dispatch, HttpAnswer, Pairs, Transport, fault::of_answer};
+use super::http::fault::of_answer;
+use super::http::{HttpAnswer, JSON, Pairs, Transport, Write};
 use crate::domain::incident::delivery::Again;
 use crate::domain::text::{clean, clean_lines};
 use crate::domain::time::Instant;
@@ -71,7 +72,8 @@ impl Road {
             return Err(DeliveryError { fault: self.too_many(left), again: Again::In(left) });
         }
         let body = body.to_string();
-        let sent = self.transport.dispatch(Dispatch { pass, method, path, body: body.as_bytes() }).await;
+        let write = Write { pass: pass.into(), method, path, content_type: JSON, body: body.as_bytes() };
+        let sent = self.transport.write(write).await;
         match sent {
             Ok(answer) => {
                 self.patience.heed(&answer);

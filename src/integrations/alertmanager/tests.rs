@@ -52,6 +52,7 @@ fn broken() -> Arc<Script> {
             date: None,
             retry_after: None,
             remaining: None,
+            scopes: None,
             body: b"<h1>x".to_vec(),
         })
     })

@@ -75,6 +75,7 @@ pub fn json(body: &serde_json::Value) -> Result<HttpAnswer, Fault> {
         date: None,
         retry_after: None,
         remaining: None,
+        scopes: None,
         body,
     })
 }

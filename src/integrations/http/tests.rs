@@ -172,6 +172,7 @@ fn answers_are_sorted_by_what_one_can_do() {
         date: None,
         retry_after: None,
         remaining: None,
+        scopes: None,
         body: body.into(),
     };
     let cases = [

@@ -1,4 +1,4 @@
-//! Requests that alter something: with the door's pass, sent once, and honest about what is known afterwards.
+//! Requests that alter something: with the door's or the outbox' pass, sent once, and honest about what is known afterwards.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -6,17 +6,39 @@ use reqwest::header::CONTENT_TYPE;
 use super::{HttpAnswer, HttpTransport, fault};
 use crate::actions::approval::Approved;
 use crate::domain::mutation::Mutation;
+use crate::incident::clearance::Cleared;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// The usual content type.
 pub const JSON: &str = "application/json";
 
-/// One write. It holds the pass, so that nothing can be written without the door.
+/// Who let it pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Pass<'a> {
+    /// The door.
+    Door(&'a Approved<Mutation>),
+    /// An incident's outbox.
+    Outbox(&'a Cleared),
+}
+
+impl<'a> From<&'a Approved<Mutation>> for Pass<'a> {
+    fn from(pass: &'a Approved<Mutation>) -> Self {
+        Self::Door(pass)
+    }
+}
+
+impl<'a> From<&'a Cleared> for Pass<'a> {
+    fn from(pass: &'a Cleared) -> Self {
+        Self::Outbox(pass)
+    }
+}
+
+/// One write. It holds the pass, so that nothing can be written without the door or the outbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// What was approved.
-    pub pass: &'a Approved<Mutation>,
+    /// What it was approved or cleared by.
+    pub pass: Pass<'a>,
     /// `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// Path of the API.
@@ -51,25 +73,14 @@ impl HttpTransport {
         self.exchange(request.headers(headers)).await
     }
 
-    /// Sends it.
-    pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
-        self.alter(write.method, write.path, write.content_type, write.body).await
-    }
-
     /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
-    pub(super) async fn alter(
-        &self,
-        method: &str,
-        path: &str,
-        content_type: &'static str,
-        body: &[u8],
-    ) -> Result<HttpAnswer, ClusterError> {
-        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
+    pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
+        let method = Method::from_bytes(write.method.as_bytes()).unwrap_or(Method::POST);
         loop {
             let (headers, from_cache) = self.headers().await?;
-            let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
-            if !body.is_empty() {
-                request = request.header(CONTENT_TYPE, content_type).body(body.to_vec());
+            let mut request = self.client.request(method.clone(), format!("{}{}", self.base, write.path));
+            if !write.body.is_empty() {
+                request = request.header(CONTENT_TYPE, write.content_type).body(write.body.to_vec());
             }
             let response = request.headers(headers).send().await.map_err(|error| {
                 let never_sent = error.is_connect() || error.is_builder();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::domain::incident::delivery::{Again, Delivery, Receipt, What};
 use crate::incident::clearance::{Aim, Cleared, Courier};
-use crate::integrations::http::{Dispatch, HttpAnswer, Pairs, Product, Transport, Write};
+use crate::integrations::http::{HttpAnswer, Pairs, Pass, Product, Transport, Write};
 use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
@@ -202,11 +202,8 @@ impl<S: Send + 'static> Transport for Door<S> {
         panic!("no service of incidents takes forms")
     }
 
-    fn write<'a>(&'a self, _: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
-        panic!("nothing is written without an outbox")
-    }
-
-    fn dispatch<'a>(&'a self, one: Dispatch<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+    fn write<'a>(&'a self, one: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
+        assert!(matches!(one.pass, Pass::Outbox(_)), "nothing is sent without an outbox");
         let answer = self.server.answer(request(one.method, one.path, &[], one.body)).map_err(|fault| match fault {
             Some(fault) => fault.into(),
             None => ClusterError::Unknown("did not answer within 10s".into()),

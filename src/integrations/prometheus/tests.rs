@@ -29,6 +29,7 @@ fn raw(status: u16, content_type: &str, body: &str) -> HttpAnswer {
         date: None,
         retry_after: None,
         remaining: None,
+        scopes: None,
         body: body.into(),
     }
 }
