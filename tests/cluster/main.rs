@@ -24,6 +24,7 @@ mod rollback;
 mod rows;
 mod runbooks;
 mod screen;
+mod shared;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
@@ -82,6 +83,7 @@ fn cases() -> Vec<&'static Case> {
         flags::CASES,
         usage::CASES,
         kept_flags::CASES,
+        shared::CASES,
         harness::CASES,
     ]
     .into_iter()
