@@ -186,6 +186,11 @@ fn shared(backend: &Backend) {
     });
 }
 
+/// A writer's object.
+fn object_of(writer: &str, number: u32) -> String {
+    format!("opsdeck-{}-{writer}-{number:04}", id())
+}
+
 /// Changes one object as a person with kubectl would.
 fn edit(place: &Place, object: &str, data: &serde_json::Value) {
     let file = place.home.path().join("edit.json");
@@ -204,24 +209,21 @@ fn hurt(backend: &Backend) {
         let two = journal(&backend.kubeconfig, &place.namespace).await;
         assert_eq!(two.read(&id()).await.unwrap(), entries);
 
-        // Somebody fills the object that grows up to what a ConfigMap may hold: the writer, who knows nothing of it,
+        // Somebody fills an object up to what a ConfigMap may hold. Its writer knows nothing of it: when no more fits, it
         // goes on in another.
-        let objects = place.get("configmaps -l opsdeck.dev/writer=w1");
-        let names: Vec<&str> = objects["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| item["metadata"]["name"].as_str().unwrap())
-            .collect();
-        let (first, last) = (names[0], names[names.len() - 1]);
-        edit(&place, last, &json!({"filler": "x".repeat(1_000_000)}));
-        let more = notes("w1", ["y".repeat(20_000), "z".repeat(20_000), "after".to_owned()]);
-        one.append(pass(), &id(), &more).await.unwrap();
+        let more = notes("w2", ["before".to_owned(), "y".repeat(25_000), "z".repeat(25_000)]);
+        one.append(pass(), &id(), &more[..1]).await.unwrap();
+        edit(&place, &object_of("w2", 1), &json!({"filler": "x".repeat(1_000_000)}));
+        for entry in &more[1..] {
+            one.append(pass(), &id(), std::slice::from_ref(entry)).await.unwrap();
+        }
+        let data = |number| place.get(&format!("configmap {}", object_of("w2", number)))["data"].clone();
+        assert!(data(1).get(more[1].stamp.to_string()).is_some() && data(2).get(more[2].stamp.to_string()).is_some());
         let wanted = in_order(&[&entries, &more]);
         assert_eq!(two.read(&id()).await.unwrap(), wanted);
 
         // Somebody breaks a value: it is named, and the others are read.
-        edit(&place, first, &json!({entries[0].stamp.to_string(): "{\"stamp\": "}));
+        edit(&place, &object_of("w1", 1), &json!({entries[0].stamp.to_string(): "{\"stamp\": "}));
         let mut stream = two.watch();
         let (mut seen, mut said) = (Vec::new(), Vec::new());
         loop {
@@ -233,7 +235,8 @@ fn hurt(backend: &Backend) {
         }
         assert_eq!(in_order(&[&seen]), wanted[1..]);
         let names_it = |object: &str, key: &str| said.iter().any(|text| text.contains(object) && text.contains(key));
-        assert!(names_it(first, &entries[0].stamp.to_string()) && names_it(last, "filler"), "{said:?}");
+        assert!(names_it(&object_of("w1", 1), &entries[0].stamp.to_string()), "{said:?}");
+        assert!(names_it(&object_of("w2", 1), "filler"), "{said:?}");
         // Its writer, started again, adds what it has: the watch tells of the one that is right again.
         let again = journal(&backend.kubeconfig, &place.namespace).await;
         again.append(pass(), &id(), &entries).await.unwrap();
@@ -338,5 +341,26 @@ fn restarted(binaries: &Path) {
         assert_eq!(looking.read(&id()).await.unwrap().len(), wanted.len());
         let longest = latency(&one, &looking, "w1").await;
         println!("an entry is seen by the viewer after {longest:?} at most, of 20");
+    });
+
+    // Whoever wants it can have the API server refuse what only kubectl does, even to an administrator.
+    run(&format!("apply -f {}", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/incidents-append-only.yaml")));
+    let object = object_of("w1", 1);
+    let key = wanted.iter().find(|entry| &**entry.stamp.writer() == "w1").unwrap().stamp.to_string();
+    let alter = |patch: &serde_json::Value| {
+        let patch = format!("--patch={patch}");
+        let arguments = ["-n", "opsdeck", "patch", "configmap", &object, "--type=merge", "--dry-run=server", &patch];
+        let output = kubectl(&admin, &arguments).unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    until("the policy holds", || alter(&json!({"data": {&key: "nothing happened"}})).1.contains("never altered"));
+    for patch in [json!({"data": {&key: null}}), json!({"metadata": {"labels": {"opsdeck.dev/incident": "other"}}})] {
+        let (done, said) = alter(&patch);
+        assert!(!done && said.contains("opsdeck-incidents-append-only"), "{patch}: {said}");
+    }
+    runtime.block_on(async {
+        let last = notes("w2", ["and it goes on".to_owned()]);
+        one.append(pass(), &id(), &last).await.unwrap();
+        assert_eq!(looking.read(&id()).await.unwrap().last(), last.last());
     });
 }
