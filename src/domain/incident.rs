@@ -27,6 +27,15 @@ impl IncidentId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// An id out of any text: what may not stand in one becomes a dash, what is too long is cut off.
+    #[must_use]
+    pub fn made_of(text: &str) -> Self {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let dashed: String = text.chars().take(LONGEST_ID).map(|c| if fits(c) { c } else { '-' }).collect();
+        let name = dashed.trim_matches('-');
+        Self(if name.is_empty() { "incident".into() } else { name.into() })
+    }
 }
 
 impl fmt::Display for IncidentId {
@@ -265,6 +274,10 @@ mod tests {
         assert!("20261121-1432-payment-x7k2".parse::<IncidentId>().is_ok());
         for bad in ["", "-a", "a-", "../x", "A", "a.b", "a/b", &"a".repeat(64)] {
             assert!(bad.parse::<IncidentId>().is_err(), "{bad}");
+        }
+        for any in ["", "--", "../Ä x", &"a-".repeat(50)] {
+            let made = IncidentId::made_of(any);
+            assert_eq!(made.as_str().parse(), Ok(made.clone()), "{any}");
         }
         let read: Result<IncidentId, _> = serde_json::from_str("\"../../etc\"");
         assert!(read.is_err());
