@@ -6,16 +6,19 @@ use std::path::PathBuf;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::DeliveryKey;
-use crate::domain::incident::entry::{Entry, NewEntry};
+use crate::domain::incident::entry::{Deed, Entry};
+use crate::incident::Noticed;
+use crate::incident::command::Command;
+use crate::incident::outbox::Standing;
 use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
 
-/// What the runtime is asked for. Entries are written in the order in which they are asked for; everything else is done
-/// beside.
+/// What the runtime is asked for. What is written is written in the order in which it is asked for; everything else is
+/// done beside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IncidentEffect {
-    /// Which incidents of this context are open? Asked once at the start; answered by [`IncidentNews::Entries`] of each.
-    /// From then on those that other consoles declare come by themselves.
+    /// Which incidents of this context are open? Asked once after each connection; answered by [`IncidentNews::Entries`] of
+    /// each, then [`IncidentNews::Looked`]. From then on those that others declare come by themselves.
     Look,
     /// Makes a place for a new incident, and writes its first entries → [`IncidentNews::Entries`], or
     /// [`IncidentNews::Refused`]. What they plan to send is sent from then on.
@@ -23,14 +26,29 @@ pub enum IncidentEffect {
         /// Its id.
         id: IncidentId,
         /// `Declared` first.
-        entries: Vec<NewEntry>,
+        deeds: Vec<Deed>,
     },
-    /// Writes entries → [`IncidentNews::Entries`], or [`IncidentNews::Refused`].
-    Write {
-        /// Of which incident.
+    /// Does what a person wants, over everything that is known by then → [`IncidentNews::Entries`], or
+    /// [`IncidentNews::Refused`].
+    Do {
+        /// To which incident.
         id: IncidentId,
         /// What.
-        entries: Vec<NewEntry>,
+        command: Command,
+    },
+    /// Merges one into another; likewise, for both.
+    Merge {
+        /// The duplicate.
+        from: IncidentId,
+        /// Where it goes on.
+        into: IncidentId,
+    },
+    /// Writes down what was noticed, in the name of opsdeck itself; likewise.
+    Notice {
+        /// In which incident.
+        id: IncidentId,
+        /// What.
+        noticed: Vec<Noticed>,
     },
     /// Reads one that is over, to look at it or to open it again → [`IncidentNews::Entries`].
     Open(IncidentId),
@@ -63,21 +81,19 @@ pub enum IncidentNews {
     },
     /// All that was open has been told.
     Looked,
-    /// It could not be written, and nothing that depends on it was done.
+    /// It was not written, and nothing that depends on it was done.
     Refused {
         /// Of which incident.
         id: IncidentId,
-        /// What was not written.
-        entries: Vec<NewEntry>,
         /// Why, and what to do.
         why: String,
     },
-    /// A delivery is on its way, or has to wait so many seconds.
-    Underway {
+    /// Where deliveries stand that are neither sent nor dropped, whenever that changes: key, and what they wait for.
+    Standings {
         /// Of which incident.
         id: IncidentId,
-        /// Which.
-        key: DeliveryKey,
+        /// In the order in which they were planned.
+        standings: Vec<(DeliveryKey, Standing)>,
     },
     /// What the channel shows.
     Channel {

@@ -193,35 +193,36 @@ impl IncidentJournal {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, error: &io::Error) -> KeepError {
+    /// The error of a file of this journal, with what to do.
+    pub(super) fn failed(&self, error: &io::Error) -> KeepError {
         KeepError { path: self.path().display().to_string(), why: why(error, "[incidents] directory") }
     }
 
-    /// Appends what `decide` makes of all entries that are there by now; nobody else appends between its look and the
-    /// writing. Gives everything that the caller was not told of before, its own among it.
+    /// Appends what `decide` makes of it, which is given what others appended since the caller was told last, and the stamp
+    /// that the first new entry gets; nobody else appends between its look and the writing. Gives everything that the
+    /// caller was not told of before, its own among it.
     pub fn append_with(
         &self,
         now: Instant,
-        decide: impl FnOnce(&[Entry]) -> Vec<NewEntry>,
+        decide: impl FnOnce(&[Entry], &Stamp) -> Vec<NewEntry>,
     ) -> Result<Vec<Entry>, KeepError> {
         let mut known = self.known();
         let written = self.write(&mut known, |known, writer| {
-            let mut last = known.last().cloned();
+            let mut stamp = Stamp::next(now, writer, known.last());
             let mut entries = Vec::new();
-            for new in decide(&known.entries) {
-                let stamp = Stamp::next(now, writer, last.as_ref());
-                last = Some(stamp.clone());
-                entries.push(new.stamped(stamp));
+            for new in decide(&known.news, &stamp) {
+                let next = Stamp::next(now, writer, Some(&stamp));
+                entries.push(new.stamped(std::mem::replace(&mut stamp, next)));
             }
             entries
         });
-        written.map_err(|error| self.error(&error))?;
+        written.map_err(|error| self.failed(&error))?;
         Ok(std::mem::take(&mut known.news))
     }
 
     /// Appends entries that are of now.
     pub fn append(&self, now: Instant, new: Vec<NewEntry>) -> Result<Vec<Entry>, KeepError> {
-        self.append_with(now, |_| new)
+        self.append_with(now, |_, _| new)
     }
 
     /// Takes in entries that others stamped; those that are there already are left out. Gives what the caller was not told
@@ -235,7 +236,7 @@ impl IncidentJournal {
             fresh.dedup_by(|one, other| one.stamp == other.stamp);
             fresh
         });
-        written.map_err(|error| self.error(&error))?;
+        written.map_err(|error| self.failed(&error))?;
         Ok(std::mem::take(&mut known.news))
     }
 

@@ -5,17 +5,19 @@
 //! | `ID/journal.jsonl` | its entries, one a line |
 //! | `ID/journal.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
 //! | `ID/post-mortem.md` | the draft, unless `[incidents] post-mortems` says another place |
+//! | `ID/context` | the kubeconfig context in which it is seen here, when others know the cluster by another name |
 //! | `writer-NAME` | empty; locked by a process that writes entries, as long as it runs |
 //! | `incidents.lock` | empty; locked while such a file is made or removed |
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{FILE, IncidentJournal, KeepError, Told};
 use super::writers::Writers;
+use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::runtime::journal::why;
 
@@ -28,6 +30,17 @@ pub struct IncidentStore {
 
 fn private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// Writes a file as a whole, readable for its owner only: there is the old one, or the new one.
+pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    private(directory)?;
+    let mut new = tempfile::NamedTempFile::new_in(directory)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    File::open(directory)?.sync_all()
 }
 
 impl IncidentStore {
@@ -75,13 +88,46 @@ impl IncidentStore {
         self.directory(id).join(FILE).is_file()
     }
 
-    /// The ids of all incidents, the newest first. A directory without entries is none: it was given up at once.
-    pub fn ids(&self) -> Vec<IncidentId> {
+    /// All incidents, the newest first, with the length of their journals. A directory without entries is none: it was
+    /// given up at once.
+    pub fn sizes(&self) -> Vec<(IncidentId, u64)> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut ids: Vec<IncidentId> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-        ids.retain(|id| self.contains(id));
-        ids.sort_by(|one, other| other.cmp(one));
-        ids
+        let mut found: Vec<(IncidentId, u64)> = entries
+            .filter_map(|entry| {
+                let id: IncidentId = entry.file_name().to_str()?.parse().ok()?;
+                let journal = fs::metadata(self.directory(&id).join(FILE)).ok()?;
+                journal.is_file().then(|| (id, journal.len()))
+            })
+            .collect();
+        found.sort_by(|one, other| other.cmp(one));
+        found
+    }
+
+    /// The ids of all incidents, the newest first.
+    pub fn ids(&self) -> Vec<IncidentId> {
+        self.sizes().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The name of this process, as the writer of its entries.
+    pub fn own_writer(&self) -> Result<Text, KeepError> {
+        self.writers.own().map_err(|error| self.failed(&self.root, &error))
+    }
+
+    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
+        KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
+    }
+
+    /// The context in which an incident is seen here, when it is not the one that it was declared in.
+    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
+        fs::read_to_string(self.directory(id).join("context")).ok()
+    }
+
+    /// Remembers that.
+    pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
+        if self.context_of(id).as_deref() == Some(context) {
+            return Ok(());
+        }
+        write_whole(&self.directory(id).join("context"), context)
     }
 
     /// All that is known of one.

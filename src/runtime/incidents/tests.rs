@@ -58,10 +58,11 @@ fn consoles_of_one_user_see_each_others_entries_in_one_order() {
     assert_eq!(texts(&one.poll().unwrap()), ["b"]);
     assert!(one.poll().unwrap().is_empty());
     // A decision is made over everything that is there by then.
-    let seen = one.append_with(now(), |entries| note(&format!("after {}", entries.len()))).unwrap();
-    assert_eq!(texts(&seen), ["after 2"]);
+    other.append(now(), note("c")).unwrap();
+    let seen = one.append_with(now(), |news, _| note(&format!("after {}", texts(news).join("+")))).unwrap();
+    assert_eq!(texts(&seen), ["c", "after c"]);
     let told = there.read(&id()).unwrap();
-    assert_eq!((texts(&told.entries), told.flaws.len()), (vec!["a", "b", "after 2"], 0));
+    assert_eq!((texts(&told.entries), told.flaws.len()), (vec!["a", "b", "c", "after c"], 0));
     assert!(told.entries.is_sorted_by(|a, b| a.stamp < b.stamp));
     let writers: BTreeSet<_> = told.entries.iter().map(|entry| entry.stamp.writer().clone()).collect();
     assert_eq!(writers.len(), 2);

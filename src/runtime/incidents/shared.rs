@@ -1,0 +1,235 @@
+//! The shared journal, as far as the office deals with it: what others wrote is taken in, what the cluster lacks is
+//! uploaded. Both compare stamps, so an outage is made up for by itself, and the same entry arrives any number of times.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::office::{Done, Office, aside, lock};
+use super::services::Shared;
+use crate::domain::incident::IncidentId;
+use crate::domain::incident::entry::{Entry, Stamp};
+use crate::ports::feed::Fault;
+use crate::ports::incident::{SharedStream, SharedUpdate};
+use crate::state::incident::IncidentNews;
+
+/// The pause before it is tried again: this, then twice as long, up to [`LONGEST`].
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What is known of the shared journal.
+#[derive(Default)]
+pub(super) struct Sharing {
+    shared: Option<Shared>,
+    stream: Option<SharedStream>,
+    /// When it is opened again.
+    again: Option<Instant>,
+    pause: Duration,
+    /// All that was there has been told.
+    live: bool,
+    /// What is in the cluster, of incidents that are looked after.
+    there: HashMap<IncidentId, HashSet<Stamp>>,
+    /// Incidents of which something may be missing there.
+    touched: BTreeSet<IncidentId>,
+    uploading: BTreeSet<IncidentId>,
+    /// Uploads that failed, and when they are tried again.
+    later: BTreeMap<IncidentId, (Instant, Duration)>,
+}
+
+impl std::fmt::Debug for Sharing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sharing").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl Sharing {
+    /// Another context.
+    pub(super) fn adopt(&mut self, shared: Option<Shared>) {
+        *self = Self { pause: SHORTEST, again: shared.as_ref().map(|_| Instant::now()), shared, ..Self::default() };
+    }
+
+    /// Something of it is new here.
+    pub(super) fn touched(&mut self, id: &IncidentId) {
+        if self.shared.is_some() {
+            self.touched.insert(id.clone());
+        }
+    }
+
+    /// Is something on its way that could be there at once?
+    pub(super) fn is_busy(&self) -> bool {
+        let writes = self.shared.as_ref().is_some_and(|shared| shared.writer.is_some());
+        let waits = |id: &IncidentId| !self.later.contains_key(id);
+        !self.uploading.is_empty() || (writes && self.live && self.touched.iter().any(waits))
+    }
+
+    /// What it says next; pending where nothing is shared. Dropping the wait loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Result<SharedUpdate, Fault>> {
+        loop {
+            if let Some(stream) = &mut self.stream {
+                return stream.next().await;
+            }
+            let (Some(shared), Some(at)) = (&self.shared, self.again) else { return std::future::pending().await };
+            sleep_until(at).await;
+            self.again = None;
+            self.live = false;
+            self.there.clear();
+            self.stream = Some(shared.journal.watch());
+        }
+    }
+
+    fn ended(&mut self) {
+        self.stream = None;
+        self.live = false;
+        self.again = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST);
+    }
+}
+
+impl Office {
+    /// Takes in what is there now, at most for so long; `false` when it did not come to an end.
+    pub async fn catch_up(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while self.sharing.shared.is_some() && !self.sharing.live {
+            match timeout_at(deadline, self.sharing.next()).await {
+                Ok(said) => self.shared(said).await,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    pub(super) async fn shared(&mut self, said: Option<Result<SharedUpdate, Fault>>) {
+        match said {
+            Some(Ok(SharedUpdate::Live)) => {
+                self.sharing.live = true;
+                self.sharing.pause = SHORTEST;
+                // What never became an incident of ours is let go; what is open here may be missing there.
+                for id in self.ids() {
+                    self.let_go_if_over(&id);
+                    self.sharing.touched(&id);
+                }
+                self.tell(IncidentNews::Shared(None));
+            }
+            Some(Ok(SharedUpdate::Entries(id, entries))) => self.take_in(&id, &entries).await,
+            Some(Ok(SharedUpdate::Limited(fault))) => self.tell(IncidentNews::Shared(Some(fault))),
+            Some(Err(fault)) => {
+                self.sharing.ended();
+                self.tell(IncidentNews::Shared(Some(fault)));
+            }
+            // A watch ends now and then; it is opened again.
+            None => self.sharing.ended(),
+        }
+    }
+
+    async fn take_in(&mut self, id: &IncidentId, entries: &[Entry]) {
+        let Some(ground) = self.ground.clone() else { return };
+        let stamps = entries.iter().map(|entry| entry.stamp.clone());
+        self.sharing.there.entry(id.clone()).or_default().extend(stamps);
+        if let Err(error) = self.hold(id, &ground).await {
+            return self.tell(IncidentNews::Remark(format!("incident {id}: {error}")));
+        }
+        let Ok(case) = self.case(id) else { return };
+        let (store, context, others, wanted) =
+            (self.store.clone(), ground.context.clone(), entries.to_vec(), id.clone());
+        let taken = aside(&case.held, move |held| {
+            let taken = held.merge(&others);
+            // Others may know this cluster by another name.
+            if held.incident().is_some_and(|incident| incident.declared().context != context) {
+                let _ = store.set_context(&wanted, &context);
+            }
+            taken
+        });
+        if let Some((news, error)) = taken.await {
+            if let Some(error) = error {
+                self.tell(IncidentNews::Remark(format!("incident {id}: {error}")));
+            }
+            let known = lock(&case.held).is_wanted();
+            if known {
+                self.entries(id, news);
+                self.send_due(id).await;
+            } else if self.sharing.live && !news.is_empty() {
+                // It ended elsewhere: that is news.
+                self.entries(id, news);
+            }
+        }
+    }
+
+    fn let_go_if_over(&mut self, id: &IncidentId) {
+        let is_over = self.cases.get(id).is_some_and(|case| !lock(&case.held).is_wanted());
+        if is_over && !self.sharing.uploading.contains(id) {
+            self.cases.remove(id);
+            self.sharing.there.remove(id);
+        }
+    }
+
+    /// Begins to upload what the cluster lacks.
+    pub(super) fn upload(&mut self) {
+        let now = Instant::now();
+        if !self.sharing.live {
+            return;
+        }
+        let Some(Shared { writer: Some((writer, pass)), .. }) = self.sharing.shared.clone() else {
+            self.sharing.touched.clear();
+            return;
+        };
+        let due: Vec<IncidentId> = self
+            .sharing
+            .touched
+            .iter()
+            .filter(|id| !self.sharing.uploading.contains(*id))
+            .filter(|id| self.sharing.later.get(*id).is_none_or(|(at, _)| *at <= now))
+            .cloned()
+            .collect();
+        for id in due {
+            self.sharing.touched.remove(&id);
+            let Some(case) = self.cases.get(&id) else { continue };
+            if self.ground.as_ref().is_none_or(|ground| ground.context != case.ground.context) {
+                continue;
+            }
+            let there = self.sharing.there.entry(id.clone()).or_default();
+            let missing = lock(&case.held).unknown(|stamp| there.contains(stamp));
+            if missing.is_empty() {
+                continue;
+            }
+            self.sharing.uploading.insert(id.clone());
+            let writer = writer.clone();
+            self.jobs.spawn(async move {
+                let mut done = Vec::new();
+                for entries in missing {
+                    if let Err(fault) = writer.append(pass, &id, &entries).await {
+                        return Done::Uploaded(id, done, Err(fault));
+                    }
+                    done.extend(entries);
+                }
+                Done::Uploaded(id, done, Ok(()))
+            });
+        }
+    }
+
+    pub(super) fn uploaded(&mut self, id: &IncidentId, entries: &[Entry], result: Result<(), Fault>) {
+        self.sharing.uploading.remove(id);
+        let there = self.sharing.there.entry(id.clone()).or_default();
+        there.extend(entries.iter().map(|entry| entry.stamp.clone()));
+        match result {
+            Ok(()) => {
+                if self.sharing.later.remove(id).is_some() {
+                    self.tell(IncidentNews::Shared(None));
+                }
+            }
+            Err(fault) => {
+                let pause = self.sharing.later.get(id).map_or(SHORTEST, |(_, pause)| (*pause * 2).min(LONGEST));
+                self.sharing.later.insert(id.clone(), (Instant::now() + pause, pause));
+                self.sharing.touched.insert(id.clone());
+                self.tell(IncidentNews::Shared(Some(fault)));
+            }
+        }
+    }
+
+    /// Is everything that is looked after in the cluster as well? `None` where nothing is shared.
+    pub fn is_shared(&self) -> Option<bool> {
+        self.sharing.shared.as_ref()?;
+        Some(self.sharing.live && self.sharing.touched.is_empty() && self.sharing.uploading.is_empty())
+    }
+}
