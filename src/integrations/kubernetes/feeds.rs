@@ -6,7 +6,7 @@ use super::rows::{
 };
 use super::served::{self, polled, where_served};
 use super::transport::Transport;
-use super::watch::{PATIENCE_SECONDS, Query, watch};
+use super::watch::{PAGE, PATIENCE_SECONDS, Query, watch};
 use crate::domain::Text;
 use crate::domain::cluster::{NamespaceScope, Resource};
 use crate::ports::Now;
@@ -55,6 +55,7 @@ impl ResourceFeed {
             scope: if namespaced { self.scope.clone() } else { NamespaceScope::All },
             fallback: namespaced.then(|| self.fallback.clone()),
             selector: None,
+            page: PAGE,
         };
         watch(self.transport.clone(), T::default(), query, self.now.clone())
     }

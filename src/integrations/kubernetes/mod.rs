@@ -10,6 +10,7 @@ mod access_tests;
 pub mod connect;
 pub(in crate::integrations) mod fault;
 mod feeds;
+pub mod incidents;
 mod intern;
 mod kubeconfig;
 mod lean;

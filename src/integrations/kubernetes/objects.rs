@@ -12,7 +12,7 @@ use super::mutate::LONGEST;
 use super::paths::{Shelf, collection, with_query};
 use super::rows::{Table, managed_by};
 use super::transport::{Answer, Failure, request};
-use super::watch::{PATIENCE_SECONDS, Query, watch};
+use super::watch::{PAGE, PATIENCE_SECONDS, Query, watch};
 use crate::actions::approval::{Approved, Receipt};
 use crate::domain::Text;
 use crate::domain::cluster::NamespaceScope;
@@ -188,7 +188,7 @@ impl Objects {
 
     /// Lists, then watches. Where the whole cluster is forbidden it is content with the context's namespace.
     pub fn watch<T: Table>(&self, table: T, scope: NamespaceScope, selector: Selector) -> UpdateStream {
-        let query = Query { resource: self.shelf, scope, fallback: Some(self.fallback.clone()), selector };
+        let query = Query { resource: self.shelf, scope, fallback: Some(self.fallback.clone()), selector, page: PAGE };
         watch(self.access.transport.clone(), table, query, self.now.clone())
     }
 }

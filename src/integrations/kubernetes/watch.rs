@@ -38,7 +38,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The longest healthy silence: a watch's life and the opening of the next.
 pub const PATIENCE_SECONDS: u64 = 35;
 /// Objects per page: what etcd and the network deliver within a blink.
-const PAGE: &str = "500";
+pub const PAGE: &str = "500";
 /// Rows whose time has come are looked for this often.
 const TICK: Duration = Duration::from_secs(5);
 /// Events that are put into one delta at most.
@@ -62,6 +62,8 @@ pub struct Query {
     pub fallback: Option<Text>,
     /// `labelSelector` or `fieldSelector`, and its value.
     pub selector: Option<(&'static str, String)>,
+    /// Objects per page of a list: [`PAGE`], or fewer where they are large.
+    pub page: &'static str,
 }
 
 /// Opens the stream.
@@ -176,7 +178,7 @@ impl<T: Table> Watcher<T> {
     async fn list(&mut self, token: Option<String>) {
         let mut narrowed = None;
         let page = loop {
-            let mut query = vec![("limit", PAGE)];
+            let mut query = vec![("limit", self.query.page)];
             query.extend(self.query.selector.as_ref().map(|(name, value)| (*name, value.as_str())));
             query.extend(token.as_ref().map(|token| ("continue", token.as_str())));
             let path = with_query(&collection(self.query.resource, &self.scope), &query);

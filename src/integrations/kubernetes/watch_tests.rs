@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::mock::{Asked, bookmark, endless, ends_after, events, list, now, ok, pod, refuse, server};
 use super::rows::Pods;
-use super::watch::{Query, watch};
+use super::watch::{PAGE, Query, watch};
 use crate::domain::cluster::{NamespaceScope, Resource};
 use crate::domain::pod::{PodHealth, PodRow};
 use crate::domain::target::PodRef;
 use crate::ports::feed::{Delta, Fault, FaultKind, Update, UpdateStream};
 
 fn query(scope: NamespaceScope) -> Query {
-    Query { resource: Resource::Pods.into(), scope, fallback: Some("shop".into()), selector: None }
+    Query { resource: Resource::Pods.into(), scope, fallback: Some("shop".into()), selector: None, page: PAGE }
 }
 
 fn pods(

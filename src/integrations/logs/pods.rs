@@ -12,7 +12,7 @@ use crate::integrations::kubernetes::paths::{pod, workload};
 use crate::integrations::kubernetes::reads::selector;
 use crate::integrations::kubernetes::rows::{Pods, Table};
 use crate::integrations::kubernetes::transport::{Failure, Transport};
-use crate::integrations::kubernetes::watch::{Query, watch};
+use crate::integrations::kubernetes::watch::{PAGE, Query, watch};
 use crate::ports::Now;
 use crate::ports::feed::{Fault, LogTarget, Update};
 
@@ -72,6 +72,7 @@ fn watched(
         scope: NamespaceScope::One(namespace),
         fallback: None,
         selector: Some(selector),
+        page: PAGE,
     };
     watch(transport, Pods::default(), query, now)
         .map(move |item| {
