@@ -1,17 +1,19 @@
 //! An incident, from its entries. The order in which they come does not matter, and one that comes twice counts once:
 //! two consoles that have the same entries show the same incident.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod state;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::SELF;
+use self::state::{State, fold};
 use super::parcel::{Parcel, Parcels};
-use super::timeline::{self, Row};
+use super::timeline::Row;
 use crate::domain::Text;
 use crate::domain::incident::delivery::{DeliveryKey, Receipt, What};
-use crate::domain::incident::entry::{Declared, Deed, Entry, Impact, Moment, Stamp};
+use crate::domain::incident::entry::{Declared, Entry, Impact, Moment, Stamp};
 use crate::domain::incident::{IncidentId, Role, Severity, Status};
 use crate::domain::target::WorkloadRef;
 use crate::domain::time::Instant;
@@ -85,198 +87,6 @@ pub struct ActionSeen {
     pub begun: bool,
     /// Its end is there.
     pub ended: bool,
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    declared: Declared,
-    declared_at: Instant,
-    declared_by: Text,
-    title: String,
-    severity: Severity,
-    status: Status,
-    status_since: Instant,
-    roles: BTreeMap<Role, String>,
-    by_hand: BTreeMap<Moment, Instant>,
-    first_alert: Option<Instant>,
-    first_person: Option<Instant>,
-    mitigated: Option<Instant>,
-    resolved: Option<Instant>,
-    reopened: u32,
-    alerts: BTreeMap<(String, String), AlertNow>,
-    rollouts: BTreeSet<(WorkloadRef, u64)>,
-    changes: Vec<(Instant, String)>,
-    actions: BTreeMap<String, ActionSeen>,
-    steps: HashSet<(String, String, String)>,
-    messages: HashSet<(Text, String)>,
-    parcels: Parcels,
-    rows: Vec<Row>,
-    tasks: Vec<Task>,
-    impacts: BTreeMap<String, (Instant, Impact)>,
-    merged_into: Option<IncidentId>,
-    absorbed: Vec<(IncidentId, String)>,
-    update: Option<LastUpdate>,
-    updates: usize,
-    people: BTreeSet<Text>,
-    post_mortem: Option<String>,
-}
-
-impl State {
-    fn new(declared: &Declared, entry: &Entry) -> Self {
-        Self {
-            declared: declared.clone(),
-            declared_at: entry.at,
-            declared_by: entry.by.clone(),
-            title: declared.title.clone(),
-            severity: declared.severity,
-            status: Status::Triage,
-            status_since: entry.at,
-            roles: BTreeMap::new(),
-            by_hand: BTreeMap::new(),
-            first_alert: None,
-            first_person: None,
-            mitigated: None,
-            resolved: None,
-            reopened: 0,
-            alerts: BTreeMap::new(),
-            rollouts: BTreeSet::new(),
-            changes: Vec::new(),
-            actions: BTreeMap::new(),
-            steps: HashSet::new(),
-            messages: HashSet::new(),
-            parcels: Parcels::default(),
-            rows: Vec::new(),
-            tasks: Vec::new(),
-            impacts: BTreeMap::new(),
-            merged_into: None,
-            absorbed: Vec::new(),
-            update: None,
-            updates: 0,
-            people: BTreeSet::new(),
-            post_mortem: None,
-        }
-    }
-
-    /// Takes the next entry in order. What another console noticed as well says nothing new, and has no row.
-    fn take(&mut self, entry: &Entry) {
-        if entry.by.as_ref() != SELF {
-            self.first_person = Some(self.first_person.map_or(entry.at, |first| first.min(entry.at)));
-            if !self.people.contains(&entry.by) {
-                self.people.insert(entry.by.clone());
-            }
-        }
-        self.parcels.take(entry);
-        if self.take_deed(entry)
-            && let Some(row) = timeline::row(entry, &self.parcels)
-        {
-            let place = self.rows.partition_point(|known| (known.at, &known.stamp) < (row.at, &row.stamp));
-            self.rows.insert(place, row);
-        }
-    }
-
-    /// Is it something new?
-    fn take_deed(&mut self, entry: &Entry) -> bool {
-        match &entry.deed {
-            Deed::Retitled { title } => self.title.clone_from(title),
-            Deed::Severity { to, .. } => self.severity = *to,
-            Deed::Status { to, .. } => self.take_status(*to, entry.at),
-            Deed::Role { role, who } => match who {
-                Some(who) => {
-                    let before = self.roles.insert(*role, who.clone());
-                    return before.as_ref() != Some(who);
-                }
-                None => return self.roles.remove(role).is_some(),
-            },
-            Deed::Time { which, to } => {
-                self.by_hand.insert(*which, *to);
-            }
-            Deed::Alert { alert, subject, firing } => return self.take_alert(alert, subject, *firing, entry.at),
-            Deed::Rollout { workload, change, revision } => {
-                let is_new = self.rollouts.insert((workload.clone(), *revision));
-                if is_new {
-                    self.changes.push((entry.at, format!("{workload}, revision {revision}: {change}")));
-                }
-                return is_new;
-            }
-            Deed::Action { id, end, .. } => {
-                let seen = self.actions.entry(id.clone()).or_default();
-                let known = if end.is_some() { &mut seen.ended } else { &mut seen.begun };
-                return !std::mem::replace(known, true);
-            }
-            Deed::Runbook { run, step, result, .. } => {
-                return self.steps.insert((run.clone(), step.clone(), result.clone()));
-            }
-            Deed::Message { service, id, .. } => return self.messages.insert((service.clone(), id.clone())),
-            Deed::Update { text, next } => {
-                self.updates += 1;
-                self.update = Some(LastUpdate { at: entry.at, text: text.clone(), next: *next });
-            }
-            Deed::Task { id, text, owner, done } => {
-                let task = Task { id: id.clone(), text: text.clone(), owner: owner.clone(), done: *done };
-                match self.tasks.iter_mut().find(|known| known.id == *id) {
-                    Some(known) => *known = task,
-                    None => self.tasks.push(task),
-                }
-            }
-            Deed::Impact(impact) => {
-                let known = self.impacts.get(&impact.slo).is_some_and(|(at, _)| *at > entry.at);
-                if !known {
-                    self.impacts.insert(impact.slo.clone(), (entry.at, impact.clone()));
-                }
-            }
-            Deed::Merged { into } => self.merged_into = Some(into.clone()),
-            Deed::Absorbed { from, title } => {
-                if self.absorbed.iter().any(|(known, _)| known == from) {
-                    return false;
-                }
-                self.absorbed.push((from.clone(), title.clone()));
-            }
-            Deed::PostMortem { path } => self.post_mortem = Some(path.clone()),
-            // Only the first declares; another copy of it is nothing new.
-            Deed::Declared(_) => return self.rows.iter().all(|row| row.kind != timeline::RowKind::Incident),
-            _ => {}
-        }
-        true
-    }
-
-    fn take_status(&mut self, to: Status, at: Instant) {
-        if to == self.status {
-            return;
-        }
-        if self.status == Status::Resolved {
-            self.reopened += 1;
-        }
-        let served = |status| status >= Status::Monitoring;
-        if !served(to) {
-            // It was not over: what was said to be its end, also by hand, was none.
-            self.mitigated = None;
-            self.by_hand.remove(&Moment::Mitigated);
-        } else if !served(self.status) {
-            self.mitigated = Some(at);
-        }
-        if to == Status::Resolved {
-            self.resolved = Some(at);
-        } else {
-            self.resolved = None;
-            self.by_hand.remove(&Moment::Resolved);
-        }
-        self.status = to;
-        self.status_since = at;
-    }
-
-    fn take_alert(&mut self, alert: &str, subject: &str, firing: bool, at: Instant) -> bool {
-        let key = (alert.to_owned(), subject.to_owned());
-        if let Some(known) = self.alerts.get(&key)
-            && (known.firing == firing || at <= known.since)
-        {
-            return false;
-        }
-        if firing {
-            self.first_alert = Some(self.first_alert.map_or(at, |first| first.min(at)));
-        }
-        self.alerts.insert(key, AlertNow { firing, since: at });
-        true
-    }
 }
 
 impl Incident {
@@ -544,16 +354,4 @@ impl Incident {
     pub fn post_mortem(&self) -> Option<&str> {
         self.state.post_mortem.as_deref()
     }
-}
-
-fn fold(entries: &BTreeMap<Stamp, Entry>) -> Option<State> {
-    let begun = entries.values().find_map(|entry| match &entry.deed {
-        Deed::Declared(declared) => Some(State::new(declared, entry)),
-        _ => None,
-    });
-    let mut state = begun?;
-    for entry in entries.values() {
-        state.take(entry);
-    }
-    Some(state)
 }
