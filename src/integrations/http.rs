@@ -42,6 +42,24 @@ pub enum Product {
     LaunchDarkly,
     /// Flagsmith, by its Admin API.
     Flagsmith,
+    /// PagerDuty, by its REST API v2.
+    PagerDuty,
+    /// PagerDuty's Events API v2, which is another host and takes a key in the body.
+    PagerDutyEvents,
+    /// Opsgenie, by its Alert API v2.
+    Opsgenie,
+    /// Statuspage, by its API v1.
+    Statuspage,
+    /// Slack, by its Web API.
+    Slack,
+    /// Mattermost, by its API v4.
+    Mattermost,
+    /// Discord, by its API v10.
+    Discord,
+    /// Matrix, by the client-server API.
+    Matrix,
+    /// Anything that takes messages by POST.
+    Webhook,
 }
 
 impl Product {
@@ -53,6 +71,15 @@ impl Product {
             Self::Unleash => "Unleash",
             Self::LaunchDarkly => "LaunchDarkly",
             Self::Flagsmith => "Flagsmith",
+            Self::PagerDuty => "PagerDuty",
+            Self::PagerDutyEvents => "PagerDuty's Events API",
+            Self::Opsgenie => "Opsgenie",
+            Self::Statuspage => "Statuspage",
+            Self::Slack => "Slack",
+            Self::Mattermost => "Mattermost",
+            Self::Discord => "Discord",
+            Self::Matrix => "Matrix",
+            Self::Webhook => "the webhook",
         }
     }
 
@@ -62,6 +89,9 @@ impl Product {
             Self::Prometheus => "prometheus",
             Self::Alertmanager => "alertmanager",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
+            Self::PagerDuty | Self::PagerDutyEvents | Self::Opsgenie => "paging",
+            Self::Statuspage => "status-page",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat",
         }
     }
 
@@ -71,6 +101,10 @@ impl Product {
             Self::Prometheus => "prometheus.url",
             Self::Alertmanager => "alertmanager.urls",
             Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
+            Self::PagerDuty | Self::Opsgenie => "paging.url",
+            Self::PagerDutyEvents => "paging.events-url",
+            Self::Statuspage => "status-page.url",
+            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat.url",
         }
     }
 
@@ -78,22 +112,30 @@ impl Product {
     const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::LaunchDarkly => Some(("dryRun", "true")),
-            Self::Prometheus | Self::Alertmanager | Self::Unleash | Self::Flagsmith => None,
+            _ => None,
         }
     }
 
     /// What stands before the token in `Authorization`.
     const fn scheme(self) -> &'static str {
         match self {
-            Self::Prometheus | Self::Alertmanager => "Bearer ",
+            Self::Prometheus | Self::Alertmanager | Self::Slack | Self::Mattermost | Self::Matrix | Self::Webhook => {
+                "Bearer "
+            }
+            Self::Discord => "Bot ",
             // The token alone.
             Self::Unleash | Self::LaunchDarkly => "",
             Self::Flagsmith => "Api-Key ",
+            Self::PagerDuty => "Token token=",
+            // Its key is in the body.
+            Self::PagerDutyEvents => "",
+            Self::Opsgenie => "GenieKey ",
+            Self::Statuspage => "OAuth ",
         }
     }
 }
 
-pub use self::write::{JSON, Rehearsal, Write};
+pub use self::write::{JSON, Pass, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -109,8 +151,12 @@ pub struct HttpAnswer {
     pub location: Option<String>,
     /// The server's clock, from the `Date` header.
     pub date: Option<Instant>,
-    /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`).
+    /// Seconds until it wants to be asked again, when it says so (`Retry-After`, `X-RateLimit-Reset`, `ratelimit-reset`).
     pub retry_after: Option<u64>,
+    /// How many more requests it takes until then, when it says so (`ratelimit-remaining`, `X-RateLimit-Remaining`).
+    pub remaining: Option<u64>,
+    /// What the token may do, where the server says so (`X-OAuth-Scopes`).
+    pub scopes: Option<String>,
     /// The unpacked body.
     pub body: Vec<u8>,
 }
@@ -149,6 +195,8 @@ pub trait Transport: Send + Sync {
         let fault = Fault::new(FaultKind::NotServed, format!("{} has no dry run", self.product().name()));
         Box::pin(std::future::ready(Err(fault)))
     }
+    /// Reads the credentials again before the next request: for products that refuse a token with another status than 401.
+    fn forget_credentials(&self) {}
 }
 
 /// Everything that a connection needs to know.
@@ -319,14 +367,19 @@ impl HttpTransport {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
         let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
         let clock = header(&DATE).and_then(date);
-        let reset = HeaderName::from_static("x-ratelimit-reset");
-        let wait = header(&RETRY_AFTER).or_else(|| header(&reset));
+        let named = |names: &[&'static str]| names.iter().find_map(|name| header(&HeaderName::from_static(name)));
+        // Opsgenie tells the length of its period only.
+        let resets = ["x-ratelimit-reset", "ratelimit-reset", "x-ratelimit-period-in-sec"];
+        let wait = header(&RETRY_AFTER).or_else(|| named(&resets));
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
             content_type: header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
             location: header(&LOCATION).and_then(|to| response.url().join(to).ok()).map(|url| without_userinfo(&url)),
             date: clock,
             retry_after: wait.and_then(|text| retry_after(text, clock)),
+            remaining: named(&["ratelimit-remaining", "x-ratelimit-remaining"])
+                .and_then(|text| text.trim().parse().ok()),
+            scopes: header(&HeaderName::from_static("x-oauth-scopes")).map(|text| clean(text).into_owned()),
             body: Vec::new(),
         };
         while let Some(chunk) = response.chunk().await.map_err(explain)? {
@@ -367,6 +420,13 @@ impl Transport for HttpTransport {
 
     fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.rehearse_once(rehearsal))
+    }
+
+    fn forget_credentials(&self) {
+        // Held only while they are being read, and then they are new.
+        if let Ok(mut secrets) = self.secrets.try_lock() {
+            *secrets = None;
+        }
     }
 }
 

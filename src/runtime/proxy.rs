@@ -39,7 +39,7 @@ const fn well_known(product: Product) -> (&'static [&'static str], u16) {
             9093,
         ),
         // They hold tokens of their own and are named in the configuration.
-        Product::Unleash | Product::LaunchDarkly | Product::Flagsmith => (&[], 0),
+        _ => (&[], 0),
     }
 }
 

@@ -53,7 +53,8 @@ impl Mutator for AlertmanagerClient {
                 Change::ExpireSilence => ("DELETE", format!("/api/v2/silence/{id}"), String::new()),
                 _ => return Err(ClusterError::Rejected(format!("{}: that is no silence", mutation.target))),
             };
-            let write = Write { pass: &approved, method, path: &path, content_type: JSON, body: body.as_bytes() };
+            let write =
+                Write { pass: (&approved).into(), method, path: &path, content_type: JSON, body: body.as_bytes() };
             let answer = replica.write(write).await?;
             judge(&answer, replica, mutation)?;
             Ok(Receipt { resource_version: String::new(), generation: 0, warnings: Vec::new() })

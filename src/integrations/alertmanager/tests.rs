@@ -51,6 +51,8 @@ fn broken() -> Arc<Script> {
             location: None,
             date: None,
             retry_after: None,
+            remaining: None,
+            scopes: None,
             body: b"<h1>x".to_vec(),
         })
     })

@@ -13,7 +13,7 @@ mod go_feature_flag;
 mod interned;
 mod kept;
 pub mod launchdarkly;
-mod patience;
+pub(in crate::integrations) mod patience;
 mod road;
 pub mod unleash;
 

@@ -1,4 +1,4 @@
-//! Leaving a provider alone for as long as it wants after "too many requests" (429).
+//! Leaving a provider alone for as long as it wants after "too many requests" (429; Statuspage says 420 as well).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,19 +14,19 @@ const LONGEST: u64 = 15 * 60;
 
 /// Until when nothing is asked.
 #[derive(Debug, Default)]
-pub(super) struct Patience(Mutex<Option<Instant>>);
+pub(in crate::integrations) struct Patience(Mutex<Option<Instant>>);
 
 impl Patience {
     /// The seconds that are left, while it wants to be left alone.
     pub fn left(&self) -> Option<u64> {
         let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until?.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        Some(left.as_secs() + 1)
+        Some(u64::try_from(left.as_millis().div_ceil(1_000)).unwrap_or(LONGEST))
     }
 
     /// Takes to heart what an answer asks for.
     pub fn heed(&self, answer: &HttpAnswer) {
-        if answer.status == 429 {
+        if matches!(answer.status, 420 | 429) {
             let until = Instant::now() + Duration::from_secs(wait(answer));
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
@@ -34,7 +34,7 @@ impl Patience {
 }
 
 /// The seconds that a 429 asks for.
-pub(super) fn wait(answer: &HttpAnswer) -> u64 {
+pub(in crate::integrations) fn wait(answer: &HttpAnswer) -> u64 {
     answer.retry_after.unwrap_or(PATIENCE).clamp(1, LONGEST)
 }
 

@@ -63,7 +63,10 @@ impl Road {
     pub async fn send(&self, pass: &Approved<Mutation>, request: &Request) -> Result<HttpAnswer, ClusterError> {
         let Request { method, path, content_type, body } = request;
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.transport.write(Write { pass, method, path, content_type, body: body.as_bytes() }).await?;
+        let answer = self
+            .transport
+            .write(Write { pass: pass.into(), method, path, content_type, body: body.as_bytes() })
+            .await?;
         self.patience.heed(&answer);
         Ok(answer)
     }

@@ -74,6 +74,8 @@ pub fn json(body: &serde_json::Value) -> Result<HttpAnswer, Fault> {
         location: None,
         date: None,
         retry_after: None,
+        remaining: None,
+        scopes: None,
         body,
     })
 }

@@ -171,6 +171,8 @@ fn answers_are_sorted_by_what_one_can_do() {
         location: None,
         date: None,
         retry_after: None,
+        remaining: None,
+        scopes: None,
         body: body.into(),
     };
     let cases = [

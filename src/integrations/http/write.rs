@@ -1,4 +1,4 @@
-//! Requests that alter something: with the door's pass, sent once, and honest about what is known afterwards.
+//! Requests that alter something: with the door's or the outbox' pass, sent once, and honest about what is known afterwards.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -6,17 +6,39 @@ use reqwest::header::CONTENT_TYPE;
 use super::{HttpAnswer, HttpTransport, fault};
 use crate::actions::approval::Approved;
 use crate::domain::mutation::Mutation;
+use crate::incident::clearance::Cleared;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// The usual content type.
 pub const JSON: &str = "application/json";
 
-/// One write. It holds the pass, so that nothing can be written without the door.
+/// Who let it pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Pass<'a> {
+    /// The door.
+    Door(&'a Approved<Mutation>),
+    /// An incident's outbox.
+    Outbox(&'a Cleared),
+}
+
+impl<'a> From<&'a Approved<Mutation>> for Pass<'a> {
+    fn from(pass: &'a Approved<Mutation>) -> Self {
+        Self::Door(pass)
+    }
+}
+
+impl<'a> From<&'a Cleared> for Pass<'a> {
+    fn from(pass: &'a Cleared) -> Self {
+        Self::Outbox(pass)
+    }
+}
+
+/// One write. It holds the pass, so that nothing can be written without the door or the outbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// What was approved.
-    pub pass: &'a Approved<Mutation>,
+    /// What it was approved or cleared by.
+    pub pass: Pass<'a>,
     /// `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// Path of the API.

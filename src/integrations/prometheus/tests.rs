@@ -28,6 +28,8 @@ fn raw(status: u16, content_type: &str, body: &str) -> HttpAnswer {
         location: None,
         date: None,
         retry_after: None,
+        remaining: None,
+        scopes: None,
         body: body.into(),
     }
 }

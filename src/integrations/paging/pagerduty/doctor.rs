@@ -1,0 +1,59 @@
+//! What `doctor` asks of PagerDuty: token, who writes, what is looked at, the key of the Events API, limits, clock.
+
+use super::PagerDuty;
+use super::wire::Abilities;
+use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::incident::{ServiceCheck, ServiceFinding};
+
+/// What the plan has to hold for asking people to join.
+const RESPONDERS: &str = "coordinated_responding";
+
+impl PagerDuty {
+    /// All checks; where the token is not accepted only that.
+    pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
+        let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
+        let answer = match self.rest.ask("/abilities", &[]).await {
+            Ok(answer) => answer,
+            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
+        };
+        let abilities: Abilities = match self.parsed(&answer) {
+            Ok(abilities) => abilities,
+            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
+        };
+        let mut checks = vec![check("token", ServiceFinding::Well("accepted; whether it may write shows then".into()))];
+        checks.push(match self.writer().await {
+            Ok(user) => {
+                let name = crate::integrations::outgoing::line(&user.name);
+                check("from", ServiceFinding::Well(format!("writes as {name}")))
+            }
+            Err(fault) => check("from", ServiceFinding::Failed(fault)),
+        });
+        checks.push(match self.scope().await {
+            Ok(scope) if scope.names.is_empty() => check("services", ServiceFinding::Well("all".into())),
+            Ok(scope) => check("services", ServiceFinding::Well(scope.names.join(", "))),
+            Err(fault) => check("services", ServiceFinding::Failed(fault)),
+        });
+        if !abilities.abilities.iter().any(|ability| ability == RESPONDERS) {
+            let loss = "this account's plan has no responder requests: nobody can be asked to join from here";
+            let hint = "escalate the page, or invite people to the channel".to_owned();
+            checks.push(check("responders", ServiceFinding::Loss(loss.into(), hint)));
+        }
+        checks.push(match self.events.key().await {
+            Some(Ok(_)) => {
+                let said = format!("the routing key can be read; events go to {}", self.events.road.origin());
+                check("events", ServiceFinding::Well(said))
+            }
+            Some(Err(fault)) => check("events", ServiceFinding::Failed(fault)),
+            None => {
+                let fault =
+                    Fault::new(FaultKind::NotConfigured, "no routing key: no change events, and nobody is paged");
+                check("events", ServiceFinding::Failed(fault.hint("set paging.routing-key for that")))
+            }
+        });
+        if let Some(left) = answer.remaining {
+            checks.push(check("rate", ServiceFinding::Well(format!("{left} more requests in this minute"))));
+        }
+        checks.extend(answer.date.map(|date| check("clock", ServiceFinding::Clock(date))));
+        checks
+    }
+}
