@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 pub mod alerts;
+pub mod chat;
 pub mod flags;
 pub mod http;
 pub mod kubernetes;
