@@ -220,6 +220,45 @@ fn curl_reads_prometheus() {
 }
 
 #[test]
+fn curl_opens_a_channel_and_acknowledges_a_page() {
+    if !has("curl") {
+        return;
+    }
+    let lab = Lab::serve("bad-deploy");
+    let configuration: toml::Table =
+        std::fs::read_to_string(lab.directory.path().join("opsdeck.toml")).unwrap().parse().unwrap();
+    let curl = |section: &str, prefix: &str, path: &str, arguments: &[&str]| -> serde_json::Value {
+        let service = &configuration[section][0];
+        let token = std::fs::read_to_string(service["token"]["file"].as_str().unwrap()).unwrap();
+        let url = format!("{}{path}", service["url"].as_str().unwrap());
+        let output = Command::new("curl")
+            .args(["-sS", "-g", &url, "-H", &format!("Authorization: {prefix}{token}")])
+            .args(arguments)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{url}: {error}: {output:?}"))
+    };
+    let chat = |method: &str, arguments: &[&str]| curl("chat", "Bearer ", &format!("/api/{method}"), arguments);
+    let json = ["-H", "Content-Type: application/json", "--data-binary"];
+    let made = chat("conversations.create", &[json[0], json[1], json[2], r#"{"name":"inc-curl"}"#]);
+    let channel = made["channel"]["id"].as_str().unwrap_or_else(|| panic!("{made}"));
+    // A form, as `-d` sends it.
+    let said = chat("chat.postMessage", &["-d", &format!("channel={channel}"), "--data-urlencode", "text=a & b"]);
+    assert_eq!(said["message"]["text"], "a &amp; b", "{said}");
+    let history = chat(&format!("conversations.history?channel={channel}"), &[]);
+    assert_eq!(history["messages"][0]["ts"], said["ts"], "{history}");
+
+    let pages = |path: &str, arguments: &[&str]| curl("paging", "Token token=", path, arguments);
+    let open = pages("/incidents?statuses[]=triggered", &[]);
+    let page = open["incidents"][0]["id"].as_str().unwrap_or_else(|| panic!("{open}"));
+    let wanted = r#"{"incident":{"type":"incident_reference","status":"acknowledged"}}"#;
+    let done = pages(&format!("/incidents/{page}"), &["-X", "PUT", json[0], json[1], json[2], wanted]);
+    assert_eq!(done["incident"]["status"], "acknowledged", "{done}");
+    let from = configuration["paging"][0]["from"].as_str().unwrap();
+    assert_eq!(pages("/users/me", &[])["user"]["email"], from);
+}
+
+#[test]
 fn promtool_queries() {
     if !has("promtool") {
         return;

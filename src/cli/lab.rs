@@ -41,6 +41,12 @@ pub struct ServeArgs {
     /// Port of Unleash on 127.0.0.1
     #[arg(long, default_value_t = 0)]
     unleash_port: u16,
+    /// Port of Slack on 127.0.0.1
+    #[arg(long, default_value_t = 0)]
+    slack_port: u16,
+    /// Port of PagerDuty on 127.0.0.1
+    #[arg(long, default_value_t = 0)]
+    pagerduty_port: u16,
 }
 
 /// Runs it.
@@ -64,6 +70,8 @@ async fn serve_until_signal(global: &Global, args: &ServeArgs) -> Result<ExitCod
         prometheus: args.prometheus_port,
         alertmanager: args.alertmanager_port,
         unleash: args.unleash_port,
+        slack: args.slack_port,
+        pagerduty: args.pagerduty_port,
     };
     let lab = serve(options, ports).await?;
     lab.write_dir(&args.dir).map_err(|error| Failure::failed(error.to_string()))?;
@@ -74,6 +82,8 @@ async fn serve_until_signal(global: &Global, args: &ServeArgs) -> Result<ExitCod
     line(&format!("Prometheus    {}", lab.prometheus_url));
     line(&format!("Alertmanager  {}", lab.alertmanager_url));
     line(&format!("Unleash       {}", lab.unleash_url));
+    line(&format!("Slack         {}", lab.slack_url));
+    line(&format!("PagerDuty     {}", lab.pagerduty_url));
     line(&format!("try           opsdeck --kubeconfig {dir}/kubeconfig --config {dir}/opsdeck.toml"));
     line(&format!("or            export KUBECONFIG={dir}/kubeconfig"));
     start::interrupted().await;

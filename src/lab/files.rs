@@ -1,9 +1,9 @@
-//! The files by which others find the lab: a kubeconfig, a configuration of opsdeck, and tokens of the flag server.
+//! The files by which others find the lab: a kubeconfig, a configuration of opsdeck, and tokens of the servers.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::unleash;
+use super::{pagerduty, slack, unleash};
 
 /// One of those who may do less.
 pub(super) struct Guest {
@@ -66,6 +66,60 @@ pub(super) const TOKENS: [(&str, &str, &str); 3] = [
     (VIEWER.context, "unleash-viewer.token", unleash::VIEWER_TOKEN),
 ];
 
+/// Files of what the chat and the paging service go by, each with how the configuration names it.
+const SLACK_TOKEN: &str = "slack.token";
+const PAGERDUTY_TOKEN: &str = "pagerduty.token";
+const PAGERDUTY_KEY: &str = "pagerduty-routing.key";
+/// The service of the paging service that our own changes are recorded at.
+const PAGED_SERVICE: &str = "payment";
+
+/// All files of secrets with what is in them.
+pub(super) fn secrets() -> Vec<(&'static str, String)> {
+    let flags = TOKENS.iter().map(|(_, file, token)| (*file, (*token).to_owned()));
+    flags
+        .chain([
+            (SLACK_TOKEN, slack::BOT_TOKEN.to_owned()),
+            (PAGERDUTY_TOKEN, pagerduty::USER_TOKEN.to_owned()),
+            (PAGERDUTY_KEY, pagerduty::routing_key(PAGED_SERVICE)),
+        ])
+        .collect()
+}
+
+/// Where the servers are.
+pub(super) struct Servers<'a> {
+    pub prometheus: &'a str,
+    pub alertmanager: &'a str,
+    pub unleash: &'a str,
+    pub slack: &'a str,
+    pub pagerduty: &'a str,
+}
+
+/// Chat and paging.
+fn incidents(servers: &Servers<'_>, directory: &Path) -> String {
+    let file = |name: &str| format!("{:?}", directory.join(name).display().to_string());
+    let (slack, pagerduty, team) = (servers.slack, servers.pagerduty, slack::TEAM);
+    let (slack_token, token, key) = (file(SLACK_TOKEN), file(PAGERDUTY_TOKEN), file(PAGERDUTY_KEY));
+    format!(
+        "
+[[chat]]
+name = \"lab-chat\"
+provider = \"slack\"
+url = \"{slack}\"
+team = \"{team}\"
+token = {{ file = {slack_token} }}
+
+[[paging]]
+name = \"lab-pager\"
+provider = \"pagerduty\"
+url = \"{pagerduty}\"
+events-url = \"{pagerduty}\"
+from = \"oncall@shop.example\"
+token = {{ file = {token} }}
+routing-key = {{ file = {key} }}
+"
+    )
+}
+
 /// The flag server, once for each context.
 fn flags(url: &str, directory: &Path) -> String {
     let mut text = String::new();
@@ -91,8 +145,9 @@ workloads = {{ \"verbose-tracing\" = [\"shop/*\"] }}
 
 /// A configuration of opsdeck for the lab: what it guards, where it measures, what it promises. The files of tokens are in
 /// `directory`.
-pub(super) fn configuration(prometheus: &str, alertmanager: &str, unleash: &str, directory: &Path) -> String {
-    let flags = flags(unleash, directory);
+pub(super) fn configuration(servers: &Servers<'_>, directory: &Path) -> String {
+    let (flags, incidents) = (flags(servers.unleash, directory), incidents(servers, directory));
+    let Servers { prometheus, alertmanager, .. } = servers;
     format!(
         "\
 # The lab as opsdeck sees it. Written by `opsdeck lab serve`; overwritten each time.
@@ -125,6 +180,6 @@ target = 99.0
 window = \"30d\"
 errors = '''sum(rate(http_request_duration_seconds_count{{namespace=\"shop\",service=\"frontend\"}}[$window])) - sum(rate(http_request_duration_seconds_bucket{{namespace=\"shop\",service=\"frontend\",le=\"0.3\"}}[$window]))'''
 total = '''sum(rate(http_request_duration_seconds_count{{namespace=\"shop\",service=\"frontend\"}}[$window]))'''
-{flags}"
+{flags}{incidents}"
     )
 }

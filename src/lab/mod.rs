@@ -1,15 +1,18 @@
 //! The embedded world: loopback HTTP servers that speak the protocols of Kubernetes, Prometheus,
-//! Alertmanager and Unleash, and the scenarios that play in it. It knows nothing of the rest of the crate.
+//! Alertmanager, Unleash, Slack and PagerDuty, and the scenarios that play in it. It knows nothing of the rest of the crate.
 //!
 //! [`start`] makes a world, lets it live through the minutes before now, and serves it until the
 //! [`Lab`] is dropped. It listens on 127.0.0.1 only.
 
 pub mod alertmanager;
+mod bucket;
 pub mod clock;
 mod files;
 pub mod kubernetes;
+pub mod pagerduty;
 pub mod prometheus;
 pub mod scenario;
+pub mod slack;
 pub mod store;
 pub mod telemetry;
 #[cfg(test)]
@@ -30,10 +33,12 @@ use self::alertmanager::Alertmanager;
 use self::alertmanager::routing::{ConfigError, LAB_CONFIG};
 use self::clock::LabClock;
 use self::kubernetes::{ApiState, Backend, Identity};
+use self::pagerduty::PagerDuty;
 use self::prometheus::PrometheusState;
 use self::prometheus::rules::RuleEngine;
 use self::prometheus::rules::file::RuleError;
 pub use self::scenario::ScenarioName;
+use self::slack::Slack;
 use self::store::Store;
 use self::telemetry::Telemetry;
 use self::unleash::Unleash;
@@ -59,6 +64,10 @@ pub struct Ports {
     pub alertmanager: u16,
     /// Unleash.
     pub unleash: u16,
+    /// Slack.
+    pub slack: u16,
+    /// PagerDuty.
+    pub pagerduty: u16,
 }
 
 /// What kind of lab to start.
@@ -121,6 +130,10 @@ pub struct Lab {
     pub alertmanager_url: String,
     /// Where Unleash is reached.
     pub unleash_url: String,
+    /// Where Slack is reached: the base of `/api/…`.
+    pub slack_url: String,
+    /// Where PagerDuty is reached, both of its APIs.
+    pub pagerduty_url: String,
     scenario: ScenarioName,
     store: Store,
     tasks: JoinSet<()>,
@@ -140,10 +153,17 @@ impl Lab {
 
     /// An opsdeck configuration (TOML) for this lab, whose other files are in `directory`.
     pub fn configuration(&self, directory: &Path) -> String {
-        files::configuration(&self.prometheus_url, &self.alertmanager_url, &self.unleash_url, directory)
+        let servers = files::Servers {
+            prometheus: &self.prometheus_url,
+            alertmanager: &self.alertmanager_url,
+            unleash: &self.unleash_url,
+            slack: &self.slack_url,
+            pagerduty: &self.pagerduty_url,
+        };
+        files::configuration(&servers, directory)
     }
 
-    /// Writes `kubeconfig`, `opsdeck.toml` and the tokens of the flag server into a directory, which is made if need be.
+    /// Writes `kubeconfig`, `opsdeck.toml` and the tokens of the servers into a directory, which is made if need be.
     pub fn write_dir(&self, directory: &Path) -> Result<(), LabError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -152,9 +172,9 @@ impl Lab {
         std::fs::create_dir_all(directory).map_err(failed(directory))?;
         // The configuration names files in it by whole paths.
         let directory = std::fs::canonicalize(directory).map_err(failed(directory))?;
-        for (_, name, token) in files::TOKENS {
+        for (name, token) in files::secrets() {
             let path = directory.join(name);
-            write_secret(&path, token).map_err(failed(&path))?;
+            write_secret(&path, &token).map_err(failed(&path))?;
         }
         for (name, text) in [("kubeconfig", self.kubeconfig()), ("opsdeck.toml", self.configuration(&directory))] {
             let path = directory.join(name);
@@ -181,6 +201,8 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let (prometheus, prometheus_url) = listen("Prometheus", ports.prometheus).await?;
     let (alertmanager, alertmanager_url) = listen("Alertmanager", ports.alertmanager).await?;
     let (flags, unleash_url) = listen("Unleash", ports.unleash).await?;
+    let (chat, slack_url) = listen("Slack", ports.slack).await?;
+    let (pager, pagerduty_url) = listen("PagerDuty", ports.pagerduty).await?;
 
     let telemetry = Telemetry::new(clock.clone());
     let mut world = World::new(SEED, clock.clone(), telemetry.clone());
@@ -209,7 +231,10 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG)?;
     let rules = RuleEngine::new(telemetry.clone(), scenario.rules(), Some(alerts.clone()), &prometheus_url)?;
     rules.replay(REPLAY);
-    let unleash = Unleash::new(clock, switches, &unleash_url);
+    let unleash = Unleash::new(clock.clone(), switches, &unleash_url);
+    let slack = Slack::new(clock.clone(), scenario, &slack_url);
+    // After the replay: what fires already has paged already.
+    let pagerduty = PagerDuty::new(clock, alerts.clone(), &pagerduty_url);
     let metrics = PrometheusState {
         telemetry,
         rules: rules.clone(),
@@ -223,9 +248,22 @@ pub async fn start(options: LabOptions) -> Result<Lab, LabError> {
     tasks.spawn(async move { prometheus::serve(prometheus, metrics).await.unwrap_or_default() });
     tasks.spawn(async move { alertmanager::serve(alertmanager, alerts).await.unwrap_or_default() });
     tasks.spawn(async move { unleash::serve(flags, unleash).await.unwrap_or_default() });
+    tasks.spawn(async move { slack::serve(chat, slack).await.unwrap_or_default() });
+    tasks.spawn(pagerduty.clone().run());
+    tasks.spawn(async move { pagerduty::serve(pager, pagerduty).await.unwrap_or_default() });
     tasks.spawn(world.run());
     tasks.spawn(rules.run());
-    Ok(Lab { kubernetes_url, prometheus_url, alertmanager_url, unleash_url, scenario, store, tasks })
+    Ok(Lab {
+        kubernetes_url,
+        prometheus_url,
+        alertmanager_url,
+        unleash_url,
+        slack_url,
+        pagerduty_url,
+        scenario,
+        store,
+        tasks,
+    })
 }
 
 /// Writes a file that only its owner may read, anew.

@@ -47,6 +47,24 @@ async fn the_bad_deploy_is_on_all_three_servers() {
     assert!((ratio - 0.172).abs() < 0.01, "{ratio}");
 }
 
+#[tokio::test]
+async fn what_fires_when_the_lab_opens_has_paged_already() {
+    let lab = start(LabOptions::new(ScenarioName::BadDeploy, LabClock::frozen(origin()))).await.unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client
+        .get(format!("{}/incidents?statuses%5B%5D=triggered", lab.pagerduty_url))
+        .header("Authorization", format!("Token token={}", pagerduty::USER_TOKEN));
+    let told: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+    let titles: Vec<&str> =
+        told["incidents"].as_array().unwrap().iter().map(|one| one["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.len(), 2, "{titles:?}");
+    assert!(titles.iter().any(|title| title.starts_with("HighErrorRate: payment fails")), "{titles:?}");
+    assert!(titles.iter().any(|title| title.starts_with("ErrorBudgetBurn: payment burns")), "{titles:?}");
+    let page = told["incidents"][0]["created_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert!(page < origin() && page > origin() - TimeDelta::minutes(6), "as old as its alert: {page}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_running_lab_moves_by_its_clock() {
     use self::kubernetes::resources::{DEPLOYMENTS, PODS};

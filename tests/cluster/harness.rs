@@ -28,7 +28,7 @@ const PORTS: u16 = 24;
 /// Which of them is the API server's: etcd runs by then.
 const API_SERVER: u16 = 3;
 /// Every tool that the harness runs.
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "kubectl",
     "openssl",
     "curl",
@@ -41,6 +41,7 @@ const TOOLS: [&str; 12] = [
     "node",
     "npm",
     "psql",
+    "python3",
 ];
 
 /// The suite as a process of its own, which brings a stack up.
@@ -158,6 +159,7 @@ fn missing_tool(binaries: &Path) {
         ("prometheus-alertmanager", "prometheus-alertmanager"),
         ("node", "nodejs"),
         ("psql", "postgresql"),
+        ("python3", "python3-venv"),
     ] {
         let path = tempfile::tempdir().unwrap();
         for tool in TOOLS.iter().filter(|tool| **tool != missing) {

@@ -27,6 +27,7 @@ mod screen;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
+mod synapse;
 mod undo;
 mod up;
 mod usage;
@@ -82,6 +83,7 @@ fn cases() -> Vec<&'static Case> {
         flags::CASES,
         usage::CASES,
         kept_flags::CASES,
+        synapse::CASES,
         harness::CASES,
     ]
     .into_iter()

@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::stack::process::Ports;
+use crate::stack::synapse::{PEOPLE, Synapse};
 use crate::stack::{Parts, Stack};
 
 /// The first of the fixed ports.
@@ -44,6 +45,12 @@ pub fn run(arguments: &[String]) -> ExitCode {
         println!("Unleash       {}", flags.url);
         for user in ["owner", "editor", "viewer"] {
             println!("              Authorization: {}   # {user}", flags.token(user));
+        }
+    }
+    if let Some(chat) = &stack.chat {
+        println!("Matrix        {}", chat.url);
+        for user in PEOPLE {
+            println!("              Authorization: Bearer {}   # {}", chat.token(user), Synapse::user_id(user));
         }
     }
     for user in ["admin", "editor", "viewer"] {

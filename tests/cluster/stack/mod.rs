@@ -1,11 +1,12 @@
 //! The real counterparts, on loopback, without containers: etcd, the Kubernetes control plane with kwok as its nodes,
-//! metrics-server, Argo Rollouts, Prometheus, a pair of Alertmanagers, and Unleash on PostgreSQL.
+//! metrics-server, Argo Rollouts, Prometheus, a pair of Alertmanagers, Unleash on PostgreSQL, and Synapse.
 //!
 //! [`Stack::start`] brings up what [`Parts`] asks for; dropping the [`Stack`] takes everything down again.
 //!
 //! Adding a counterpart: a file here with a function that starts its [`Process`] and waits until it answers, a field of
 //! [`Parts`], and its line in [`Stack::start`]. If it comes as a Go module: a `tool` in `../go.mod` and a line in
-//! `../build`; if as a Debian package: a line in `.ci/run`; if from npm: a folder beside `../unleash` with its lock file.
+//! `../build`; if as a Debian package: a line in `.ci/run`; if from npm: a folder beside `../unleash` with its lock file;
+//! if from PyPI: one beside `../synapse`.
 
 mod argo;
 pub mod certificates;
@@ -17,6 +18,7 @@ mod metrics_server;
 pub mod monitoring;
 mod nodes;
 pub mod process;
+pub mod synapse;
 pub mod unleash;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use self::certificates::Certificates;
 pub use self::control_plane::ControlPlane;
 pub use self::monitoring::Monitoring;
 use self::process::{Ports, Process, StartError, find};
+use self::synapse::{Limits, Synapse};
 pub use self::unleash::Unleash;
 
 /// What to bring up beside the control plane and its nodes.
@@ -44,6 +47,8 @@ pub struct Parts {
     pub monitoring: bool,
     /// Unleash and its database.
     pub flags: bool,
+    /// Synapse, with its usual limits.
+    pub chat: bool,
     /// The controllers elect leaders, and so hold leases that tell whether they live. They end when they cannot renew
     /// them, which a test that stops the API server has no use for.
     pub leases: bool,
@@ -51,11 +56,25 @@ pub struct Parts {
 
 impl Parts {
     /// Everything there is.
-    pub const ALL: Self =
-        Self { metrics: true, argo: true, feature_flags: true, monitoring: true, flags: true, leases: false };
+    pub const ALL: Self = Self {
+        metrics: true,
+        argo: true,
+        feature_flags: true,
+        monitoring: true,
+        flags: true,
+        chat: true,
+        leases: false,
+    };
     /// A control plane with nodes, no more.
-    pub const CLUSTER: Self =
-        Self { metrics: false, argo: false, feature_flags: false, monitoring: false, flags: false, leases: false };
+    pub const CLUSTER: Self = Self {
+        metrics: false,
+        argo: false,
+        feature_flags: false,
+        monitoring: false,
+        flags: false,
+        chat: false,
+        leases: false,
+    };
 }
 
 /// A running stack.
@@ -66,6 +85,8 @@ pub struct Stack {
     pub monitoring: Option<Monitoring>,
     /// Feature flags.
     pub flags: Option<Unleash>,
+    /// Chat.
+    pub chat: Option<Synapse>,
     _extras: Vec<Process>,
     /// After the processes, so that it outlives them.
     directory: TempDir,
@@ -93,7 +114,8 @@ impl Stack {
         let flags = [("node", "nodejs"), ("npm", "npm"), ("psql", "postgresql")];
         let wanted = tools.iter().chain(monitoring.iter().filter(|_| parts.monitoring));
         // Before anything starts, not when most of it is up.
-        for (program, package) in wanted.chain(flags.iter().filter(|_| parts.flags)) {
+        let wanted = wanted.chain(flags.iter().filter(|_| parts.flags)).chain(CHAT.iter().filter(|_| parts.chat));
+        for (program, package) in wanted {
             require(program, package)?;
         }
         let directory = tempfile::Builder::new()
@@ -105,6 +127,7 @@ impl Stack {
         let control_plane = ControlPlane::start(&mut site, certificates, parts.leases)?;
         // It takes a while by itself: the others come up meanwhile.
         let flags = if parts.flags { Some(Unleash::launch(&mut site)?) } else { None };
+        let chat = if parts.chat { Some(Synapse::launch(&mut site, Limits::Usual)?) } else { None };
         let mut extras = Vec::new();
         if parts.metrics {
             extras.push(metrics_server::start(&mut site, &control_plane)?);
@@ -117,7 +140,8 @@ impl Stack {
         }
         let monitoring = if parts.monitoring { Some(Monitoring::start(&mut site)?) } else { None };
         let flags = flags.map(Unleash::ready).transpose()?;
-        Ok(Self { control_plane, monitoring, flags, _extras: extras, directory })
+        let chat = chat.map(Synapse::ready).transpose()?;
+        Ok(Self { control_plane, monitoring, flags, chat, _extras: extras, directory })
     }
 
     /// Files of this stack: kubeconfigs, logs.
@@ -140,6 +164,9 @@ impl Stack {
         path
     }
 }
+
+/// What a homeserver takes: programs and the packages that bring them.
+const CHAT: [(&str, &str); 3] = [("python3", "python3-venv"), ("curl", "curl"), ("openssl", "openssl")];
 
 /// A program that has to be on the search path.
 fn require(program: &str, package: &str) -> Result<PathBuf, StartError> {
