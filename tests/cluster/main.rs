@@ -24,6 +24,7 @@ mod rollback;
 mod rows;
 mod runbooks;
 mod screen;
+mod shared;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;
@@ -84,6 +85,7 @@ fn cases() -> Vec<&'static Case> {
         usage::CASES,
         kept_flags::CASES,
         synapse::CASES,
+        shared::CASES,
         harness::CASES,
     ]
     .into_iter()

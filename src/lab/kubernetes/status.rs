@@ -49,6 +49,12 @@ impl Cause {
         Self { field: field.to_owned(), reason: "FieldValueForbidden", message: format!("Forbidden: {detail}") }
     }
 
+    /// More bytes than fit.
+    pub fn too_long(field: &str, most: usize) -> Self {
+        let message = format!("Too long: may not be more than {most} bytes");
+        Self { field: field.to_owned(), reason: "FieldValueTooLong", message }
+    }
+
     /// A value that is none of those that are supported.
     pub fn unsupported(field: &str, value: &str, supported: &[&str]) -> Self {
         let supported: Vec<String> = supported.iter().map(|word| format!("\"{word}\"")).collect();

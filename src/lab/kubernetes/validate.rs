@@ -11,6 +11,9 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
     with an alphanumeric character (e.g. 'example.com', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
+/// So many bytes a ConfigMap or a Secret holds at most.
+const LARGEST: usize = 1 << 20;
+
 /// Checks a new object, or a changed one against what it was.
 pub fn check(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) -> Result<(), ApiError> {
     check_types(new)?;
@@ -51,9 +54,7 @@ pub fn check(resource: &Resource, name: &str, new: &Value, old: Option<&Value>) 
                 ));
             }
         }
-        "ConfigMap" | "Secret" if old.is_some_and(|old| old["immutable"] == true && old["data"] != object["data"]) => {
-            causes.push(Cause::forbidden("data", "field is immutable when `immutable` is set"));
-        }
+        "ConfigMap" | "Secret" => check_data(&object, old, &mut causes),
         _ => {}
     }
     if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(resource, name, &causes)) }
@@ -101,6 +102,7 @@ fn check_types(object: &Value) -> Result<(), ApiError> {
         "metadata.annotations",
         "spec.template.metadata.labels",
         "spec.template.metadata.annotations",
+        "data",
     ] {
         for value in at(field).as_object().into_iter().flatten().map(|(_, value)| value) {
             if !value.is_string() && !value.is_null() {
@@ -188,6 +190,26 @@ fn check_stateful(object: &Value, old: &Value, causes: &mut Vec<Cause>) {
         let detail = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
             'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
         causes.push(Cause::forbidden("spec", detail));
+    }
+}
+
+/// What a ConfigMap or a Secret may hold.
+fn check_data(object: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
+    if old.is_some_and(|old| old["immutable"] == true && old["data"] != object["data"]) {
+        causes.push(Cause::forbidden("data", "field is immutable when `immutable` is set"));
+    }
+    let data = || object["data"].as_object().into_iter().flatten();
+    for (key, _) in data() {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if key.is_empty() || !key.chars().all(fits) {
+            let detail = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
+                'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+            causes.push(Cause::invalid(&format!("data[{key}]"), &format!("\"{key}\""), detail));
+        }
+    }
+    let size: usize = data().map(|(_, value)| value.as_str().map_or(0, str::len)).sum();
+    if size > LARGEST {
+        causes.push(Cause::too_long("[]", LARGEST));
     }
 }
 

@@ -5,8 +5,9 @@
 //! united by stamp. [`wire`] says what lies where, [`read`] takes objects apart, [`append`] adds, [`follow`] watches.
 //! Nothing is ever deleted here; `kubectl delete configmap -l opsdeck.dev/incident=ID` does that.
 //!
-//! Who may patch these objects may also alter them by hand: RBAC knows neither labels nor keys. An entry that was broken
-//! so is named and left out, and put right by its writer's next addition of it.
+//! Who may patch these objects may also alter them by hand: RBAC knows neither labels nor keys
+//! (`deploy/incidents-append-only.yaml` forbids it otherwise). An entry that was broken so is named and left out, and put
+//! right when its writer, started again, adds what it has.
 
 mod append;
 mod check;

@@ -19,8 +19,8 @@ use crate::domain::incident::entry::{Entry, Stamp};
 /// An object that has this many bytes of entries gets no more; the next one begins. Far below what an API server takes
 /// (1 MiB): each addition is sent whole to everyone who watches, and each version is kept whole until it is compacted.
 pub(super) const FULL: usize = 64 << 10;
-/// A longer entry is split, in bytes of JSON.
-pub(super) const PART: usize = 32 << 10;
+/// A longer entry is split, in bytes of JSON. Two parts and their keys fit into an object.
+pub(super) const PART: usize = 30 << 10;
 /// So many parts are an entry at most.
 const PARTS: usize = 100_000;
 /// The longest value of a label.
