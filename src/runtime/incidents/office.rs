@@ -109,6 +109,8 @@ pub struct Office {
     news: mpsc::UnboundedSender<IncidentNews>,
     tick: Interval,
     ticks: u64,
+    /// How long the journals were when they were looked through last.
+    seen: BTreeMap<IncidentId, u64>,
     /// No delivery is begun any more.
     closing: bool,
 }
@@ -144,6 +146,7 @@ impl Office {
             news,
             tick,
             ticks: 0,
+            seen: BTreeMap::new(),
             closing: false,
         };
         (office, told)
@@ -183,10 +186,8 @@ impl Office {
     /// Finds the open incidents of this context, and what was left to send.
     pub async fn look(&mut self) -> Result<(), OfficeError> {
         let Some(ground) = self.ground.clone() else { return Ok(()) };
-        let (store, context) = (self.store.clone(), ground.context.clone());
-        let known: Vec<IncidentId> = self.cases.keys().cloned().collect();
-        let found = tokio::task::spawn_blocking(move || open_in(&store, &context, &known)).await.unwrap_or_default();
-        for id in found {
+        self.seen.clear();
+        for id in self.changed(&ground).await {
             self.hold(&id, &ground).await?;
         }
         // Who asks again wants to be told again.
@@ -226,7 +227,10 @@ impl Office {
             self.tell(IncidentNews::Remark(format!("incident {id}: {flaw}")));
         }
         let held = Arc::new(Mutex::new(held));
-        self.cases.insert(id.clone(), Case { held, ground: ground.clone(), told: Vec::new(), troubled: false });
+        self.cases.insert(
+            id.clone(),
+            Case { held, ground: ground.clone(), told: Vec::new(), troubled: false },
+        );
         self.take_over(id).await;
         Ok(())
     }
@@ -344,7 +348,7 @@ impl Office {
 
     /// Writes down what was noticed; what is known by then already is left out by the fold.
     pub async fn notice(&mut self, id: &IncidentId, noticed: Vec<Noticed>) -> Result<(), OfficeError> {
-        let entry = |Noticed { at, by, deed }| NewEntry { at, by, deed };
+        let entry = |Noticed { at, deed }| NewEntry { at, by: SELF.into(), deed };
         let new = noticed.into_iter().map(entry).collect();
         self.write(id, move |held, now| held.write(now, new)).await
     }
@@ -485,15 +489,20 @@ impl Office {
         }
     }
 
-    /// What other consoles of this user have declared meanwhile.
+    /// Open ones that are not looked after yet.
+    async fn changed(&mut self, ground: &Arc<Ground>) -> Vec<IncidentId> {
+        let (store, context, seen) = (self.store.clone(), ground.context.clone(), std::mem::take(&mut self.seen));
+        let looked = tokio::task::spawn_blocking(move || open_in(&store, &context, &seen)).await;
+        let (mut found, now) = looked.unwrap_or_default();
+        self.seen = now;
+        found.retain(|id| !self.cases.contains_key(id));
+        found
+    }
+
+    /// What other consoles of this user have declared or opened again meanwhile.
     async fn find_new(&mut self) {
         let Some(ground) = self.ground.clone() else { return };
-        let (store, context) = (self.store.clone(), ground.context.clone());
-        let known: Vec<IncidentId> = self.cases.keys().cloned().collect();
-        let seen = tokio::task::spawn_blocking(move || {
-            if store.is_unchanged() { Vec::new() } else { open_in(&store, &context, &known) }
-        });
-        for id in seen.await.unwrap_or_default() {
+        for id in self.changed(&ground).await {
             if self.hold(&id, &ground).await.is_ok()
                 && let Some(incident) = self.incident(&id)
             {
@@ -528,8 +537,9 @@ impl Office {
         self.closing = true;
         let deadline = Monotonic::now() + patience;
         self.upload();
-        let under_way =
-            |office: &Self| !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy());
+        let under_way = |office: &Self| {
+            !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy())
+        };
         while under_way(self) {
             match tokio::time::timeout_at(deadline, self.wait()).await {
                 Ok(event) => self.handle(event).await,
@@ -545,22 +555,26 @@ fn unconnected() -> OfficeError {
 
 fn may_write(ground: &Ground) -> Result<(), OfficeError> {
     match &ground.read_only {
-        Some(why) => {
-            Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing")))
-        }
+        Some(why) => Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing"))),
         None => Ok(()),
     }
 }
 
-/// Incidents of a context that are open or have something left to send, those that are known left out.
-fn open_in(store: &IncidentStore, context: &str, known: &[IncidentId]) -> Vec<IncidentId> {
-    let ids = store.ids().into_iter().take(MOST).filter(|id| !known.contains(id));
-    let wanted = ids.filter(|id| {
+/// Of the incidents that were added or changed since they were looked at last: those of a context that are open or have
+/// something left to send. And how all are now.
+fn open_in(
+    store: &IncidentStore,
+    context: &str,
+    seen: &BTreeMap<IncidentId, u64>,
+) -> (Vec<IncidentId>, BTreeMap<IncidentId, u64>) {
+    let now: BTreeMap<IncidentId, u64> = store.sizes().into_iter().take(MOST).collect();
+    let changed = now.iter().filter(|(id, length)| seen.get(*id) != Some(*length));
+    let wanted = changed.map(|(id, _)| id).filter(|id| {
         let incident = store.read(id).ok().and_then(|told| Incident::of(told.entries));
         incident.is_some_and(|incident| {
             let here = store.context_of(id).unwrap_or_else(|| incident.declared().context.clone());
             here == context && (incident.is_open() || incident.waiting().next().is_some())
         })
     });
-    wanted.collect()
+    (wanted.cloned().collect(), now)
 }

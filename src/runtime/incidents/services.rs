@@ -22,6 +22,7 @@ pub struct IncidentServices {
     /// The journal that responders share, where the configuration allows it.
     pub shared: Option<Shared>,
     couriers: BTreeMap<Text, Arc<dyn Courier>>,
+    /// Of each status page, which components show which services.
     components: BTreeMap<Text, BTreeMap<String, Vec<String>>>,
 }
 
@@ -47,15 +48,9 @@ impl IncidentServices {
         self.pagings.push(paging);
     }
 
-    /// Adds a status page, and who sends to it; `components` say which of them show which services.
-    pub fn status_page(
-        &mut self,
-        page: Arc<dyn StatusPage>,
-        courier: Arc<dyn Courier>,
-        components: BTreeMap<String, Vec<String>>,
-    ) {
+    /// Adds a status page.
+    pub fn status_page(&mut self, page: Arc<dyn StatusPage>, courier: Arc<dyn Courier>) {
         self.courier(page.name(), courier);
-        self.components.insert(page.name().into(), components);
         self.status_pages.push(page);
     }
 

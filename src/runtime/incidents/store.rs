@@ -91,13 +91,46 @@ impl IncidentStore {
         self.directory(id).join(FILE).is_file()
     }
 
-    /// The ids of all incidents, the newest first. A directory without entries is none: it was given up at once.
-    pub fn ids(&self) -> Vec<IncidentId> {
+    /// All incidents, the newest first, with the length of their journals. A directory without entries is none: it was
+    /// given up at once.
+    pub fn sizes(&self) -> Vec<(IncidentId, u64)> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut ids: Vec<IncidentId> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-        ids.retain(|id| self.contains(id));
-        ids.sort_by(|one, other| other.cmp(one));
-        ids
+        let mut found: Vec<(IncidentId, u64)> = entries
+            .filter_map(|entry| {
+                let id: IncidentId = entry.file_name().to_str()?.parse().ok()?;
+                let journal = fs::metadata(self.directory(&id).join(FILE)).ok()?;
+                journal.is_file().then(|| (id, journal.len()))
+            })
+            .collect();
+        found.sort_by(|one, other| other.cmp(one));
+        found
+    }
+
+    /// The ids of all incidents, the newest first.
+    pub fn ids(&self) -> Vec<IncidentId> {
+        self.sizes().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The name of this process, as the writer of its entries.
+    pub fn own_writer(&self) -> Result<Text, KeepError> {
+        self.writers.own().map_err(|error| self.failed(&self.root, &error))
+    }
+
+    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
+        KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
+    }
+
+    /// The context in which an incident is seen here, when it is not the one that it was declared in.
+    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
+        fs::read_to_string(self.directory(id).join("context")).ok()
+    }
+
+    /// Remembers that.
+    pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
+        if self.context_of(id).as_deref() == Some(context) {
+            return Ok(());
+        }
+        write_whole(&self.directory(id).join("context"), context)
     }
 
     /// Was no incident added since this was asked last?
