@@ -32,8 +32,10 @@ impl App {
     /// One key, one line: into the open incident.
     pub(super) fn note_incident(&mut self) -> Effects {
         self.session.incidents.settle();
+        let was_open = self.session.overlays.iter().any(|overlay| matches!(overlay, Overlay::Incident));
         if self.session.incidents.incident().is_some_and(Incident::is_open) {
             self.ask_line("note, with the time of now:", "", Purpose::Note);
+            self.session.incidents.view.only_line = !was_open;
         } else {
             let key = self.hint("incident").unwrap_or_else(|| ":incident".into());
             self.notice(format!("no incident is open; {key} declares one"));

@@ -137,10 +137,24 @@ impl App {
     fn line_command(&mut self, id: &str) -> Effects {
         match id {
             "cancel" => self.session.incidents.view.prompt = None,
-            "confirm" => return self.take_line(),
+            "confirm" => {
+                let effects = self.take_line();
+                self.close_after_line();
+                return effects;
+            }
             _ => {}
         }
+        self.close_after_line();
         Vec::new()
+    }
+
+    /// Who wrote a note from a pane goes on there.
+    fn close_after_line(&mut self) {
+        let view = &mut self.session.incidents.view;
+        if view.only_line && view.prompt.is_none() {
+            view.only_line = false;
+            self.hide_incident();
+        }
     }
 
     fn take_line(&mut self) -> Effects {

@@ -8,7 +8,10 @@ use super::kubectl;
 use super::outline::condition;
 use super::parameter::Type;
 use super::splice::{self, Held};
-use super::step::{Assertion, Branch, Choice, ChoiceOption, Command, Http, IncidentWord, Input, LogSource, Logs, Query, Shell, StepKind, SubRunbook, Target, Template, Wait};
+use super::step::{
+    Assertion, Branch, Choice, ChoiceOption, Command, Http, IncidentWord, Input, LogSource, Logs, Query, Shell,
+    StepKind, SubRunbook, Target, Template, Wait,
+};
 use super::url;
 use super::yaml::{self, Fields, Node, Yaml};
 

@@ -5,6 +5,7 @@ mod audit;
 mod door;
 mod fixture;
 mod flags;
+mod incidents;
 mod keys;
 mod kinds;
 mod offers;

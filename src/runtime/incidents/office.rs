@@ -227,10 +227,7 @@ impl Office {
             self.tell(IncidentNews::Remark(format!("incident {id}: {flaw}")));
         }
         let held = Arc::new(Mutex::new(held));
-        self.cases.insert(
-            id.clone(),
-            Case { held, ground: ground.clone(), told: Vec::new(), troubled: false },
-        );
+        self.cases.insert(id.clone(), Case { held, ground: ground.clone(), told: Vec::new(), troubled: false });
         self.take_over(id).await;
         Ok(())
     }
@@ -348,7 +345,7 @@ impl Office {
 
     /// Writes down what was noticed; what is known by then already is left out by the fold.
     pub async fn notice(&mut self, id: &IncidentId, noticed: Vec<Noticed>) -> Result<(), OfficeError> {
-        let entry = |Noticed { at, deed }| NewEntry { at, by: SELF.into(), deed };
+        let entry = |Noticed { at, by, deed }| NewEntry { at, by, deed };
         let new = noticed.into_iter().map(entry).collect();
         self.write(id, move |held, now| held.write(now, new)).await
     }
@@ -537,9 +534,8 @@ impl Office {
         self.closing = true;
         let deadline = Monotonic::now() + patience;
         self.upload();
-        let under_way = |office: &Self| {
-            !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy())
-        };
+        let under_way =
+            |office: &Self| !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy());
         while under_way(self) {
             match tokio::time::timeout_at(deadline, self.wait()).await {
                 Ok(event) => self.handle(event).await,
@@ -555,7 +551,9 @@ fn unconnected() -> OfficeError {
 
 fn may_write(ground: &Ground) -> Result<(), OfficeError> {
     match &ground.read_only {
-        Some(why) => Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing"))),
+        Some(why) => {
+            Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing")))
+        }
         None => Ok(()),
     }
 }

@@ -13,8 +13,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use super::journal::{FILE, IncidentJournal, KeepError, Told};
 use super::writers::Writers;
@@ -27,8 +26,6 @@ use crate::runtime::journal::why;
 pub struct IncidentStore {
     root: PathBuf,
     writers: Arc<Writers>,
-    /// When the directory was last changed, as far as somebody looked.
-    looked: Arc<Mutex<Option<SystemTime>>>,
 }
 
 fn private(directory: &Path) -> io::Result<()> {
@@ -49,7 +46,7 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 impl IncidentStore {
     /// A store in this directory; nothing is made before the first incident.
     pub fn new(root: PathBuf) -> Self {
-        Self { writers: Arc::new(Writers::new(&root)), looked: Arc::default(), root }
+        Self { writers: Arc::new(Writers::new(&root)), root }
     }
 
     /// Its directory.
@@ -109,37 +106,6 @@ impl IncidentStore {
     /// The ids of all incidents, the newest first.
     pub fn ids(&self) -> Vec<IncidentId> {
         self.sizes().into_iter().map(|(id, _)| id).collect()
-    }
-
-    /// The name of this process, as the writer of its entries.
-    pub fn own_writer(&self) -> Result<Text, KeepError> {
-        self.writers.own().map_err(|error| self.failed(&self.root, &error))
-    }
-
-    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
-        KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
-    }
-
-    /// The context in which an incident is seen here, when it is not the one that it was declared in.
-    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
-        fs::read_to_string(self.directory(id).join("context")).ok()
-    }
-
-    /// Remembers that.
-    pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
-        if self.context_of(id).as_deref() == Some(context) {
-            return Ok(());
-        }
-        write_whole(&self.directory(id).join("context"), context)
-    }
-
-    /// Was no incident added since this was asked last?
-    pub fn is_unchanged(&self) -> bool {
-        let Ok(now) = fs::metadata(&self.root).and_then(|root| root.modified()) else { return true };
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        // A new directory is empty at first: one that was changed just now is looked at again.
-        let settled = now.elapsed().is_ok_and(|age| age.as_secs() >= 3);
-        settled && looked.replace(now) == Some(now)
     }
 
     /// The name of this process, as the writer of its entries.

@@ -68,6 +68,8 @@ pub struct View {
     pub scroll: Option<usize>,
     /// A line that is being typed.
     pub prompt: Option<Prompt>,
+    /// It was opened for that line alone, and closes after it.
+    pub only_line: bool,
     /// Several lines that are being written.
     pub writing: Option<Writing>,
     /// What the channel shows, when it was asked for; `None` inside while it is being read.

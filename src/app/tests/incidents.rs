@@ -1,0 +1,288 @@
+//! Incidents by keys: declared in two, changed, told of, published only when that is said by itself; with the runtime's
+//! answers made here.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use insta::assert_snapshot;
+
+use super::fixture::*;
+use crate::actions::exchange::DoorEffect;
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::Text;
+use crate::domain::incident::delivery::{Again, Receipt, What};
+use crate::domain::incident::entry::{Deed, Entry, Stamp};
+use crate::domain::incident::{IncidentId, Role, Severity, Status};
+use crate::incident::command::Command;
+use crate::incident::declare::ChatFacts;
+use crate::incident::outbox::Standing;
+use crate::ports::feed::{SourceId, Update};
+use crate::ports::incident::{ChatLimits, Page};
+use crate::state::effect::Effect;
+use crate::state::incident::{IncidentEffect, IncidentNews, ServicesInfo, StatusPageInfo};
+use crate::state::message::Message;
+
+fn news(app: &mut App, news: IncidentNews) -> Vec<Effect> {
+    app.update(Message::Incident(news), now())
+}
+
+fn services() -> ServicesInfo {
+    let chat = ChatFacts {
+        name: "slack".into(),
+        product: "Slack",
+        limits: ChatLimits { name: 80, topic: 250, message: 4_000 },
+        has_channels: true,
+        namer: Arc::new(|wanted| Ok(wanted.to_lowercase().replace(' ', "-"))),
+    };
+    ServicesInfo {
+        config: Config::built_in().unwrap().settings.incidents,
+        who: "oncall@bastion".into(),
+        chat: Some(chat),
+        paging: vec![("pager".into(), "PagerDuty")],
+        status_pages: vec![StatusPageInfo {
+            name: "customers".into(),
+            product: "Statuspage",
+            components: [("Checkout".to_owned(), vec!["pay*".to_owned()])].into(),
+        }],
+        shared: None,
+    }
+}
+
+/// The world with its broken rollout, connected to services.
+fn connected() -> App {
+    let mut app = app();
+    incident(&mut app);
+    news(&mut app, IncidentNews::Services(Box::new(services())));
+    news(&mut app, IncidentNews::Looked);
+    app
+}
+
+/// Entries as the runtime would make them.
+fn entries(deeds: Vec<Deed>, last: &mut Option<Stamp>) -> Vec<Entry> {
+    let writer: Text = "w1".into();
+    let entry = |deed| {
+        let stamp = Stamp::next(now(), &writer, last.as_ref());
+        *last = Some(stamp.clone());
+        Entry { stamp, at: now(), by: "oncall@bastion".into(), deed }
+    };
+    deeds.into_iter().map(entry).collect()
+}
+
+fn begun(effects: &[Effect]) -> (IncidentId, Vec<Deed>) {
+    let begin = effects.iter().find_map(|effect| match effect {
+        Effect::Incident(IncidentEffect::Begin { id, deeds }) => Some((id.clone(), deeds.clone())),
+        _ => None,
+    });
+    begin.unwrap_or_else(|| panic!("nothing was declared: {effects:?}"))
+}
+
+/// An incident, declared by two keys and on disk.
+fn declared() -> (App, IncidentId, Option<Stamp>) {
+    let mut app = connected();
+    press(&mut app, "I");
+    let (id, deeds) = begun(&press(&mut app, "y"));
+    let mut last = None;
+    let entries = entries(deeds, &mut last);
+    news(&mut app, IncidentNews::Entries { id: id.clone(), entries });
+    (app, id, last)
+}
+
+fn done(effects: &[Effect]) -> Option<Command> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Incident(IncidentEffect::Do { command, .. }) => Some(command.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn two_keys_declare_and_the_first_shows_all_that_the_second_sends() {
+    let mut app = connected();
+    let effects = press(&mut app, "I");
+    assert_eq!(effects, [Effect::Incident(IncidentEffect::AskPaging)], "nothing is sent yet");
+    let page = Page {
+        id: "PT4KHLK".into(),
+        title: "[FIRING:1] HighErrorRate payment".into(),
+        service: "payment".into(),
+        status: "triggered".into(),
+        alerts: vec!["HighErrorRate".into()],
+        assigned: vec!["oncall".into()],
+        since: ago(300),
+        link: None,
+    };
+    news(&mut app, IncidentNews::Paging(vec![("pager".into(), Ok((vec![page], Vec::new())))]));
+    assert_snapshot!("declare-120x40", screen(&mut app, 120, 40));
+    assert_snapshot!("declare-80x24", screen(&mut app, 80, 24));
+    let (id, deeds) = begun(&press(&mut app, "y"));
+    let Deed::Declared(declared) = &deeds[0] else { panic!("{deeds:?}") };
+    assert_eq!((&declared.id, declared.severity), (&id, Severity::Sev1));
+    assert_eq!(declared.detected, Some(ago(360)), "the oldest alert is the first sign");
+    assert!(declared.suspect.as_ref().unwrap().contains("payment:2.3.7 → payment:2.4.0"), "{declared:?}");
+    let planned = |wanted: fn(&What) -> bool| {
+        deeds.iter().any(|deed| matches!(deed, Deed::Planned(delivery) if wanted(&delivery.what)))
+    };
+    assert!(planned(|what| matches!(what, What::OpenChannel { .. })));
+    assert!(planned(|what| matches!(what, What::Acknowledge { page } if page == "PT4KHLK")));
+    assert!(!planned(What::is_public), "the status page asks by itself");
+}
+
+#[test]
+fn fields_are_edited_in_a_form_and_what_is_wrong_is_said_there() {
+    let mut app = connected();
+    press(&mut app, "I e");
+    press(&mut app, "down");
+    for _ in 0..4 {
+        press(&mut app, "backspace");
+    }
+    write(&mut app, "SEV9");
+    press(&mut app, "enter");
+    assert!(screen(&mut app, 120, 40).contains("SEV1, SEV2, SEV3 or SEV4"));
+    for _ in 0..4 {
+        press(&mut app, "backspace");
+    }
+    write(&mut app, "sev3");
+    press(&mut app, "enter");
+    assert!(screen(&mut app, 120, 40).contains("SEV3 (set by hand)"));
+    press(&mut app, "esc");
+    assert!(press(&mut app, "y").is_empty(), "closed: nothing is declared");
+}
+
+#[test]
+fn the_room_shows_how_it_stands_and_what_it_waits_for() {
+    let (mut app, id, mut last) = declared();
+    let sent = |key: &str, receipt| Deed::Sent { key: key.into(), receipt };
+    let sending = |key: &str| Deed::Sending { key: key.into(), attempt: 1 };
+    let channel = Receipt { id: Some("C1".into()), name: Some("inc-payment".into()), ..Receipt::default() };
+    let fault = Deed::Unsent {
+        key: "topic".into(),
+        why: "Slack: missing_scope".into(),
+        hint: Some("give the app channels:manage".into()),
+        again: Again::Ask,
+    };
+    let deeds = vec![
+        sending("channel"),
+        sent("channel", channel),
+        sending("topic"),
+        fault,
+        Deed::Alert { alert: "HighErrorRate".into(), subject: "payment".into(), firing: true },
+        Deed::Note { text: "customers in the EU see an empty basket".into() },
+        Deed::Role { role: Role::Communications, who: Some("support".into()) },
+    ];
+    let entries = entries(deeds, &mut last);
+    news(&mut app, IncidentNews::Entries { id: id.clone(), entries });
+    let why = Standing::Asks("Slack: missing_scope".into(), Some("give the app channels:manage".into()));
+    news(&mut app, IncidentNews::Standings { id, standings: vec![("topic".into(), why)] });
+    assert_snapshot!("incident-120x40", screen(&mut app, 120, 40));
+    assert_snapshot!("incident-80x24", screen(&mut app, 80, 24));
+    assert_eq!(done(&press(&mut app, "R")), Some(Command::Retry("topic".into())));
+    press(&mut app, "x");
+    write(&mut app, "nobody reads it");
+    let drop = Command::Drop { key: "topic".into(), reason: Some("nobody reads it".into()) };
+    assert_eq!(done(&press(&mut app, "enter")), Some(drop));
+}
+
+#[test]
+fn one_key_and_a_line_write_something_down_from_any_pane() {
+    let (mut app, ..) = declared();
+    press(&mut app, "esc");
+    assert!(!screen(&mut app, 120, 40).contains("Times (UTC)"));
+    press(&mut app, "i");
+    write(&mut app, "restarted the cache, too");
+    assert_eq!(done(&press(&mut app, "enter")), Some(Command::Note("restarted the cache, too".into())));
+    assert!(!screen(&mut app, 120, 40).contains("Times (UTC)"), "back to the panes");
+}
+
+#[test]
+fn an_update_begins_with_the_facts_and_is_sent_by_its_own_key() {
+    let (mut app, ..) = declared();
+    press(&mut app, "u");
+    assert_snapshot!("incident-update-120x40", screen(&mut app, 120, 40));
+    press(&mut app, "enter");
+    write(&mut app, "More at 15:00.");
+    let Some(Command::Update { text, .. }) = done(&press(&mut app, "ctrl-s")) else { panic!("no update") };
+    assert!(text.ends_with("\nMore at 15:00."), "{text}");
+}
+
+#[test]
+fn status_and_severity_are_chosen_from_lists() {
+    let (mut app, ..) = declared();
+    let status = Command::Status { to: Status::Mitigating, reason: None };
+    assert_eq!(done(&press(&mut app, "s down enter")), Some(status));
+    press(&mut app, "v");
+    write(&mut app, "4");
+    assert_eq!(done(&press(&mut app, "enter")), Some(Command::Severity { to: Severity::Sev4, reason: None }));
+}
+
+#[test]
+fn customers_are_told_only_after_a_word_of_its_own() {
+    let (mut app, ..) = declared();
+    press(&mut app, "P enter");
+    assert!(screen(&mut app, 120, 40).contains("every customer can read it"));
+    assert_eq!(done(&press(&mut app, "ctrl-s")), None, "written, not published");
+    write(&mut app, "yes");
+    assert_eq!(done(&press(&mut app, "enter")), None);
+    for _ in 0..3 {
+        press(&mut app, "backspace");
+    }
+    write(&mut app, "publish");
+    let Some(Command::Publish { page, components, .. }) = done(&press(&mut app, "enter")) else { panic!("nothing") };
+    assert_eq!((&*page, components), ("customers", vec!["Checkout".to_owned()]));
+}
+
+#[test]
+fn what_is_done_meanwhile_belongs_to_the_incident() {
+    let (mut app, id, _) = declared();
+    press(&mut app, "esc");
+    let effects = press(&mut app, "R");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Door(DoorEffect { .. }))), "{effects:?}");
+    let door = app.door.as_ref().unwrap();
+    assert_eq!(door.view().request.incident.as_deref(), Some(id.as_str()));
+}
+
+#[test]
+fn alerts_that_fire_and_clear_are_written_down_once() {
+    let (mut app, id, mut last) = declared();
+    let noticed = |effects: &[Effect]| -> Vec<Deed> {
+        let of = |effect: &Effect| match effect {
+            Effect::Incident(IncidentEffect::Notice { noticed, .. }) => {
+                noticed.iter().map(|one| one.deed.clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        effects.iter().flat_map(of).filter(|deed| matches!(deed, Deed::Alert { .. })).collect()
+    };
+    let first = noticed(&app.update(Message::Tick, now() + TimeDelta::seconds(1)));
+    assert!(
+        first.iter().any(|deed| matches!(deed, Deed::Alert { alert, firing: true, .. } if alert == "HighErrorRate"))
+    );
+    let again = noticed(&app.update(Message::Tick, now() + TimeDelta::seconds(2)));
+    assert!(again.is_empty(), "on its way: {again:?}");
+    let entries = entries(first, &mut last);
+    news(&mut app, IncidentNews::Entries { id, entries });
+    tell(&mut app, SourceId::Alertmanager, Update::Alerts(Vec::new()));
+    tell(&mut app, SourceId::PrometheusAlerts, Update::Alerts(Vec::new()));
+    let cleared = noticed(&app.update(Message::Tick, now() + TimeDelta::seconds(3)));
+    assert!(cleared.iter().all(|deed| matches!(deed, Deed::Alert { firing: false, .. })) && !cleared.is_empty());
+}
+
+#[test]
+fn a_read_only_console_declares_nothing() {
+    let mut app = app_with(true, false);
+    incident(&mut app);
+    news(&mut app, IncidentNews::Services(Box::new(services())));
+    news(&mut app, IncidentNews::Looked);
+    assert!(press(&mut app, "I").is_empty());
+    assert!(screen(&mut app, 120, 40).contains("read-only: --read-only was given"));
+}
+
+#[test]
+fn what_could_not_be_written_is_said_and_quitting_waits_for_what_is_being_written() {
+    let mut app = connected();
+    press(&mut app, "I");
+    let (id, _) = begun(&press(&mut app, "y"));
+    assert!(app.holds_quit());
+    let why = "cannot write /x: no space left; free some".to_owned();
+    news(&mut app, IncidentNews::Refused { id, why });
+    assert!(!app.holds_quit());
+    assert!(screen(&mut app, 120, 40).contains("no space left"));
+}
