@@ -2,12 +2,15 @@
 //!
 //! [`Room`] asks the homeserver itself, behind the back of whoever is tested: what is in a room, and how often.
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::stack::synapse::{Limits, PASSWORD, SERVER_NAME, Synapse};
 use crate::stack::unleash::ask;
+use crate::support::{home, opsdeck};
 use crate::{Body, Case};
 
 pub const CASES: &[Case] = &[
@@ -100,6 +103,21 @@ impl<'a> Room<'a> {
     }
 }
 
+/// A configuration of the console, in a home, that knows no more than this homeserver as its chat, in the hands of somebody.
+pub fn configuration(synapse: &Synapse, home: &Path, name: &str) -> PathBuf {
+    let (token, path) = (home.join("matrix.token"), home.join("matrix.toml"));
+    std::fs::write(&token, synapse.token(name)).unwrap();
+    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "[[chat]]\nname = \"matrix\"\nprovider = \"matrix\"\nurl = \"{}\"\nteam = \"{SERVER_NAME}\"\n\
+         token = {{ file = \"{}\" }}\n",
+        synapse.url,
+        token.display()
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
 /// Makes a room with an alias, as `oncall`.
 fn make<'a>(synapse: &'a Synapse, name: &str, invite: &[&str]) -> Room<'a> {
     let invite: Vec<String> = invite.iter().map(|name| Synapse::user_id(name)).collect();
@@ -148,6 +166,11 @@ fn room(_: &Path) {
         .unwrap();
     assert_eq!((status, taken["errcode"].as_str()), (400, Some("M_ROOM_IN_USE")));
     assert_eq!(Room::joined(&synapse, "oncall").len(), 1);
+
+    let home = home();
+    let configuration = configuration(&synapse, home.path(), "oncall");
+    let output = opsdeck(home.path()).arg("--config").arg(&configuration).args(["config", "check"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn comes_back(_: &Path) {

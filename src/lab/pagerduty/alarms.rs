@@ -70,9 +70,9 @@ fn trigger(key: String, labels: &BTreeMap<String, String>, views: &[AlertView]) 
     let firing: Vec<String> = views
         .iter()
         .map(|view| {
-            let labels: String =
-                view.alert.labels.iter().map(|(name, value)| format!(" - {name} = {value}\n")).collect();
-            format!("Labels:\n{labels}Source: {}\n", view.alert.generator_url)
+            let labels: Vec<String> =
+                view.alert.labels.iter().map(|(name, value)| format!(" - {name} = {value}")).collect();
+            format!("Labels:\n{}\nSource: {}\n", labels.join("\n"), view.alert.generator_url)
         })
         .collect();
     let mut details = json!({

@@ -95,7 +95,7 @@ impl Held {
         let mut id = String::from("Q");
         for _ in 0..13 {
             id.push(char::from(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[(rest % 36) as usize]));
-            rest = rest / 36 ^ rest << 32;
+            rest = (rest / 36) ^ (rest << 32);
         }
         id
     }

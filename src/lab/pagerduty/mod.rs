@@ -13,7 +13,7 @@
 //!   change event pages nobody.
 //!
 //! Critical alerts that nothing mutes page, as groups of the lab's Alertmanager, after its group wait; their incident resolves when
-//! no alert of the group fires any more ([`alarms`]). Nobody acknowledges by themselves, and nothing escalates by itself.
+//! no alert of the group fires any more (`alarms`). Nobody acknowledges by themselves, and nothing escalates by itself.
 
 mod access;
 mod alarms;

@@ -64,18 +64,11 @@ impl Message {
 
     /// Adds a reaction; has somebody given it before, it is an error.
     pub(super) fn react(&mut self, name: &str, user: &str) -> Result<(), &'static str> {
-        let place = match self.reactions.iter().position(|(known, _)| known == name) {
-            Some(place) => place,
-            None => {
-                self.reactions.push((name.to_owned(), Vec::new()));
-                self.reactions.len() - 1
-            }
-        };
-        let users = &mut self.reactions[place].1;
-        if users.iter().any(|known| known == user) {
-            return Err("already_reacted");
+        match self.reactions.iter_mut().find(|(known, _)| known == name) {
+            Some((_, users)) if users.iter().any(|known| known == user) => return Err("already_reacted"),
+            Some((_, users)) => users.push(user.to_owned()),
+            None => self.reactions.push((name.to_owned(), vec![user.to_owned()])),
         }
-        users.push(user.to_owned());
         Ok(())
     }
 }

@@ -15,7 +15,7 @@
 //! - Metadata of messages is shown in full only with `include_all_metadata`.
 //!
 //! A channel whose name begins with `inc` has a life: somebody joins it and says what they know of the scenario, by the lab's
-//! clock ([`life`]). All people here are the lab's own, and say so in their names.
+//! clock (`life`). All people here are the lab's own, and say so in their names.
 
 mod access;
 mod answers;

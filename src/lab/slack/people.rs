@@ -75,6 +75,7 @@ impl Person {
 }
 
 /// `auth.test`
+#[expect(clippy::unnecessary_wraps, reason = "a method like the others, which may fail")]
 pub(super) fn who(call: &mut Call<'_>) -> Answer {
     let bot = bot();
     Ok(json!({
