@@ -6,6 +6,7 @@ use serde_json::Value as Schema;
 
 mod flags;
 mod guardrails;
+mod services;
 
 use super::context::is_pattern;
 use super::diagnostic::{Diagnostic, Place, did_you_mean};
@@ -21,6 +22,7 @@ pub(super) fn check(table: &Table) -> Vec<Diagnostic> {
     checker.objectives(table);
     guardrails::check(table, &mut checker.diagnostics);
     flags::check(table, &mut checker.diagnostics);
+    services::check(table, &mut checker.diagnostics);
     checker.diagnostics
 }
 
