@@ -43,6 +43,7 @@ fn pass() -> MayShare {
 
 /// ConfigMaps of one namespace, as an API server keeps them.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of what can be the matter with it")]
 struct Shelf {
     objects: BTreeMap<String, Value>,
     history: Vec<(&'static str, Value)>,

@@ -93,7 +93,8 @@ pub(super) fn items(entry: &Entry) -> Result<Vec<Item>, serde_json::Error> {
     let mut parts = Vec::new();
     let mut rest = text.as_str();
     while !rest.is_empty() {
-        let (part, next) = rest.split_at(rest.floor_char_boundary(PART));
+        let end = (1..=PART.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+        let (part, next) = rest.split_at(end);
         parts.push(part);
         rest = next;
     }
