@@ -20,6 +20,7 @@ mod drive;
 mod flag;
 mod generate;
 mod lab;
+mod oncall;
 mod output;
 mod runbook;
 mod snapshot;
@@ -106,6 +107,11 @@ enum Command {
     /// Runbooks: list, show, check and walk them
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
+    /// Who is on call, of all paging services
+    Oncall(oncall::OnCallArgs),
+    /// What people are paged with
+    #[command(subcommand)]
+    Page(oncall::PageCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -145,6 +151,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Act(command)) => act::run(global, &command),
         Some(Command::Flag(command)) => flag::run(global, &command),
         Some(Command::Runbook(command)) => runbook::run(global, &command),
+        Some(Command::Oncall(args)) => oncall::oncall(global, &args),
+        Some(Command::Page(command)) => oncall::page(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),
