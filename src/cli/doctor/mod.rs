@@ -5,6 +5,7 @@ mod cluster;
 mod flags;
 mod monitoring;
 mod proven;
+mod services;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -38,14 +39,16 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
             Ok(connected) => {
                 let (kubernetes, reachable) = Box::pin(cluster::checks(&connected)).await;
                 checks.extend(kubernetes);
-                let (prometheus, alertmanager, flags) = tokio::join!(
+                let (prometheus, alertmanager, flags, services) = tokio::join!(
                     monitoring::prometheus(&start.launch, &connected, reachable),
                     monitoring::alertmanager(&connected, reachable),
-                    flags::checks(&connected)
+                    flags::checks(&connected),
+                    services::checks(connected.clients.incident_services())
                 );
                 checks.extend(prometheus);
                 checks.extend(alertmanager);
                 checks.extend(flags);
+                checks.extend(services);
                 proven::record(global, &start.launch, &connected.info.name, &checks).await;
             }
         }

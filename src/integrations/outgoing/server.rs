@@ -234,8 +234,14 @@ pub async fn delivered(
         match courier.deliver(&clear(doubt)).await {
             Ok(receipt) => return (first, Ok(receipt)),
             Err(error) => {
-                if let Again::In(seconds) = error.again {
-                    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+                let wait = match error.again {
+                    Again::In(seconds) => seconds,
+                    // An outbox leaves a while between a doubtful attempt and the look.
+                    Again::Doubtful => 10,
+                    Again::Ask => 0,
+                };
+                if wait > 0 {
+                    tokio::time::advance(std::time::Duration::from_secs(wait)).await;
                 }
                 doubt = error.again == Again::Doubtful;
                 first.get_or_insert(error);
@@ -270,6 +276,11 @@ pub async fn survives<S: Send + 'static, C: Courier>(
             let Some(first) = first else { continue };
             assert!(!first.fault.message.is_empty() && !first.fault.message.contains('\u{1b}'), "{place}: {first:?}");
             let write = server.asked()[step].method != "GET";
+            // What was sent is not known until a service that works later has said what came of it.
+            if !write && server.asked()[..step].iter().any(|request| request.method != "GET") {
+                assert_eq!(first.again, Again::Doubtful, "{place}");
+                continue;
+            }
             match trouble {
                 Trouble::Lost | Trouble::Cut | Trouble::Status(500 | 502) if write => {
                     assert_eq!(first.again, Again::Doubtful, "{place}");
