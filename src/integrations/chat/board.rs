@@ -8,7 +8,7 @@ use std::future::Future;
 use sha2::{Digest, Sha256};
 
 use super::road::Trouble;
-use crate::domain::incident::delivery::Receipt;
+use crate::domain::incident::delivery::{Again, Receipt};
 use crate::incident::clearance::Cleared;
 
 /// Names with a number at their end that are tried before a person is asked.
@@ -70,6 +70,19 @@ pub(super) async fn post(
         remarks.push(format!("it was too long for one message and became {}", parts.len()));
     }
     Ok(Receipt { id: first, remarks, ..Receipt::default() })
+}
+
+/// What came of pinning a link that was posted where a chat has no other place for it. Only what a person would have to
+/// see to is left at a remark.
+pub(super) fn pinned(mut receipt: Receipt, pin: Result<Receipt, Trouble>) -> Result<Receipt, Trouble> {
+    match pin {
+        Ok(_) => Ok(receipt),
+        Err(trouble) if trouble.error.again == Again::Ask => {
+            receipt.remarks.push(format!("it was posted, but not pinned: {}", trouble.said()));
+            Ok(receipt)
+        }
+        Err(trouble) => Err(trouble.after_a_part("the link was posted")),
+    }
 }
 
 /// The marks of the parts: the delivery's own for a single one, else numbered.

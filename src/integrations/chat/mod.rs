@@ -5,12 +5,19 @@
 //! where there is doubt, it looks before it sends; text from outside pings nobody and is cleaned where it enters.
 
 mod board;
+mod discord;
+mod matrix;
+mod mattermost;
 mod road;
 #[cfg(test)]
 mod script;
 mod slack;
+mod webhook;
 mod words;
 
+use std::sync::Arc;
+
+use crate::config::incidents::{ChatProduct, ChatSource};
 use crate::incident::clearance::Courier;
 use crate::ports::incident::Chat;
 
@@ -18,3 +25,14 @@ use crate::ports::incident::Chat;
 pub trait Provider: Chat + Courier {}
 
 impl<T: Chat + Courier> Provider for T {}
+
+/// The registry: one line for each product. Sends nothing.
+pub fn provider(source: &ChatSource) -> Arc<dyn Provider> {
+    match source.chat.provider {
+        ChatProduct::Slack => Arc::new(slack::Slack::new(source)),
+        ChatProduct::Mattermost => Arc::new(mattermost::Mattermost::new(source)),
+        ChatProduct::Discord => Arc::new(discord::Discord::new(source)),
+        ChatProduct::Matrix => Arc::new(matrix::Matrix::new(source)),
+        ChatProduct::Webhook => Arc::new(webhook::Webhook::new(source)),
+    }
+}

@@ -41,15 +41,21 @@ pub(super) fn plain(text: &str) -> String {
 /// Cuts a text at its line ends into pieces that are no longer than `limit` (in UTF-16 units, as the strictest count)
 /// once they are written. Only a line that is too long by itself is cut within. Nothing for a blank text.
 pub(super) fn pieces(text: &str, limit: usize, manner: Manner) -> Vec<String> {
-    let fits = |text: &str| written(text, manner).encode_utf16().count() <= limit;
+    let length = |line: &str| written(line, manner).encode_utf16().count();
+    let fits = |line: &str| length(line) <= limit;
     let mut parts: Vec<String> = Vec::new();
     let mut open = String::new();
+    let mut filled = 0;
     for line in clean_lines(text).trim().lines().flat_map(|line| cut_line(line, limit, &fits)) {
-        let longer = if open.is_empty() { line.clone() } else { format!("{open}\n{line}") };
-        if fits(&longer) {
-            open = longer;
+        // What a line becomes does not depend on the others.
+        let more = length(&line);
+        if filled + 1 + more <= limit && !open.is_empty() {
+            open.push('\n');
+            open.push_str(&line);
+            filled += 1 + more;
         } else {
             parts.push(std::mem::replace(&mut open, line));
+            filled = more;
         }
     }
     parts.push(open);

@@ -11,13 +11,12 @@ pub struct Workspace {
     pub scopes: &'static str,
     /// Messages per page of a history.
     pub page: usize,
-    clock: u64,
 }
 
 impl Default for Workspace {
     fn default() -> Self {
         let mut workspace =
-            Self { channels: Vec::new(), team: "T0SHOP", scopes: "chat:write,channels:manage", page: 200, clock: 0 };
+            Self { channels: Vec::new(), team: "T0SHOP", scopes: "chat:write,channels:manage", page: 200 };
         workspace.make("general", "U0ADA", "Company-wide");
         workspace
     }
@@ -59,8 +58,8 @@ impl Workspace {
 
     fn say(&mut self, at: usize, mut message: Value) -> String {
         // Of the channel alone, so that what is seen does not depend on other requests.
-        self.clock = self.channels[at]["messages"].as_array().unwrap().len() as u64;
-        let ts = format!("{}.000100", 1_795_000_000 + self.clock);
+        let before = self.channels[at]["messages"].as_array().unwrap().len();
+        let ts = format!("{}.000100", 1_795_000_000 + before);
         message["type"] = json!("message");
         message["ts"] = json!(ts);
         self.channels[at]["messages"].as_array_mut().unwrap().push(message);
