@@ -246,7 +246,21 @@ impl App {
         if let Some(Overlay::Desk) = self.session.overlays.last() {
             return self.desk_hints(&scopes);
         }
-        if let Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_)) = self.session.overlays.last() {
+        if let Some(Overlay::Incident) = self.session.overlays.last() {
+            let view = &self.session.incidents.view;
+            let own = [("confirm", "take it"), ("cancel", "close")];
+            let own = own.iter().filter(|_| view.prompt.is_some() || view.channel.is_some());
+            let own = own.filter(|(id, _)| *id == "cancel" || view.prompt.is_some());
+            let hints: Vec<Hint> = own
+                .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
+                .collect();
+            if !hints.is_empty() || view.writing.is_some() {
+                return hints;
+            }
+        }
+        if let Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_) | Overlay::Declare) =
+            self.session.overlays.last()
+        {
             // The box says itself what it asks.
             offered.clear();
         }

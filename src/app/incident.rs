@@ -118,6 +118,7 @@ impl App {
             // What was just declared here is what it is about.
             if room.begun.as_ref() == Some(id) {
                 room.begun = None;
+                self.session.notice = None;
                 room.current = Some(id.clone());
                 room.view = View::default();
                 self.show_incident();

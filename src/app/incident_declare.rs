@@ -1,6 +1,7 @@
 //! Declaring: what is selected and what is known of it becomes a proposal; it is shown with all that it will send, edited
 //! where that is needed, and declared by one more key.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use super::App;
@@ -65,11 +66,10 @@ impl App {
         let about = row.and_then(|row| row.about.as_ref()).and_then(|focus| focus.workload().cloned());
         let workload = about.or_else(|| self.rows_in_hand().into_iter().flatten().find_map(|object| object.workload()));
         let concerns = |focus: &Focus| focus.workload().is_some() && focus.workload() == workload.as_ref();
-        let mut alerts: Vec<_> = row.into_iter().flat_map(|row| &row.all).map(|alert| (**alert).clone()).collect();
-        for other in self.world.alerts.iter().filter(|row| row.about.as_ref().is_some_and(concerns)) {
-            alerts.extend(other.all.iter().map(|alert| (**alert).clone()));
-        }
-        alerts.dedup_by(|a, b| a.key == b.key);
+        let others = self.world.alerts.iter().filter(|row| row.about.as_ref().is_some_and(concerns));
+        let mut seen = BTreeSet::new();
+        let all = row.into_iter().chain(others).flat_map(|row| &row.all);
+        let alerts = all.filter(|alert| seen.insert(alert.key.clone())).map(|alert| (**alert).clone()).collect();
         let room = &self.session.incidents;
         let here = room.here.as_ref();
         let mut facts = Facts {

@@ -253,6 +253,8 @@ impl Proposal {
             let since = utc_minute(alert.since);
             lines.push(format!("- alert `{}` since {since}: {}", flat(&alert.name), flat(alert.summary())));
         }
+        // Many pods with one trouble are one line.
+        lines.dedup();
         lines.extend(facts.burn.iter().filter_map(Burn::words).map(|words| format!("- {words}")));
         lines.extend(facts.suspect.as_ref().map(|suspect| format!("- suspect: {}", flat(suspect))));
         if let Some(book) = &facts.runbook {

@@ -135,7 +135,9 @@ fn resolved(book: &Runbook) -> Vec<Work> {
             effects = match question {
                 Question::Input { kind, .. } => run.feed(RunInput::Answer(typed(kind).into()), now),
                 Question::Choice { .. } => run.feed(RunInput::Choose(0), now),
-                Question::Manual(_) | Question::Approve(_) | Question::Incident(..) | Question::Confirm(_) => run.feed(RunInput::Approve, now),
+                Question::Manual(_) | Question::Approve(_) | Question::Incident(..) | Question::Confirm(_) => {
+                    run.feed(RunInput::Approve, now)
+                }
             };
         }
         let done = effects.into_iter().find_map(|effect| match effect {

@@ -76,7 +76,9 @@ fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'stat
         if preview.is_empty() { "Nothing is sent; the timeline is kept here." } else { "This is sent, in this order:" };
     lines.push(Line::styled(head, look.style(Role::Title)));
     for (at, item) in preview.iter().enumerate() {
-        let head = format!("{}. {} ({})", at + 1, item.what, item.service);
+        // What is said whole below is not said twice.
+        let what = item.text.as_ref().and_then(|_| item.what.split_once(": ")).map_or(&*item.what, |(what, _)| what);
+        let head = format!("{}. {what} ({})", at + 1, item.service);
         let role = if item.public { Role::Critical } else { Role::Text };
         lines.extend(text::wrap(&head, width).into_iter().map(|line| Line::styled(line, look.style(role))));
         lines.push(Line::styled(

@@ -12,7 +12,7 @@ use crate::incident::timeline::describe;
 use crate::ui::{Look, text};
 
 /// Columns of the words at the left.
-const LABEL: usize = 14;
+const LABEL: usize = 16;
 
 struct Page<'a> {
     look: &'a Look<'a>,

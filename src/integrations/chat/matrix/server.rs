@@ -16,7 +16,7 @@ pub struct Homeserver {
     /// Room ids by alias.
     pub aliases: BTreeMap<String, String>,
     /// Event ids by room and transaction.
-    transactions: BTreeMap<String, String>,
+    pub transactions: BTreeMap<String, String>,
     /// Does it forget transactions (another device, a restart)?
     pub forgets: bool,
     /// Events of a page at most.
