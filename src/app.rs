@@ -211,7 +211,11 @@ impl App {
                     self.world.logs.clear();
                     self.session.cursors.logs = None;
                 }
+                let before = matches!(update, Update::Alerts(_)).then(|| self.firing());
                 self.world.apply(source, update, self.now);
+                if let Some(before) = before {
+                    self.remember_cleared(before);
+                }
                 if pods && self.following.is_none() {
                     return self.follow_worst();
                 }

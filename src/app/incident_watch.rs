@@ -1,8 +1,12 @@
 //! The timeline by itself: alerts, rollouts, our actions, steps of runbooks and what it costs are written down as the console
 //! sees them.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::App;
 use crate::domain::Text;
+use crate::domain::alert::Alert;
 use crate::domain::audit;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::Deed;
@@ -17,6 +21,9 @@ use crate::state::source::Status;
 
 /// What was noticed is not told again within so many seconds: it is on its way to the disk.
 const SETTLES: i64 = 20;
+/// Seconds for which an alert that cleared may still be declared, and how many are remembered.
+const REMEMBERED: i64 = 3_600;
+const MOST_CLEARED: usize = 200;
 /// Records of the audit log that are looked at after an action.
 pub(super) const RECENT: usize = 50;
 
@@ -55,7 +62,23 @@ impl App {
         found.into_iter().filter_map(|(id, noticed)| self.notice_in(id, noticed)).collect()
     }
 
-    /// Incidents that go on; and one that has just been resolved, for its last alerts.
+    /// Alerts that fire.
+    pub(super) fn firing(&self) -> Vec<Arc<Alert>> {
+        self.world.alerts.iter().filter(|row| row.is_firing()).flat_map(|row| row.all.iter().cloned()).collect()
+    }
+
+    /// What fired before an update and does not any more is remembered for a while.
+    pub(super) fn remember_cleared(&mut self, before: Vec<Arc<Alert>>) {
+        let after: BTreeSet<Text> = self.firing().into_iter().map(|alert| alert.key.clone()).collect();
+        let now = self.now;
+        let cleared = &mut self.session.incidents.cleared;
+        cleared.retain(|(alert, at)| (now - *at).num_seconds() < REMEMBERED && !after.contains(&alert.key));
+        cleared.extend(before.into_iter().filter(|alert| !after.contains(&alert.key)).map(|alert| (alert, now)));
+        let most = cleared.len().saturating_sub(MOST_CLEARED);
+        cleared.drain(..most);
+    }
+
+    /// Incidents that go on.
     fn is_watched(&self, incident: &Incident) -> bool {
         incident.is_open() && incident.declared().context == self.context.name
     }

@@ -1,9 +1,11 @@
 //! What the console knows of incidents, and how the person looks at the one that is open.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::ServicesInfo;
 use crate::domain::Text;
+use crate::domain::alert::Alert;
 use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::entry::Deed;
 use crate::domain::incident::{IncidentId, Role, Severity};
@@ -40,6 +42,8 @@ pub struct Room {
     pub unwritten: usize,
     /// Where deliveries stand that are neither sent nor dropped.
     pub standings: BTreeMap<IncidentId, Vec<(DeliveryKey, Standing)>>,
+    /// Alerts that cleared lately, and when: who mitigates first declares afterwards.
+    pub cleared: Vec<(Arc<Alert>, Instant)>,
     /// Worse severities that the rules would propose now, and why.
     pub reviews: BTreeMap<IncidentId, (Severity, String)>,
     /// What was noticed and is not known to be on disk yet, and when.
