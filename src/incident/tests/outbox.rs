@@ -32,6 +32,7 @@ fn failed(again: Again) -> Result<Receipt, DeliveryError> {
     Err(DeliveryError { fault: Fault::new(FaultKind::Unreachable, "no answer"), again })
 }
 
+#[allow(clippy::unnecessary_wraps)] // an answer, as `failed` is
 fn arrived(id: &str) -> Result<Receipt, DeliveryError> {
     Ok(Receipt { id: Some(id.to_owned()), ..Receipt::default() })
 }
@@ -249,7 +250,10 @@ proptest! {
                         if !(cleared.doubt() && there) {
                             *server.arrived.entry(cleared.mark()).or_default() += 1;
                         }
-                        if choice == 6 { continue } else { failed(Again::Doubtful) }
+                        if choice == 6 {
+ continue;
+ }
+ failed(Again::Doubtful)
                     }
                     _ => {
                         if !(cleared.doubt() && there) {

@@ -103,7 +103,7 @@ proptest! {
         let (mut incident, mut pen) = night::whole();
         let mut text = draft(&incident);
         let mut theirs: Vec<String> = Vec::new();
-        for (round, (edits, facts)) in rounds.into_iter().enumerate() {
+        for (round, (edits, facts)) in (0i64..).zip(rounds) {
             let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
             for (place, kind) in edits {
                 let at = place.index(lines.len());
@@ -114,7 +114,7 @@ proptest! {
                 }
                 match kind {
                     0 | 1 => lines.insert(at, words.clone()),
-                    2 => lines[at].push_str(&format!(" {words}")),
+                    2 => lines[at].extend([" ", words.as_str()]),
                     3 => lines[at] = words.clone(),
                     _ => {
                         lines.remove(at);
@@ -125,7 +125,7 @@ proptest! {
             }
             text = lines.join("\n");
             if facts {
-                grow(&mut incident, &mut pen, 3_000 + round as i64, &format!("fact-{round}"));
+                grow(&mut incident, &mut pen, 3_000 + round, &format!("fact-{round}"));
             }
             text = regenerate(&text, &incident);
             for words in &theirs {
