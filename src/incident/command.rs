@@ -87,6 +87,15 @@ pub enum Command {
         /// Done?
         done: bool,
     },
+    /// Sends something more: a page is acknowledged or escalated, people are asked to join, the status page is updated.
+    Send {
+        /// The configured name of the service.
+        service: Text,
+        /// What.
+        what: What,
+        /// Did a person confirm it by itself? What everyone can read is not sent without that.
+        confirmed: bool,
+    },
     /// Tries a delivery again, now.
     Retry(DeliveryKey),
     /// Leaves a delivery.
@@ -233,6 +242,15 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
             let id = id.clone().unwrap_or_else(|| stamp.to_string());
             deeds.push(Deed::Task { id, text, owner: owner.clone(), done: *done });
         }
+        Command::Send { what, confirmed: false, .. } if what.is_public() => {
+            return refuse("everyone can read that: it has a confirmation of its own");
+        }
+        Command::Send { what: What::OpenChannel { .. }, .. }
+            if incident.chat().is_some_and(|chat| chat.channel.is_some()) =>
+        {
+            return refuse("its channel is planned already; retry that");
+        }
+        Command::Send { service, what, .. } => deeds.push(plan::more(incident, stamp, service, what.clone())),
         Command::Retry(key) => deeds.push(retry(incident, key, around.writer)?),
         Command::Drop { key, reason } => deeds.push(drop_it(incident, key, reason.as_ref())?),
         Command::Ask { service, what } => {
