@@ -181,7 +181,10 @@ impl App {
                 self.unreachable(&fault);
                 Vec::new()
             }
-            Message::Audit(reading) => self.audit_read(reading),
+            Message::Audit(reading) => {
+                self.audit_read(reading);
+                Vec::new()
+            }
             Message::Flag(flag, detail) => {
                 self.flag_read(flag, detail);
                 Vec::new()

@@ -2,7 +2,6 @@
 
 use super::App;
 use super::ask::why_form;
-use super::incident_watch::RECENT;
 use crate::actions::door::Door;
 use crate::actions::exchange::{DoorEffect, DoorInput};
 use crate::actions::guardrail::ConfirmLevel;
@@ -11,6 +10,7 @@ use crate::actions::plan::Plan;
 use crate::actions::{ActionRequest, OnFailure, present};
 use crate::state::effect::Effect;
 use crate::state::form::{Field, Form, Purpose, Topic};
+use crate::state::incident::IncidentEffect;
 use crate::state::session::{DoorBox, Overlay};
 
 impl App {
@@ -101,7 +101,7 @@ impl App {
         }
         let mut effects = carried(effects);
         if recorded && self.session.incidents.open().next().is_some() {
-            effects.push(Effect::ReadAudit { most: RECENT });
+            effects.push(Effect::Incident(IncidentEffect::TakeInActions));
         }
         effects
     }

@@ -1,7 +1,6 @@
 //! The audit view's keys. Reading the log is an effect; no key waits for a disk.
 
 use super::App;
-use super::incident_watch::RECENT;
 use crate::actions::{Origin, undo};
 use crate::domain::audit::{Entry, entries};
 use crate::ports::journal::{JournalError, Reading};
@@ -35,21 +34,13 @@ impl App {
         })
     }
 
-    /// The log was read: for the view, which may be closed by now, and for the timeline of an open incident.
-    pub(super) fn audit_read(&mut self, reading: Result<Reading, JournalError>) -> Vec<Effect> {
+    /// The log was read. The view may be closed by now; then nobody wants it.
+    pub(super) fn audit_read(&mut self, reading: Result<Reading, JournalError>) {
         let now = self.now;
-        let effects = match &reading {
-            Ok(read) if self.session.incidents.open().next().is_some() => {
-                let newest = read.records.len().saturating_sub(RECENT);
-                self.watch_actions(&entries(read.records[newest..].iter().cloned()))
-            }
-            _ => Vec::new(),
-        };
         if let Some(view) = self.audit_view() {
             view.read(reading, now);
             self.dirty = true;
         }
-        effects
     }
 
     /// Plans to take the chosen action back.

@@ -181,7 +181,7 @@ impl App {
             return Vec::new();
         };
         let what = What::Escalate { page: page.to_owned(), level: None };
-        self.obey(&Command::Ask { service: service.into(), what })
+        self.obey(&Command::Send { service: service.into(), what, confirmed: false })
     }
 
     /// What customers are to read is written.

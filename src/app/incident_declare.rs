@@ -1,19 +1,19 @@
 //! Declaring: what is selected and what is known of it becomes a proposal; it is shown with all that it will send, edited
 //! where that is needed, and declared by one more key.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use super::App;
-use crate::domain::target::{Focus, WorkloadRef};
-use crate::incident::declare::{Burn, Facts, Field, PageFact, Proposal, RunbookFacts, StatusPageFacts};
+use crate::domain::alert::Alert;
+use crate::domain::target::WorkloadRef;
+use crate::incident::declare::{Facts, Field, PageFact, Proposal, RunbookFacts};
 use crate::runbook::Runbook;
 use crate::runbook::run::RunInput;
 use crate::state::editor::Editor;
 use crate::state::effect::Effect;
 use crate::state::form::{self, Form, Topic};
-use crate::state::incident::IncidentEffect;
 use crate::state::incident::room::Declaring;
+use crate::state::incident::{IncidentEffect, facts};
 use crate::state::session::{Overlay, Subject};
 use crate::ui::incident::declare_length;
 
@@ -65,38 +65,33 @@ impl App {
         };
         let about = row.and_then(|row| row.about.as_ref()).and_then(|focus| focus.workload().cloned());
         let workload = about.or_else(|| self.rows_in_hand().into_iter().flatten().find_map(|object| object.workload()));
-        let concerns = |focus: &Focus| focus.workload().is_some() && focus.workload() == workload.as_ref();
-        let others = self.world.alerts.iter().filter(|row| row.about.as_ref().is_some_and(concerns));
-        let mut seen = BTreeSet::new();
-        let all = row.into_iter().chain(others).flat_map(|row| &row.all);
-        let alerts = all.filter(|alert| seen.insert(alert.key.clone())).map(|alert| (**alert).clone()).collect();
+        // Without a workload it is about the alert; without an alert about whatever is worst.
+        let alert = row.filter(|_| workload.is_none()).map(|row| &*row.alert.name);
+        let mut found = facts(&self.world, alert, workload.as_ref()).unwrap_or_default();
+        if found.alerts.is_empty() {
+            found.alerts = self.cleared_of(found.workload.as_ref());
+        }
+        let suspect = found.workload.as_ref().and_then(|workload| self.suspicion(workload));
         let room = &self.session.incidents;
         let here = room.here.as_ref();
-        let mut facts = Facts {
-            context: self.context.name.clone(),
-            production: self.context.production,
-            user: here.map(|here| here.who.to_string()).unwrap_or_default(),
-            suspect: workload.as_ref().and_then(|workload| self.suspicion(workload)),
-            workload,
-            alerts,
-            runbook: self.runbook_here().map(|(book, values)| book_facts(book, values)),
-            chat: here.and_then(|here| here.chat.clone()),
-            demo: self.context.demo,
-            ..Facts::default()
-        };
-        let service = facts.service();
-        let name = facts.workload.as_ref().map(|workload| workload.name.to_string()).unwrap_or_default();
-        let of_service = |named: &str| !named.is_empty() && (named == service || named == name);
-        let slos = self.world.slos.iter().map(|row| &row.reading);
-        facts.burn = slos.filter(|reading| of_service(&reading.objective.service)).map(Burn::from).collect();
-        facts.pages = self.known_pages();
-        let page = here.and_then(|here| here.status_pages.first());
-        facts.status_page = page.map(|page| StatusPageFacts {
-            name: page.name.clone(),
-            product: page.product,
-            components: self.components_of(&page.name),
-        });
-        facts
+        found.context.clone_from(&self.context.name);
+        found.production = self.context.production;
+        found.demo = self.context.demo;
+        found.user = here.map(|here| here.who.to_string()).unwrap_or_default();
+        found.suspect = suspect.or(found.suspect);
+        found.runbook = self.runbook_here().map(|(book, values)| book_facts(book, values));
+        found.chat = here.and_then(|here| here.services.chat.clone());
+        found.pages = self.known_pages();
+        let page = here.and_then(|here| here.services.status_page.as_ref());
+        found.status_page = page.map(|page| page.facts(&found.service()));
+        found
+    }
+
+    /// What fired for a workload until it was mitigated: the incident was about that.
+    pub(super) fn cleared_of(&self, workload: Option<&WorkloadRef>) -> Vec<Alert> {
+        let Some(workload) = workload else { return Vec::new() };
+        let cleared = self.session.incidents.cleared.iter().map(|(alert, _)| alert);
+        cleared.filter(|alert| alert.concerns(workload)).map(|alert| (**alert).clone()).collect()
     }
 
     /// `rollout of deployment/payment to revision 42, 40s before HighErrorRate: payment:2.3.7 → payment:2.4.0`.
@@ -133,10 +128,8 @@ impl App {
             (None, Some(incident)) => incident.declared().service.clone(),
             (None, None) => String::new(),
         };
-        let page = room.here.iter().flat_map(|here| &here.status_pages).find(|known| *known.name == *page);
-        let components = page.into_iter().flat_map(|page| &page.components);
-        let shows = |globs: &[String]| globs.iter().any(|glob| crate::config::context::matches(glob, &service));
-        components.filter(|(_, globs)| shows(globs)).map(|(name, _)| name.clone()).collect()
+        let known = room.here.as_ref().and_then(|here| here.services.status_page.as_ref());
+        known.filter(|known| *known.name == *page).map(|known| known.facts(&service).components).unwrap_or_default()
     }
 
     /// The paging services have answered while a declare is looked at.

@@ -5,6 +5,7 @@ use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::{Role, Severity, Status};
 use crate::incident::command::Command;
 use crate::incident::declare::Burn;
+use crate::incident::plan::publication;
 use crate::incident::timeline::describe;
 use crate::incident::{hand_over, update};
 use crate::state::editor::Editor;
@@ -173,7 +174,9 @@ impl App {
             }
             Purpose::Publish { page, body } if text == "publish" => {
                 let components = self.components_of(&page);
-                Command::Publish { page, body, components }
+                let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
+                let what = publication(incident, body, &components);
+                Command::Send { service: page, what, confirmed: true }
             }
             Purpose::Publish { .. } => {
                 self.session.incidents.view.prompt =
@@ -313,8 +316,8 @@ impl App {
                 others.map(|other| item(other.id().to_string(), other.title().to_owned())).collect()
             }
             PickerKind::StatusPage => {
-                let pages = room.here.iter().flat_map(|here| &here.status_pages);
-                pages.map(|page| item(page.name.to_string(), page.product.to_owned())).collect()
+                let page = room.here.iter().filter_map(|here| here.services.status_page.as_ref());
+                page.map(|page| item(page.name.to_string(), page.product.to_owned())).collect()
             }
             PickerKind::Page => {
                 let pages = room.paging.iter().flat_map(|(service, said)| {

@@ -1,5 +1,5 @@
-//! The timeline by itself: alerts, rollouts, our actions, steps of runbooks and what it costs are written down as the console
-//! sees them.
+//! The timeline by itself: alerts, rollouts, steps of runbooks and what it costs are written down as the console sees them.
+//! Our actions are taken from the audit log, by the runtime.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::App;
 use crate::domain::Text;
 use crate::domain::alert::Alert;
-use crate::domain::audit;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::Deed;
 use crate::incident::severity::{Signs, to_review};
@@ -24,8 +23,6 @@ const SETTLES: i64 = 20;
 /// Seconds for which an alert that cleared may still be declared, and how many are remembered.
 const REMEMBERED: i64 = 3_600;
 const MOST_CLEARED: usize = 200;
-/// Records of the audit log that are looked at after an action.
-pub(super) const RECENT: usize = 50;
 
 impl App {
     /// Once a second: what the panes show, as far as it is about an open incident of this context.
@@ -110,27 +107,6 @@ impl App {
         noticed.retain(|one| !on_its_way.iter().any(|((of, deed), _)| *of == id && is_same(deed, &one.deed)));
         on_its_way.extend(noticed.iter().map(|one| ((id.clone(), one.deed.clone()), now)));
         (!noticed.is_empty()).then_some(Effect::Incident(IncidentEffect::Notice { id, noticed }))
-    }
-
-    /// Actions of the audit log that belong to an open incident.
-    pub(super) fn watch_actions(&mut self, entries: &[audit::Entry]) -> Vec<Effect> {
-        if self.guard.read_only.is_some() {
-            return Vec::new();
-        }
-        let room = &self.session.incidents;
-        let services: Vec<Text> =
-            room.here.iter().flat_map(|here| &here.paging).map(|(name, _)| name.clone()).collect();
-        let mut found = Vec::new();
-        for incident in room.all.values().filter(|incident| self.is_watched(incident)) {
-            let mut noticed = Vec::new();
-            for entry in entries {
-                noticed.extend(watch::action(incident, entry));
-                let events = watch::change_events(incident, entry, &services).into_iter();
-                noticed.extend(events.map(|deed| Noticed { at: self.now, by: crate::incident::SELF.into(), deed }));
-            }
-            found.push((incident.id().clone(), noticed));
-        }
-        found.into_iter().filter_map(|(id, noticed)| self.notice_in(id, noticed)).collect()
     }
 
     /// A step of a runbook was recorded.

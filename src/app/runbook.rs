@@ -43,6 +43,10 @@ impl App {
             return Facts::of(&row.alert, workload);
         }
         let workload = self.rows_in_hand().into_iter().flatten().find_map(|object| object.workload());
+        // It was mitigated first: what fired until then still says which runbook is meant.
+        if let Some(alert) = self.cleared_of(workload.as_ref()).into_iter().min_by_key(|alert| alert.severity) {
+            return Facts::of(&alert, workload.as_ref());
+        }
         workload.map_or_else(Facts::default, |workload| Facts::of_workload(&workload))
     }
 

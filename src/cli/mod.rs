@@ -20,6 +20,7 @@ mod doctor;
 mod drive;
 mod flag;
 mod generate;
+mod incident;
 mod lab;
 mod oncall;
 mod output;
@@ -117,6 +118,9 @@ enum Command {
     /// What people are paged with
     #[command(subcommand)]
     Page(oncall::PageCommand),
+    /// Incidents: declare them, tell everyone, end them, look back at them
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -159,6 +163,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Auth(command)) => auth::run(global, &command),
         Some(Command::Oncall(args)) => oncall::oncall(global, &args),
         Some(Command::Page(command)) => oncall::page(global, &command),
+        Some(Command::Incident(command)) => incident::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

@@ -105,22 +105,6 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
-    /// Asks something of a paging service: escalate, add responders, resolve, page somebody.
-    Ask {
-        /// The service.
-        service: Text,
-        /// What.
-        what: What,
-    },
-    /// Tells customers. Who asks for it has had it confirmed by itself.
-    Publish {
-        /// The status page.
-        page: Text,
-        /// The text.
-        body: String,
-        /// Components that show the service.
-        components: Vec<String>,
-    },
     /// Sends what another console had planned and not sent.
     TakeOver {
         /// The other console.
@@ -253,13 +237,6 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
         Command::Send { service, what, .. } => deeds.push(plan::more(incident, stamp, service, what.clone())),
         Command::Retry(key) => deeds.push(retry(incident, key, around.writer)?),
         Command::Drop { key, reason } => deeds.push(drop_it(incident, key, reason.as_ref())?),
-        Command::Ask { service, what } => {
-            deeds.push(plan::planned(plan::key("ask", stamp), service, what.clone(), Vec::new()));
-        }
-        Command::Publish { page, body, components } => {
-            let body = words("a publication", body, LONGEST_TEXT)?;
-            deeds.push(plan::publication(incident, page, body, components, stamp));
-        }
         Command::TakeOver { writer } => {
             if writer == around.writer {
                 return refuse("this console sends that anyway");

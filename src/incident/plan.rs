@@ -2,7 +2,7 @@
 //! sends.
 
 use super::fold::Incident;
-use super::parcel::{Parcel, ParcelState};
+use super::parcel::ParcelState;
 use super::template::{self, Values, flat};
 use super::timeline::utc_minute;
 use crate::domain::Text;
@@ -72,8 +72,8 @@ pub fn publication_draft(incident: &Incident) -> String {
     }
 }
 
-/// What customers are told next: the first time a new incident of the status page, then updates of it.
-pub fn publication(incident: &Incident, page: &Text, body: String, components: &[String], stamp: &Stamp) -> Deed {
+/// What customers are told next: state of the components and status follow the incident's, the title stays what it was.
+pub fn publication(incident: &Incident, body: String, components: &[String]) -> What {
     let state = match (incident.status(), incident.severity()) {
         (Status::Resolved, _) => "operational",
         (_, Severity::Sev1) => "major_outage",
@@ -86,19 +86,13 @@ pub fn publication(incident: &Incident, page: &Text, body: String, components: &
         Status::Monitoring => "monitoring",
         Status::Resolved => "resolved",
     };
-    let is_first = |parcel: &&Parcel| {
-        parcel.delivery.service == *page
-            && matches!(parcel.delivery.what, What::Publish { .. })
-            && !matches!(parcel.state, ParcelState::Dropped { .. })
-    };
-    let first = incident.parcels().iter().find(is_first);
-    let title = match first.map(|first| &first.delivery.what) {
-        Some(What::Publish { title, .. }) => title.clone(),
-        _ => format!("Problems with {}", flat(&incident.declared().service)),
-    };
+    let before = incident.parcels().iter().rev().find_map(|parcel| match &parcel.delivery.what {
+        What::Publish { title, .. } => Some(title.clone()),
+        _ => None,
+    });
+    let title = before.unwrap_or_else(|| format!("Problems with {}", flat(&incident.declared().service)));
     let components = components.iter().map(|component| (component.clone(), state.to_owned())).collect();
-    let after = first.map(|first| first.delivery.key.clone()).into_iter().collect();
-    planned(key("publish", stamp), page, What::Publish { title, status: status.to_owned(), body, components }, after)
+    What::Publish { title, status: status.to_owned(), body, components }
 }
 
 /// The topic when its template cannot be filled in.

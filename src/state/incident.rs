@@ -1,11 +1,15 @@
 //! What the console asks the runtime for about incidents, and what comes back. The rules are [`crate::incident`]'s, and
 //! what is known of an incident is the fold of its entries.
 
+mod facts;
 pub mod room;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use facts::facts;
+
+use crate::config::context::matches;
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
@@ -13,7 +17,7 @@ use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::entry::{Deed, Entry};
 use crate::incident::Noticed;
 use crate::incident::command::Command;
-use crate::incident::declare::ChatFacts;
+use crate::incident::declare::{ChatFacts, StatusPageFacts};
 use crate::incident::outbox::Standing;
 use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
@@ -48,6 +52,13 @@ pub enum IncidentEffect {
         /// Where it goes on.
         into: IncidentId,
     },
+    /// Writes down what a person confirmed by itself: a publication on the status page; likewise.
+    Plan {
+        /// In which incident.
+        id: IncidentId,
+        /// `Planned` deliveries.
+        deeds: Vec<Deed>,
+    },
     /// Writes down what was noticed, in the name of opsdeck itself; likewise.
     Notice {
         /// In which incident.
@@ -55,6 +66,8 @@ pub enum IncidentEffect {
         /// What.
         noticed: Vec<Noticed>,
     },
+    /// Takes in what the audit log says of actions: after each that ended → [`IncidentNews::Entries`].
+    TakeInActions,
     /// Reads one that is over, to look at it or to open it again → [`IncidentNews::Entries`].
     Open(IncidentId),
     /// What does its channel show? → [`IncidentNews::Channel`].
@@ -76,7 +89,7 @@ pub enum IncidentEffect {
 #[derive(Clone, Debug, PartialEq)]
 pub enum IncidentNews {
     /// What the services of this context are, once it is connected.
-    Services(Box<ServicesInfo>),
+    Services(Box<Here>),
     /// Entries that are on disk by now, of this console and of others; each comes once. In any order: stamps sort them.
     Entries {
         /// Of which incident.
@@ -129,40 +142,61 @@ pub enum IncidentNews {
     Remark(String),
 }
 
-/// The services of a context and how incidents are kept there, as far as a plan has to know.
-#[derive(Clone, Debug)]
+/// The services of a context, as far as a plan has to know them.
+#[derive(Clone, Debug, Default)]
 pub struct ServicesInfo {
-    /// `[incidents]`.
-    pub config: Incidents,
-    /// Who sits here, as entries are signed.
-    pub who: Text,
     /// The chat, when there is one.
     pub chat: Option<ChatFacts>,
     /// Paging services: name and product.
     pub paging: Vec<(Text, &'static str)>,
-    /// Status pages.
-    pub status_pages: Vec<StatusPageInfo>,
+    /// The status page, when there is one.
+    pub status_page: Option<StatusPageInfo>,
     /// Where responders share incidents, when they do (`ConfigMaps of namespace opsdeck`).
     pub shared: Option<Text>,
 }
 
-/// By what tells them apart: how a chat writes a name cannot be compared.
-impl PartialEq for ServicesInfo {
-    fn eq(&self, other: &Self) -> bool {
-        let chat = |info: &Self| info.chat.as_ref().map(|chat| (chat.name.clone(), chat.product, chat.limits));
-        (&self.config, &self.who, &self.shared) == (&other.config, &other.who, &other.shared)
-            && chat(self) == chat(other)
-            && (&self.paging, &self.status_pages) == (&other.paging, &other.status_pages)
-    }
+/// The services of a context, and how incidents are kept there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Here {
+    /// Whom it speaks to.
+    pub services: ServicesInfo,
+    /// `[incidents]`.
+    pub config: Incidents,
+    /// Who sits here, as entries are signed (`oncall@bastion`).
+    pub who: Text,
 }
 
-/// A status page.
+/// A status page, as far as a plan has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusPageInfo {
-    /// Its name.
+    /// Its configured name.
     pub name: Text,
     /// Its product.
     pub product: &'static str,
-    /// Which components show which services: globs over services, by component.
+    /// Which components show which services, as configured: globs.
     pub components: BTreeMap<String, Vec<String>>,
+}
+
+impl StatusPageInfo {
+    /// As a proposal about this service wants to know it.
+    pub fn facts(&self, service: &str) -> StatusPageFacts {
+        let shows = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches(pattern, service));
+        let components = self.components.iter().filter(|(_, patterns)| shows(patterns));
+        StatusPageFacts {
+            name: self.name.clone(),
+            product: self.product,
+            components: components.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+/// By name: effects and news are compared in tests.
+impl PartialEq for ServicesInfo {
+    fn eq(&self, other: &Self) -> bool {
+        let chat = |info: &Self| info.chat.as_ref().map(|chat| (chat.name.clone(), chat.has_channels));
+        chat(self) == chat(other)
+            && self.paging == other.paging
+            && self.status_page == other.status_page
+            && self.shared == other.shared
+    }
 }

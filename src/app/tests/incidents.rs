@@ -20,14 +20,14 @@ use crate::incident::outbox::Standing;
 use crate::ports::feed::{SourceId, Update};
 use crate::ports::incident::{ChatLimits, Page};
 use crate::state::effect::Effect;
-use crate::state::incident::{IncidentEffect, IncidentNews, ServicesInfo, StatusPageInfo};
+use crate::state::incident::{Here, IncidentEffect, IncidentNews, ServicesInfo, StatusPageInfo};
 use crate::state::message::Message;
 
 fn news(app: &mut App, news: IncidentNews) -> Vec<Effect> {
     app.update(Message::Incident(news), now())
 }
 
-fn services() -> ServicesInfo {
+fn services() -> Here {
     let chat = ChatFacts {
         name: "slack".into(),
         product: "Slack",
@@ -35,18 +35,15 @@ fn services() -> ServicesInfo {
         has_channels: true,
         namer: Arc::new(|wanted| Ok(wanted.to_lowercase().replace(' ', "-"))),
     };
-    ServicesInfo {
-        config: Config::built_in().unwrap().settings.incidents,
-        who: "oncall@bastion".into(),
-        chat: Some(chat),
-        paging: vec![("pager".into(), "PagerDuty")],
-        status_pages: vec![StatusPageInfo {
-            name: "customers".into(),
-            product: "Statuspage",
-            components: [("Checkout".to_owned(), vec!["pay*".to_owned()])].into(),
-        }],
-        shared: None,
-    }
+    let page = StatusPageInfo {
+        name: "customers".into(),
+        product: "Statuspage",
+        components: [("Checkout".to_owned(), vec!["pay*".to_owned()])].into(),
+    };
+    let paging = vec![("pager".into(), "PagerDuty")];
+    let services = ServicesInfo { chat: Some(chat), paging, status_page: Some(page), shared: None };
+    let config = Config::built_in().unwrap().settings.incidents;
+    Here { services, config, who: "oncall@bastion".into() }
 }
 
 /// The world with its broken rollout, connected to services.
@@ -225,8 +222,10 @@ fn customers_are_told_only_after_a_word_of_its_own() {
         press(&mut app, "backspace");
     }
     write(&mut app, "publish");
-    let Some(Command::Publish { page, components, .. }) = done(&press(&mut app, "enter")) else { panic!("nothing") };
-    assert_eq!((&*page, components), ("customers", vec!["Checkout".to_owned()]));
+    let Some(Command::Send { service, what, confirmed }) = done(&press(&mut app, "enter")) else { panic!("nothing") };
+    let What::Publish { components, status, .. } = what else { panic!("{what:?}") };
+    assert_eq!((&*service, status.as_str(), confirmed), ("customers", "investigating", true));
+    assert_eq!(components["Checkout"], "major_outage");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
                     monitoring::prometheus(&start.launch, &connected, reachable),
                     monitoring::alertmanager(&connected, reachable),
                     flags::checks(&connected),
-                    services::checks(connected.clients.incident_services())
+                    services::checks(&connected.incidents.services)
                 );
                 checks.extend(prometheus);
                 checks.extend(alertmanager);

@@ -1,31 +1,43 @@
-//! Services of incidents (chats, paging services, status pages): what each says of itself.
+//! What incidents speak to (chats, paging services, status pages, the journal that responders share): what each says of
+//! itself.
 
 use futures::future::join_all;
 
 use super::PATIENCE;
 use super::check::Check;
+use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
-use crate::ports::incident::{Service, ServiceFinding};
+use crate::ports::incident::{Service, ServiceCheck, ServiceFinding};
 use crate::runtime::clock::Clock;
+use crate::runtime::incidents::services::IncidentServices;
 
 /// Every one of them, all at once; none configured is a choice, and no check.
-pub(super) async fn checks<'a>(services: impl Iterator<Item = &'a dyn Service>) -> Vec<Check> {
-    join_all(services.map(of)).await.into_iter().flatten().collect()
+pub(super) async fn checks(services: &IncidentServices) -> Vec<Check> {
+    let mut checks = of_services(services.all()).await;
+    if let Some(shared) = &services.shared {
+        let place = shared.journal.place();
+        checks.extend(asked("Kubernetes", "shared incidents", &place, shared.journal.check()).await);
+    }
+    checks
 }
 
-async fn of(service: &dyn Service) -> Vec<Check> {
-    let product = service.product();
-    let Ok(found) = tokio::time::timeout(PATIENCE, service.check()).await else {
+async fn of_services<'a>(services: impl Iterator<Item = &'a dyn Service>) -> Vec<Check> {
+    let asked = services.map(|service| asked(service.product(), service.name(), service.origin(), service.check()));
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn asked(product: &'static str, name: &str, origin: &str, check: Future<'_, Vec<ServiceCheck>>) -> Vec<Check> {
+    let Ok(found) = tokio::time::timeout(PATIENCE, check).await else {
         let fault = Fault::new(FaultKind::Timeout, format!("no answer within {} s", PATIENCE.as_secs()));
-        return vec![Check::failed(product, format!("{}: reach", service.name()), fault)];
+        return vec![Check::failed(product, format!("{name}: reach"), fault)];
     };
-    let check = |one: crate::ports::incident::ServiceCheck| {
-        let name = format!("{}: {}", service.name(), one.name);
+    let check = |one: ServiceCheck| {
+        let name = format!("{name}: {}", one.name);
         match one.result {
             ServiceFinding::Well(detail) => Check::ok(product, name, detail),
             ServiceFinding::Loss(detail, hint) => Check::warning(product, name, detail, &hint),
             ServiceFinding::Failed(fault) => Check::fault(product, name, fault),
-            ServiceFinding::Clock(there) => Check::clock(product, service.origin(), Clock::System.now(), there),
+            ServiceFinding::Clock(there) => Check::clock(product, origin, Clock::System.now(), there),
         }
     };
     found.into_iter().map(check).collect()
@@ -36,8 +48,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::check::Verdict;
     use super::*;
-    use crate::ports::Future;
-    use crate::ports::incident::ServiceCheck;
 
     /// One that answers, or does not.
     struct Pager(bool);
@@ -70,7 +80,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_finding_is_a_check_and_silence_is_a_failure() {
         let (answers, hangs) = (Pager(true), Pager(false));
-        let found = checks([&answers as &dyn Service, &hangs].into_iter()).await;
+        let found = of_services([&answers as &dyn Service, &hangs].into_iter()).await;
         let seen: Vec<_> = found.iter().map(|check| (check.name.as_str(), check.verdict)).collect();
         let expected = [
             ("pd: services", Verdict::Ok),

@@ -22,11 +22,11 @@ use crate::domain::incident::entry::{Deed, Entry, NewEntry};
 use crate::incident::clearance::Cleared;
 use crate::incident::command::{Circumstances, Command, merge, perform};
 use crate::incident::outbox::Standing;
-use crate::incident::{Incident, Noticed, SELF};
+use crate::incident::{Incident, Noticed};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{DeliveryError, SharedUpdate};
 use crate::runtime::clock::Clock;
-use crate::state::incident::IncidentNews;
+use crate::state::incident::{Here, IncidentNews};
 
 /// Journals, due deliveries and writers that ended are looked at this often.
 const TICK: Duration = Duration::from_millis(500);
@@ -70,6 +70,8 @@ pub(super) struct Case {
     pub(super) ground: Arc<Ground>,
     told: Vec<(DeliveryKey, Standing)>,
     troubled: bool,
+    /// A person asked for it: it is kept when it is over, too.
+    pub(super) asked_for: bool,
 }
 
 /// Something that came of its own work.
@@ -163,9 +165,20 @@ impl Office {
         for case in self.cases.values_mut().filter(|case| case.ground.context == ground.context) {
             case.ground = ground.clone();
         }
-        self.tell(IncidentNews::Services(Box::new(ground.services.info(&ground.config, &self.user))));
+        let here = Here { services: ground.services.info(), config: ground.config.clone(), who: self.user.clone() };
+        self.tell(IncidentNews::Services(Box::new(here)));
         self.sharing.adopt(ground.services.shared.clone());
         self.ground = Some(ground);
+    }
+
+    /// Where everything is kept.
+    pub const fn store(&self) -> &IncidentStore {
+        &self.store
+    }
+
+    /// Now.
+    pub fn now(&self) -> crate::domain::time::Instant {
+        self.clock.now()
     }
 
     /// An incident as it is known here now.
@@ -209,10 +222,12 @@ impl Office {
             return Err(OfficeError::Refused(format!("there is no incident `{id}`")));
         }
         self.hold(id, &ground).await?;
-        let entries = self.cases.get(id).and_then(|case| {
-            lock(&case.held).incident().map(|incident| incident.entries().cloned().collect::<Vec<_>>())
-        });
-        self.tell(IncidentNews::Entries { id: id.clone(), entries: entries.unwrap_or_default() });
+        if let Some(case) = self.cases.get_mut(id) {
+            case.asked_for = true;
+        }
+        let incident = self.incident(id);
+        let entries = incident.iter().flat_map(Incident::entries).cloned().collect();
+        self.tell(IncidentNews::Entries { id: id.clone(), entries });
         Ok(())
     }
 
@@ -227,7 +242,10 @@ impl Office {
             self.tell(IncidentNews::Remark(format!("incident {id}: {flaw}")));
         }
         let held = Arc::new(Mutex::new(held));
-        self.cases.insert(id.clone(), Case { held, ground: ground.clone(), told: Vec::new(), troubled: false });
+        self.cases.insert(
+            id.clone(),
+            Case { held, ground: ground.clone(), told: Vec::new(), troubled: false, asked_for: false },
+        );
         self.take_over(id).await;
         Ok(())
     }

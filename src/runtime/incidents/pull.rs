@@ -9,7 +9,7 @@ use super::office::{Done, Office, lock};
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::Deed;
-use crate::incident::{Incident, Noticed};
+use crate::incident::{Incident, Noticed, SELF};
 use crate::ports::incident::ChatMessage;
 
 /// New messages that are taken at a time; the rest comes the next time.
@@ -57,11 +57,7 @@ pub(super) fn marked(incident: &Incident, service: &Text, messages: Vec<ChatMess
     let noticed = fresh.take(MOST).map(|message| {
         let ChatMessage { id, at, author, text, link, .. } = message;
         let text = crate::incident::template::shortened(&text, LONGEST);
-        Noticed {
-            at,
-            by: crate::incident::SELF.into(),
-            deed: Deed::Message { service: service.clone(), id, author, text, link },
-        }
+        Noticed { at, by: SELF.into(), deed: Deed::Message { service: service.clone(), id, author, text, link } }
     });
     noticed.collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::incidents::Incidents;
 use crate::domain::Text;
 use crate::incident::clearance::{Courier, MayShare, SharedWriter};
 use crate::incident::declare::ChatFacts;
@@ -22,7 +21,7 @@ pub struct IncidentServices {
     /// The journal that responders share, where the configuration allows it.
     pub shared: Option<Shared>,
     couriers: BTreeMap<Text, Arc<dyn Courier>>,
-    /// Of each status page, which components show which services.
+    /// Of each status page: which components show which services.
     components: BTreeMap<Text, BTreeMap<String, Vec<String>>>,
 }
 
@@ -48,9 +47,15 @@ impl IncidentServices {
         self.pagings.push(paging);
     }
 
-    /// Adds a status page.
-    pub fn status_page(&mut self, page: Arc<dyn StatusPage>, courier: Arc<dyn Courier>) {
+    /// Adds a status page, and which of its components show which services.
+    pub fn status_page(
+        &mut self,
+        page: Arc<dyn StatusPage>,
+        courier: Arc<dyn Courier>,
+        components: BTreeMap<String, Vec<String>>,
+    ) {
         self.courier(page.name(), courier);
+        self.components.insert(page.name().into(), components);
         self.status_pages.push(page);
     }
 
@@ -76,26 +81,27 @@ impl IncidentServices {
         chats.chain(pagings).chain(pages)
     }
 
-    /// What a plan has to know of them, for the person who is named so.
-    pub fn info(&self, config: &Incidents, who: &Text) -> ServicesInfo {
-        let chat = self.chats.first().cloned().map(|chat| ChatFacts {
-            name: chat.name().into(),
-            product: chat.product(),
-            limits: chat.limits(),
-            has_channels: chat.has_channels(),
-            namer: Arc::new(move |wanted| chat.channel_name(wanted)),
+    /// What a plan has to know of them.
+    pub fn info(&self) -> ServicesInfo {
+        let chat = self.chats.first().map(|chat| {
+            let names = chat.clone();
+            ChatFacts {
+                name: chat.name().into(),
+                product: chat.product(),
+                limits: chat.limits(),
+                has_channels: chat.has_channels(),
+                namer: Arc::new(move |wanted| names.channel_name(wanted)),
+            }
         });
-        let pages = self.status_pages.iter().map(|page| StatusPageInfo {
+        let status_page = self.status_pages.first().map(|page| StatusPageInfo {
             name: page.name().into(),
             product: page.product(),
             components: self.components.get(page.name()).cloned().unwrap_or_default(),
         });
         ServicesInfo {
-            config: config.clone(),
-            who: who.clone(),
             chat,
             paging: self.pagings.iter().map(|one| (one.name().into(), one.product())).collect(),
-            status_pages: pages.collect(),
+            status_page,
             shared: self.shared.as_ref().map(|shared| shared.journal.place()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::ServicesInfo;
+use super::Here;
 use crate::domain::Text;
 use crate::domain::alert::Alert;
 use crate::domain::incident::delivery::DeliveryKey;
@@ -23,7 +23,7 @@ use crate::state::input::Input;
 #[derive(Debug, Default)]
 pub struct Room {
     /// The services of this context, once they are known.
-    pub here: Option<ServicesInfo>,
+    pub here: Option<Here>,
     /// Incidents of this context, by id.
     pub all: BTreeMap<IncidentId, Incident>,
     /// Have those that were there at the start been told?
