@@ -44,13 +44,7 @@ pub fn oncall(global: &Global, args: &OnCallArgs) -> Result<ExitCode, Failure> {
     let ask = |service: Arc<dyn Paging>| -> Future<'static, Result<Vec<OnCall>, Fault>> {
         Box::pin(async move { service.on_call().await })
     };
-    run(
-        global,
-        args.json,
-        ask,
-        |service, row| on_call_json(service, row),
-        |service, row, now| on_call_line(service, row, now),
-    )
+    run(global, args.json, ask, on_call_json, on_call_line)
 }
 
 /// Pages.
@@ -59,13 +53,7 @@ pub fn page(global: &Global, command: &PageCommand) -> Result<ExitCode, Failure>
     let ask = |service: Arc<dyn Paging>| -> Future<'static, Result<Vec<Page>, Fault>> {
         Box::pin(async move { service.pages().await })
     };
-    run(
-        global,
-        args.json,
-        ask,
-        |service, row| page_json(service, row),
-        |service, row, now| page_lines(service, row, now),
-    )
+    run(global, args.json, ask, page_json, page_lines)
 }
 
 /// Asks every paging service at once. One that fails is told, and hides nothing of the others: exit code 5.

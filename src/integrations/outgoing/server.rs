@@ -129,14 +129,14 @@ impl<S: Send + 'static> Server<S> {
         Arc::new(Door { server: self.clone(), product })
     }
 
-    fn answer(&self, request: Request) -> Result<HttpAnswer, Option<Fault>> {
+    fn answer(&self, request: &Request) -> Result<HttpAnswer, Option<Fault>> {
         let trouble = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(request.clone());
             self.troubles.lock().unwrap().remove(&(asked.len() - 1))
         };
         let acts = matches!(trouble, None | Some(Trouble::Lost | Trouble::Cut));
-        let answer = acts.then(|| (self.behaviour)(&mut self.state.lock().unwrap(), &request));
+        let answer = acts.then(|| (self.behaviour)(&mut self.state.lock().unwrap(), request));
         let with = |status, content_type: &str, body: &str| HttpAnswer {
             status,
             content_type: content_type.to_owned(),
@@ -194,7 +194,7 @@ impl<S: Send + 'static> Transport for Door<S> {
 
     fn get<'a>(&'a self, path: &'a str, query: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         let lost = || Fault::new(FaultKind::Timeout, "did not answer within 10s");
-        let answer = self.server.answer(request("GET", path, query, b"")).map_err(|fault| fault.unwrap_or_else(lost));
+        let answer = self.server.answer(&request("GET", path, query, b"")).map_err(|fault| fault.unwrap_or_else(lost));
         Box::pin(std::future::ready(answer))
     }
 
@@ -204,7 +204,7 @@ impl<S: Send + 'static> Transport for Door<S> {
 
     fn write<'a>(&'a self, one: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         assert!(matches!(one.pass, Pass::Outbox(_)), "nothing is sent without an outbox");
-        let answer = self.server.answer(request(one.method, one.path, &[], one.body)).map_err(|fault| match fault {
+        let answer = self.server.answer(&request(one.method, one.path, &[], one.body)).map_err(|fault| match fault {
             Some(fault) => fault.into(),
             None => ClusterError::Unknown("did not answer within 10s".into()),
         });
@@ -286,7 +286,7 @@ pub async fn survives<S: Send + 'static, C: Courier>(
                     assert_eq!(first.again, Again::Doubtful, "{place}");
                 }
                 Trouble::Limited(seconds) => assert_eq!(first.again, Again::In(seconds), "{place}"),
-                Trouble::Status(401 | 402 | 403) => assert_eq!(first.again, Again::Ask, "{place}"),
+                Trouble::Status(401..=403) => assert_eq!(first.again, Again::Ask, "{place}"),
                 Trouble::Unreachable => assert!(matches!(first.again, Again::In(_)), "{place}"),
                 _ => {}
             }

@@ -139,13 +139,13 @@ impl Statuspage {
             Ok(known) => {
                 let names: Vec<String> = self.source.page.components.keys().cloned().collect();
                 let wrong = names.iter().find_map(|name| found(&known, name).err());
-                match wrong {
-                    Some(fault) => check("components", ServiceFinding::Failed(fault)),
-                    None => {
+                wrong.map_or_else(
+                    || {
                         let said = format!("{} on the page, {} configured", known.len(), names.len());
                         check("components", ServiceFinding::Well(said))
-                    }
-                }
+                    },
+                    |fault| check("components", ServiceFinding::Failed(fault)),
+                )
             }
         });
         if let Some(left) = answer.remaining {

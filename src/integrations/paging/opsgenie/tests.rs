@@ -109,12 +109,9 @@ fn answer(account: &mut Account, request: &Request) -> (u16, Value) {
             {"id": "esc-1", "name": "Checkout", "ownerTeam": {"id": "team-1", "name": "Shop"}},
             {"id": "esc-2", "name": "Data", "ownerTeam": {"id": "team-2"}},
         ])),
-        ("GET", ["v2", "users", id]) => match *id {
-            "bob@shop.example" | "u-2" => {
-                entity(json!({"id": "u-2", "username": "bob@shop.example", "fullName": "Bob"}))
-            }
-            _ => gone(),
-        },
+        ("GET", ["v2", "users", "bob@shop.example" | "u-2"]) => {
+            entity(json!({"id": "u-2", "username": "bob@shop.example", "fullName": "Bob"}))
+        }
         ("GET", ["v2", "teams", "Data"]) if request.value("identifierType") == Some("name") => {
             entity(json!({"id": "team-2", "name": "Data"}))
         }
@@ -147,15 +144,14 @@ fn take(account: &mut Account, request: &Request, rest: &[&str]) -> (u16, Value)
                     json!({"message": "Request body is not processable.", "errors": {"message": "too long"}}),
                 );
             }
-            let id = match account.alerts.iter().find(|one| one["alias"] == alias) {
-                Some(known) => known["id"].as_str().unwrap().to_owned(),
-                None => {
-                    let mut made = alert(alias);
-                    made["id"] = json!("new-1");
-                    account.done.push(format!("create {}", body["priority"].as_str().unwrap()));
-                    account.alerts.push(made);
-                    "new-1".to_owned()
-                }
+            let id = if let Some(known) = account.alerts.iter().find(|one| one["alias"] == alias) {
+                known["id"].as_str().unwrap().to_owned()
+            } else {
+                let mut made = alert(alias);
+                made["id"] = json!("new-1");
+                account.done.push(format!("create {}", body["priority"].as_str().unwrap()));
+                account.alerts.push(made);
+                "new-1".to_owned()
             };
             outcome(true, "Created alert", &id)
         }

@@ -9,7 +9,7 @@ use super::{Statuspage, found};
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
-use crate::integrations::outgoing::{body, instant, line, lines, moment, refused, shortened};
+use crate::integrations::outgoing::{body, instant, judged, line, lines, moment, refused, shortened};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
@@ -100,7 +100,7 @@ impl Statuspage {
         };
         match body::<Published>(&answer).filter(|done| !done.id.is_empty()) {
             Some(done) => Ok(done.receipt(remarks)),
-            None => Err(self.road.judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.fault(&answer))),
         }
     }
 
