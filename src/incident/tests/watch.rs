@@ -137,7 +137,8 @@ fn the_header_reminds_of_what_is_so_now() {
     let (mut incident, mut pen) = begun();
     let outbox = Outbox::new("w1".into(), false);
     let kinds = |incident: &Incident, review: Option<&(Severity, String)>, now| {
-        let all = nudges(incident, &outbox, review, at(now));
+        let standings: Vec<_> = outbox.standings(incident, at(now)).into_iter().map(|(_, standing)| standing).collect();
+        let all = nudges(incident, &standings, review, at(now));
         all.into_iter().map(|nudge| (nudge.kind, nudge.urgent, nudge.text)).collect::<Vec<_>>()
     };
     assert_eq!(clock(&incident, at(723)), "SEV2 triage 12m 03s");
