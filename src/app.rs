@@ -188,6 +188,7 @@ impl App {
                 Vec::new()
             }
             Message::Desk(news) => self.desk_news(news),
+            Message::Incident(_) => Vec::new(),
             Message::Notice(text) => {
                 self.notice(text);
                 Vec::new()

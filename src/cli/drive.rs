@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -17,7 +18,11 @@ use crate::domain::cluster::NamespaceScope;
 use crate::domain::target::{WorkloadKind, WorkloadRef};
 use crate::runtime::clock::Clock;
 use crate::runtime::executor::answer;
+use crate::runtime::incidents::office::Office;
 use crate::runtime::wiring::{Connected, Launch};
+
+/// What an action tells its incident gets this long; the rest waits in the outbox.
+const TELLING: Duration = Duration::from_secs(10);
 
 /// What every action takes beside its own arguments.
 #[derive(Clone, Debug, Default, Args)]
@@ -146,6 +151,10 @@ pub async fn through(
     manner: &Manner,
 ) -> Result<Option<Door>, Failure> {
     let clock = launch.clock;
+    let mut request = request;
+    if request.incident.is_none() {
+        request.incident = open_incident(launch, &connected.info.name).await;
+    }
     let mut guard = connected.guard.clone();
     guard.identity = connected.services.cluster.identity().await.ok();
     let (mut door, mut effects) = Door::request(request, &guard, clock.now());
@@ -161,6 +170,7 @@ pub async fn through(
         }
         let stage = door.view().stage;
         if stage == Stage::Ended {
+            tell_incident(launch, connected).await;
             return Ok(Some(door));
         }
         if stage != Stage::Review {
@@ -178,6 +188,24 @@ pub async fn through(
         }
         let inputs = confirmation(&door, manner);
         effects = inputs.into_iter().flat_map(|input| door.handle(input, clock.now())).collect();
+    }
+}
+
+/// The newest incident that is open in this context: what is done now belongs to it.
+async fn open_incident(launch: &Launch, context: &str) -> Option<String> {
+    let (store, context) = (launch.incidents.store.clone(), context.to_owned());
+    let open = tokio::task::spawn_blocking(move || store.newest_open(&context));
+    open.await.ok().flatten().map(String::from)
+}
+
+/// What was done goes into the timeline of the incident that it belongs to.
+async fn tell_incident(launch: &Launch, connected: &Connected) {
+    let (mut office, _news) = Office::new(launch.incidents.store.clone(), launch.clock, launch.person());
+    office.adopt(connected.incidents.clone());
+    if office.look().await.is_ok() && !office.ids().is_empty() {
+        office.take_in_actions(launch.journal.clone()).await;
+        office.settle(TELLING).await;
+        office.close(Duration::from_secs(1)).await;
     }
 }
 

@@ -19,6 +19,7 @@ mod doctor;
 mod drive;
 mod flag;
 mod generate;
+mod incident;
 mod lab;
 mod output;
 mod runbook;
@@ -106,6 +107,9 @@ enum Command {
     /// Runbooks: list, show, check and walk them
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
+    /// Incidents: declare them, tell everyone, end them, look back at them
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -145,6 +149,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Act(command)) => act::run(global, &command),
         Some(Command::Flag(command)) => flag::run(global, &command),
         Some(Command::Runbook(command)) => runbook::run(global, &command),
+        Some(Command::Incident(command)) => incident::run(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

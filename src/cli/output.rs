@@ -18,6 +18,11 @@ impl Failure {
         Self { code: 2, message: message.into(), hint: None }
     }
 
+    /// The rules say no, or nobody confirmed it: exit code 3.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { code: 3, message: message.into(), hint: None }
+    }
+
     /// Something did not work: exit code 5.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { code: 5, message: message.into(), hint: None }

@@ -14,6 +14,7 @@ use crate::domain::cluster::NamespaceScope;
 use crate::ports::feed::Fault;
 use crate::runtime::clock::Clock;
 use crate::runtime::demo::{Demo, DemoOptions};
+use crate::runtime::incidents::IncidentHome;
 use crate::runtime::journal::FileJournal;
 use crate::runtime::runbooks::RunbookHome;
 use crate::runtime::runbooks::find::places;
@@ -91,6 +92,18 @@ pub fn runbook_directory(dirs: &Dirs) -> std::path::PathBuf {
     dirs.state.clone().unwrap_or_else(|| std::path::PathBuf::from(".opsdeck")).join("runbooks")
 }
 
+/// Where incidents and their post-mortems are kept; the lab's apart from the real ones, also where a place is configured.
+pub fn incident_home(config: &Config, dirs: &Dirs, demo: bool) -> IncidentHome {
+    let settings = &config.settings.incidents;
+    let apart = |place: std::path::PathBuf| if demo { place.join("demo") } else { place };
+    let directory = match (&settings.directory, config.incident_directory(dirs)) {
+        (Some(place), _) => apart(place.clone()),
+        (None, Some(place)) => place,
+        (None, None) => std::path::PathBuf::from(".opsdeck/incidents"),
+    };
+    IncidentHome::new(directory, settings.post_mortems.clone().map(apart))
+}
+
 /// Prepares a start.
 pub async fn start(global: &Global) -> Result<Start, Failure> {
     let config = load_config(global)?.config;
@@ -118,8 +131,10 @@ pub async fn start(global: &Global) -> Result<Start, Failure> {
         places: places(&dirs, &config.settings.runbooks),
         store: RunStore::new(runbook_directory(&dirs)),
     };
+    let incidents = incident_home(&config, &dirs, global.demo.is_some());
     let launch = Launch {
         config,
+        incidents,
         runbooks,
         place,
         read_only: global.read_only.then(|| "--read-only".to_owned()),

@@ -99,6 +99,11 @@ impl Config {
         self.settings.audit.directory.clone().or_else(|| Some(dirs.state.as_ref()?.join("audit")))
     }
 
+    /// Where incidents are kept: `[incidents] directory`, else `incidents` in the state directory; `None` without either.
+    pub fn incident_directory(&self, dirs: &Dirs) -> Option<PathBuf> {
+        self.settings.incidents.directory.clone().or_else(|| Some(dirs.state.as_ref()?.join("incidents")))
+    }
+
     /// The built-in defaults alone: what holds without any file.
     pub fn built_in() -> Result<Self, ConfigError> {
         load(&LoadOptions::default()).map(|loaded| loaded.config)

@@ -119,6 +119,7 @@ pub async fn run(
                 executor.run(effect);
             }
             if !app.holds_quit() {
+                executor.close().await;
                 return Ok(ended);
             }
         }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::feeds::FeedTasks;
+use super::incidents::clerk::Clerk as Incidents;
 use super::runbooks::clerk::Clerk;
 use super::runbooks::perform::Tools;
 use super::settlement::settle_open;
@@ -53,6 +54,7 @@ pub struct Executor {
     connected: (mpsc::Sender<Connected>, mpsc::Receiver<Connected>),
     writes: JoinSet<()>,
     clerk: Clerk,
+    incidents: Incidents,
     /// Contexts whose open intents were looked up; `None` where that is nobody's business (`status`, `snapshot`).
     settled: Option<BTreeSet<String>>,
 }
@@ -61,10 +63,12 @@ impl Executor {
     /// An executor that is connected to nothing yet.
     pub fn new(launch: Arc<Launch>, messages: mpsc::Sender<Message>) -> Self {
         let clerk = Clerk::new(launch.clone(), messages.clone());
+        let incidents = Incidents::new(&launch, messages.clone());
         Self {
             launch,
             messages,
             clerk,
+            incidents,
             epoch: 0,
             feeds: None,
             services: None,
@@ -123,6 +127,13 @@ impl Executor {
         self.following = None;
         let settings = &self.launch.config.settings.runbooks;
         self.clerk.adopt(Tools::of(&connected, self.launch.clock, settings));
+        let mut ground = connected.incidents;
+        if self.settled.is_none() {
+            // `status` and pictures look at what is on disk, and leave it as it is.
+            ground.read_only.get_or_insert_with(|| "it only looks".to_owned());
+            ground.services.shared = None;
+        }
+        self.incidents.adopt(ground);
         let mut feeds = FeedTasks::new(self.epoch, self.messages.clone());
         for feed in connected.feeds {
             feeds.start(feed);
@@ -186,8 +197,14 @@ impl Executor {
             // Of runs that were left the console tells; `status` and pictures are of nobody's desk.
             Effect::Desk(DeskEffect::LookForRuns) if self.settled.is_none() => {}
             Effect::Desk(effect) => self.clerk.order(effect),
+            Effect::Incident(effect) => self.incidents.order(effect),
         }
         None
+    }
+
+    /// The console ends: what of incidents is under way gets a bounded moment to come back.
+    pub async fn close(&self) {
+        self.incidents.close().await;
     }
 
     fn follow(&mut self, target: Option<LogTarget>) {

@@ -9,14 +9,19 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::demo::Demo;
 use super::guardrails;
+use super::incidents::office::Ground;
+use super::incidents::services::{IncidentServices, Shared};
 use super::proxy::ServiceProxy;
 use crate::actions::approval::{Approved, Mutator, Receipt};
 use crate::actions::guardrail::GuardContext;
+use crate::config::incidents::Share;
 use crate::config::{Config, ContextSettings, Http};
+use crate::domain::Text;
 use crate::domain::cluster::NamespaceScope;
 use crate::domain::mutation::Mutation;
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::slo::Objective;
+use crate::incident::clearance::{MayShare, SharedWriter};
 use crate::integrations::alertmanager::{AlertmanagerClient, AlertmanagerFeed};
 use crate::integrations::alerts::{SeverityOf, severity_by};
 use crate::integrations::flags::{Flags, FlagsFeed};
@@ -46,6 +51,8 @@ pub struct Launch {
     pub journal: Arc<dyn AuditLog>,
     /// Runbooks.
     pub runbooks: super::runbooks::RunbookHome,
+    /// Where incidents are kept.
+    pub incidents: super::incidents::IncidentHome,
     /// Operating system user.
     pub user: String,
     /// Address of the ssh client, when there is one.
@@ -160,6 +167,8 @@ pub struct Connected {
     pub services: Services,
     /// The clients themselves, for `doctor`.
     pub clients: Clients,
+    /// What incidents need: their settings, and whom they speak to.
+    pub incidents: Ground,
     /// The objectives that are declared for it.
     pub objectives: Vec<Arc<Objective>>,
 }
@@ -206,6 +215,14 @@ impl Road {
 }
 
 impl Launch {
+    /// Who is named in what a person writes into an incident: `oncall@bastion`.
+    pub fn person(&self) -> Text {
+        match whoami::hostname() {
+            Ok(host) if !host.is_empty() => format!("{}@{host}", self.user).into(),
+            _ => self.user.as_str().into(),
+        }
+    }
+
     /// Is it the embedded lab?
     pub const fn is_demo(&self) -> bool {
         matches!(self.place, Place::Lab(_))
@@ -268,7 +285,17 @@ impl Launch {
             identity: None,
             namespace: scope,
         };
-        Ok(Connected { info, guard, feeds, services, clients, objectives: config.objectives.clone() })
+        let incidents = incident_ground(config, &settings, Some(&connection), guard.read_only.clone());
+        let objectives = config.objectives.clone();
+        Ok(Connected { info, guard, feeds, services, clients, incidents, objectives })
+    }
+
+    /// What the incidents of a context need where its cluster cannot be reached: they go on without it.
+    pub async fn incident_ground(&self, context: &str) -> Result<Ground, Fault> {
+        let (_, config) = self.ground().await?;
+        let settings = config.context(context);
+        let guard = self.guard(&settings, None);
+        Ok(incident_ground(config, &settings, None, guard.read_only))
     }
 
     /// The guardrails of a context.
@@ -329,6 +356,34 @@ fn services(config: &Config, connection: &Connection, clients: &Clients) -> Serv
         )),
         logs: connection.logs(),
     }
+}
+
+/// What the incidents of a context need. A product is wired by its own registry; nothing is sent.
+fn incident_ground(
+    config: &Config,
+    settings: &ContextSettings,
+    connection: Option<&Connection>,
+    read_only: Option<String>,
+) -> Ground {
+    let mut services = IncidentServices::default();
+    for source in &settings.services.chats {
+        let chat = crate::integrations::chat::provider(source);
+        services.chat(chat.clone(), chat);
+    }
+    for source in &settings.services.pagings {
+        let paging = crate::integrations::paging::provider(source);
+        services.paging(paging.clone(), paging);
+    }
+    let incidents = &config.settings.incidents;
+    if incidents.share == Share::Cluster
+        && let Some(connection) = connection
+    {
+        let journal = connection.incidents(&incidents.namespace);
+        let pass = MayShare::unless(read_only.is_some());
+        let writer = pass.map(|pass| (journal.clone() as Arc<dyn SharedWriter>, pass));
+        services.shared = Some(Shared { journal, writer });
+    }
+    Ground { context: settings.name.clone(), config: incidents.clone(), services, read_only }
 }
 
 fn feeds(

@@ -32,6 +32,8 @@ pub enum Effect {
     ReadFlag(FlagRef),
     /// Work for runbooks; answered by [`super::message::Message::Desk`].
     Desk(super::runbook::DeskEffect),
+    /// Work for incidents; answered by [`super::message::Message::Incident`].
+    Incident(super::incident::IncidentEffect),
     /// Ask all sources again now, waiting ones too.
     Refresh,
 }

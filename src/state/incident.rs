@@ -1,14 +1,21 @@
 //! What the console asks the runtime for about incidents, and what comes back. The rules are [`crate::incident`]'s, and
 //! what is known of an incident is the fold of its entries.
 
+mod facts;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use facts::facts;
+
+use crate::config::context::matches;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::DeliveryKey;
 use crate::domain::incident::entry::{Deed, Entry};
 use crate::incident::Noticed;
 use crate::incident::command::Command;
+use crate::incident::declare::{ChatFacts, StatusPageFacts};
 use crate::incident::outbox::Standing;
 use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
@@ -43,6 +50,13 @@ pub enum IncidentEffect {
         /// Where it goes on.
         into: IncidentId,
     },
+    /// Writes down what a person confirmed by itself: a publication on the status page; likewise.
+    Plan {
+        /// In which incident.
+        id: IncidentId,
+        /// `Planned` deliveries.
+        deeds: Vec<Deed>,
+    },
     /// Writes down what was noticed, in the name of opsdeck itself; likewise.
     Notice {
         /// In which incident.
@@ -50,6 +64,8 @@ pub enum IncidentEffect {
         /// What.
         noticed: Vec<Noticed>,
     },
+    /// Takes in what the audit log says of actions: after each that ended → [`IncidentNews::Entries`].
+    TakeInActions,
     /// Reads one that is over, to look at it or to open it again → [`IncidentNews::Entries`].
     Open(IncidentId),
     /// What does its channel show? → [`IncidentNews::Channel`].
@@ -125,29 +141,49 @@ pub enum IncidentNews {
 }
 
 /// The services of a context, as far as a plan has to know them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ServicesInfo {
     /// The chat, when there is one.
-    pub chat: Option<ChatInfo>,
+    pub chat: Option<ChatFacts>,
     /// Paging services: name and product.
     pub paging: Vec<(Text, &'static str)>,
-    /// Status pages: name and product.
-    pub status_pages: Vec<(Text, &'static str)>,
+    /// The status page, when there is one.
+    pub status_page: Option<StatusPageInfo>,
     /// Where responders share incidents, when they do (`ConfigMaps of namespace opsdeck`).
     pub shared: Option<Text>,
 }
 
-/// A chat, as far as a plan has to know it.
+/// A status page, as far as a plan has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatInfo {
+pub struct StatusPageInfo {
     /// Its configured name.
     pub name: Text,
-    /// Its product (`Slack`).
+    /// Its product.
     pub product: &'static str,
-    /// Where it is.
-    pub origin: String,
-    /// What it can hold.
-    pub limits: crate::ports::incident::ChatLimits,
-    /// Does it open channels?
-    pub has_channels: bool,
+    /// Which components show which services, as configured: globs.
+    pub components: BTreeMap<String, Vec<String>>,
+}
+
+impl StatusPageInfo {
+    /// As a proposal about this service wants to know it.
+    pub fn facts(&self, service: &str) -> StatusPageFacts {
+        let shows = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches(pattern, service));
+        let components = self.components.iter().filter(|(_, patterns)| shows(patterns));
+        StatusPageFacts {
+            name: self.name.clone(),
+            product: self.product,
+            components: components.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+/// By name: effects and news are compared in tests.
+impl PartialEq for ServicesInfo {
+    fn eq(&self, other: &Self) -> bool {
+        let chat = |info: &Self| info.chat.as_ref().map(|chat| (chat.name.clone(), chat.has_channels));
+        chat(self) == chat(other)
+            && self.paging == other.paging
+            && self.status_page == other.status_page
+            && self.shared == other.shared
+    }
 }

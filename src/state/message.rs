@@ -58,6 +58,8 @@ pub enum Message {
     Settled(Vec<String>),
     /// An answer to [`super::effect::Effect::Desk`].
     Desk(super::runbook::DeskNews),
+    /// An answer to [`super::effect::Effect::Incident`], and what other responders wrote.
+    Incident(super::incident::IncidentNews),
     /// Something to tell the person, once (a switch that failed, text copied).
     Notice(String),
 }

@@ -59,6 +59,7 @@ fn act(backend: &Backend, place: &Place, action: ActionKind) -> Ended {
             clock: Clock::System,
             journal: Arc::new(FileJournal::new(Path::new(home).join("audit.jsonl"))),
             runbooks: opsdeck::runtime::runbooks::RunbookHome::default(),
+            incidents: opsdeck::runtime::incidents::IncidentHome::default(),
             user: "test".into(),
             ssh_client: None,
         };

@@ -92,6 +92,7 @@ fn act(backend: &Backend, place: &Place, flag: FlagRef, set: FlagChange, meanwhi
             clock: Clock::System,
             journal: Arc::new(FileJournal::new(Path::new(home).join("audit.jsonl"))),
             runbooks: opsdeck::runtime::runbooks::RunbookHome::default(),
+            incidents: opsdeck::runtime::incidents::IncidentHome::default(),
             user: "test".into(),
             ssh_client: None,
         };

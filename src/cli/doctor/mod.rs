@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod flags;
+mod incidents;
 mod monitoring;
 
 use std::future::Future;
@@ -37,14 +38,16 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
             Ok(connected) => {
                 let (kubernetes, reachable) = Box::pin(cluster::checks(&connected)).await;
                 checks.extend(kubernetes);
-                let (prometheus, alertmanager, flags) = tokio::join!(
+                let (prometheus, alertmanager, flags, incidents) = tokio::join!(
                     monitoring::prometheus(&start.launch, &connected, reachable),
                     monitoring::alertmanager(&connected, reachable),
-                    flags::checks(&connected)
+                    flags::checks(&connected),
+                    incidents::checks(&connected)
                 );
                 checks.extend(prometheus);
                 checks.extend(alertmanager);
                 checks.extend(flags);
+                checks.extend(incidents);
             }
         }
         blame_clock(&mut checks);

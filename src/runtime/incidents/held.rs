@@ -47,7 +47,8 @@ impl Held {
     pub fn open(store: &IncidentStore, id: &IncidentId, read_only: bool) -> Result<(Self, Vec<Entry>), KeepError> {
         let journal = store.journal(id);
         let told = journal.told().map_err(|error| journal.failed(&error))?;
-        let writer = if read_only { None } else { Some(store.writers().own().map_err(|error| journal.failed(&error))?) };
+        let writer =
+            if read_only { None } else { Some(store.writers().own().map_err(|error| journal.failed(&error))?) };
         let outbox = writer.map(|writer| Outbox::new(writer, false));
         let mut held = Self { journal, incident: None, early: Vec::new(), outbox, unwritten: Vec::new() };
         held.take(&told.entries);

@@ -22,7 +22,7 @@ use crate::domain::incident::entry::{Deed, Entry, NewEntry};
 use crate::incident::clearance::Cleared;
 use crate::incident::command::{Circumstances, Command, merge, perform};
 use crate::incident::outbox::Standing;
-use crate::incident::{Incident, Noticed, SELF};
+use crate::incident::{Incident, Noticed};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{DeliveryError, SharedUpdate};
 use crate::runtime::clock::Clock;
@@ -70,6 +70,8 @@ pub(super) struct Case {
     pub(super) ground: Arc<Ground>,
     told: Vec<(DeliveryKey, Standing)>,
     troubled: bool,
+    /// A person asked for it: it is kept when it is over, too.
+    pub(super) asked_for: bool,
 }
 
 /// Something that came of its own work.
@@ -168,6 +170,16 @@ impl Office {
         self.ground = Some(ground);
     }
 
+    /// Where everything is kept.
+    pub const fn store(&self) -> &IncidentStore {
+        &self.store
+    }
+
+    /// Now.
+    pub fn now(&self) -> crate::domain::time::Instant {
+        self.clock.now()
+    }
+
     /// An incident as it is known here now.
     pub fn incident(&self, id: &IncidentId) -> Option<Incident> {
         lock(&self.cases.get(id)?.held).incident().cloned()
@@ -209,10 +221,12 @@ impl Office {
             return Err(OfficeError::Refused(format!("there is no incident `{id}`")));
         }
         self.hold(id, &ground).await?;
-        let entries = self.cases.get(id).and_then(|case| {
-            lock(&case.held).incident().map(|incident| incident.entries().cloned().collect::<Vec<_>>())
-        });
-        self.tell(IncidentNews::Entries { id: id.clone(), entries: entries.unwrap_or_default() });
+        if let Some(case) = self.cases.get_mut(id) {
+            case.asked_for = true;
+        }
+        let incident = self.incident(id);
+        let entries = incident.iter().flat_map(Incident::entries).cloned().collect();
+        self.tell(IncidentNews::Entries { id: id.clone(), entries });
         Ok(())
     }
 
@@ -229,7 +243,7 @@ impl Office {
         let held = Arc::new(Mutex::new(held));
         self.cases.insert(
             id.clone(),
-            Case { held, ground: ground.clone(), told: Vec::new(), troubled: false },
+            Case { held, ground: ground.clone(), told: Vec::new(), troubled: false, asked_for: false },
         );
         self.take_over(id).await;
         Ok(())
@@ -348,7 +362,7 @@ impl Office {
 
     /// Writes down what was noticed; what is known by then already is left out by the fold.
     pub async fn notice(&mut self, id: &IncidentId, noticed: Vec<Noticed>) -> Result<(), OfficeError> {
-        let entry = |Noticed { at, deed }| NewEntry { at, by: SELF.into(), deed };
+        let entry = |Noticed { at, by, deed }| NewEntry { at, by, deed };
         let new = noticed.into_iter().map(entry).collect();
         self.write(id, move |held, now| held.write(now, new)).await
     }
@@ -537,9 +551,8 @@ impl Office {
         self.closing = true;
         let deadline = Monotonic::now() + patience;
         self.upload();
-        let under_way = |office: &Self| {
-            !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy())
-        };
+        let under_way =
+            |office: &Self| !office.jobs.is_empty() || office.cases.values().any(|case| lock(&case.held).is_busy());
         while under_way(self) {
             match tokio::time::timeout_at(deadline, self.wait()).await {
                 Ok(event) => self.handle(event).await,
@@ -555,7 +568,9 @@ fn unconnected() -> OfficeError {
 
 fn may_write(ground: &Ground) -> Result<(), OfficeError> {
     match &ground.read_only {
-        Some(why) => Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing"))),
+        Some(why) => {
+            Err(OfficeError::Refused(format!("this console is read-only ({why}): it writes and sends nothing")))
+        }
         None => Ok(()),
     }
 }

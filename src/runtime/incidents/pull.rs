@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::office::{Done, Office, lock};
+use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::Deed;
-use crate::incident::{Incident, Noticed};
+use crate::incident::{Incident, Noticed, SELF};
 use crate::ports::incident::ChatMessage;
-use crate::domain::Text;
 
 /// New messages that are taken at a time; the rest comes the next time.
 const MOST: usize = 20;
@@ -24,9 +24,9 @@ impl Office {
     pub(super) fn pull(&mut self, id: &IncidentId) {
         let Some(case) = self.cases.get(id).filter(|case| case.ground.read_only.is_none()) else { return };
         let Some(incident) = lock(&case.held).incident().filter(|incident| incident.is_open()).cloned() else { return };
-        let Some((service, channel)) = incident.channel().and_then(|channel| {
-            Some((channel.service.clone(), channel.id?.to_owned()))
-        }) else {
+        let Some((service, channel)) =
+            incident.channel().and_then(|channel| Some((channel.service.clone(), channel.id?.to_owned())))
+        else {
             return;
         };
         let Some(chat) = case.ground.services.chat_of(&service) else { return };
@@ -57,7 +57,7 @@ pub(super) fn marked(incident: &Incident, service: &Text, messages: Vec<ChatMess
     let noticed = fresh.take(MOST).map(|message| {
         let ChatMessage { id, at, author, text, link, .. } = message;
         let text = crate::incident::template::shortened(&text, LONGEST);
-        Noticed { at, deed: Deed::Message { service: service.clone(), id, author, text, link } }
+        Noticed { at, by: SELF.into(), deed: Deed::Message { service: service.clone(), id, author, text, link } }
     });
     noticed.collect()
 }

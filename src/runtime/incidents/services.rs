@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::Text;
 use crate::incident::clearance::{Courier, MayShare, SharedWriter};
+use crate::incident::declare::ChatFacts;
 use crate::ports::incident::{Chat, Paging, Service, SharedJournal, StatusPage};
-use crate::state::incident::{ChatInfo, ServicesInfo};
+use crate::state::incident::{ServicesInfo, StatusPageInfo};
 
 /// The services of a context. Cheap to clone.
 #[derive(Clone, Default)]
@@ -20,6 +21,8 @@ pub struct IncidentServices {
     /// The journal that responders share, where the configuration allows it.
     pub shared: Option<Shared>,
     couriers: BTreeMap<Text, Arc<dyn Courier>>,
+    /// Of each status page: which components show which services.
+    components: BTreeMap<Text, BTreeMap<String, Vec<String>>>,
 }
 
 /// The journal that responders share.
@@ -44,9 +47,15 @@ impl IncidentServices {
         self.pagings.push(paging);
     }
 
-    /// Adds a status page.
-    pub fn status_page(&mut self, page: Arc<dyn StatusPage>, courier: Arc<dyn Courier>) {
+    /// Adds a status page, and which of its components show which services.
+    pub fn status_page(
+        &mut self,
+        page: Arc<dyn StatusPage>,
+        courier: Arc<dyn Courier>,
+        components: BTreeMap<String, Vec<String>>,
+    ) {
         self.courier(page.name(), courier);
+        self.components.insert(page.name().into(), components);
         self.status_pages.push(page);
     }
 
@@ -74,17 +83,25 @@ impl IncidentServices {
 
     /// What a plan has to know of them.
     pub fn info(&self) -> ServicesInfo {
-        let chat = self.chats.first().map(|chat| ChatInfo {
-            name: chat.name().into(),
-            product: chat.product(),
-            origin: chat.origin().to_owned(),
-            limits: chat.limits(),
-            has_channels: chat.has_channels(),
+        let chat = self.chats.first().map(|chat| {
+            let names = chat.clone();
+            ChatFacts {
+                name: chat.name().into(),
+                product: chat.product(),
+                limits: chat.limits(),
+                has_channels: chat.has_channels(),
+                namer: Arc::new(move |wanted| names.channel_name(wanted)),
+            }
+        });
+        let status_page = self.status_pages.first().map(|page| StatusPageInfo {
+            name: page.name().into(),
+            product: page.product(),
+            components: self.components.get(page.name()).cloned().unwrap_or_default(),
         });
         ServicesInfo {
             chat,
             paging: self.pagings.iter().map(|one| (one.name().into(), one.product())).collect(),
-            status_pages: self.status_pages.iter().map(|one| (one.name().into(), one.product())).collect(),
+            status_page,
             shared: self.shared.as_ref().map(|shared| shared.journal.place()),
         }
     }

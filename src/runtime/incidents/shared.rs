@@ -2,6 +2,7 @@
 //! uploaded. Both compare stamps, so an outage is made up for by itself, and the same entry arrives any number of times.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -23,7 +24,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(super) struct Sharing {
     shared: Option<Shared>,
-    stream: Option<SharedStream>,
+    /// Only ever used as a whole; behind a lock because streams are not made to be looked at from two threads.
+    stream: Mutex<Option<SharedStream>>,
     /// When it is opened again.
     again: Option<Instant>,
     pause: Duration,
@@ -67,7 +69,7 @@ impl Sharing {
     /// What it says next; pending where nothing is shared. Dropping the wait loses nothing.
     pub(super) async fn next(&mut self) -> Option<Result<SharedUpdate, Fault>> {
         loop {
-            if let Some(stream) = &mut self.stream {
+            if let Some(stream) = self.stream() {
                 return stream.next().await;
             }
             let (Some(shared), Some(at)) = (&self.shared, self.again) else { return std::future::pending().await };
@@ -75,12 +77,17 @@ impl Sharing {
             self.again = None;
             self.live = false;
             self.there.clear();
-            self.stream = Some(shared.journal.watch());
+            let stream = shared.journal.watch();
+            *self.stream() = Some(stream);
         }
     }
 
+    fn stream(&mut self) -> &mut Option<SharedStream> {
+        self.stream.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ended(&mut self) {
-        self.stream = None;
+        *self.stream() = None;
         self.live = false;
         self.again = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(LONGEST);
@@ -157,7 +164,7 @@ impl Office {
     }
 
     fn let_go_if_over(&mut self, id: &IncidentId) {
-        let is_over = self.cases.get(id).is_some_and(|case| !lock(&case.held).is_wanted());
+        let is_over = self.cases.get(id).is_some_and(|case| !case.asked_for && !lock(&case.held).is_wanted());
         if is_over && !self.sharing.uploading.contains(id) {
             self.cases.remove(id);
             self.sharing.there.remove(id);

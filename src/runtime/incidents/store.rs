@@ -19,6 +19,7 @@ use super::journal::{FILE, IncidentJournal, KeepError, Told};
 use super::writers::Writers;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
+use crate::incident::Incident;
 use crate::runtime::journal::why;
 
 /// Where incidents are kept.
@@ -106,6 +107,17 @@ impl IncidentStore {
     /// The ids of all incidents, the newest first.
     pub fn ids(&self) -> Vec<IncidentId> {
         self.sizes().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The newest incident that is open in a context.
+    pub fn newest_open(&self, context: &str) -> Option<IncidentId> {
+        self.ids().into_iter().find(|id| {
+            let incident = self.read(id).ok().and_then(|told| Incident::of(told.entries));
+            incident.is_some_and(|incident| {
+                let here = self.context_of(id).unwrap_or_else(|| incident.declared().context.clone());
+                incident.is_open() && here == context
+            })
+        })
     }
 
     /// The name of this process, as the writer of its entries.

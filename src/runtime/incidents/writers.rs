@@ -94,10 +94,15 @@ impl Writers {
     }
 }
 
-/// Ten letters and digits, from the random keys that the system gives to every process for its hash tables.
+/// A random number, from the random keys that the system gives to every process for its hash tables.
+pub fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Ten letters and digits.
 fn random_name() -> Text {
     const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut number = RandomState::new().build_hasher().finish();
+    let mut number = random();
     let mut name = String::from("w");
     for _ in 0..9 {
         name.push(char::from(LETTERS[(number % 36) as usize]));

@@ -1,0 +1,228 @@
+//! `opsdeck incident declare`: from what fires to an incident, with everything that will be sent shown before.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::desk::{Desk, confirm};
+use super::examples;
+use crate::cli::output::{Failure, error_line, json as print_json, line};
+use crate::cli::start::{self, Start};
+use crate::cli::{Global, drive};
+use crate::domain::incident::Severity;
+use crate::domain::target::WorkloadRef;
+use crate::domain::text::clean_lines;
+use crate::incident::declare::{Facts, Field, Proposal};
+use crate::runtime::headless::Headless;
+use crate::runtime::incidents::prepare;
+use crate::runtime::incidents::writers::random;
+use crate::runtime::runbooks::library::Library;
+
+pub const HELP: &str = examples!(
+    "  opsdeck incident declare --alert HighErrorRate
+  opsdeck incident declare --alert HighErrorRate --dry-run
+  opsdeck incident declare --title \"Checkout is slow\" --severity SEV2 --workload payment --invite bob --yes
+  opsdeck incident declare --title \"Trying things\" --no-channel --no-page --yes"
+);
+
+/// Arguments of `incident declare`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct DeclareArgs {
+    /// One line [default: what the worst alert says]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// SEV1 to SEV4 [default: by the rules of the configuration]
+    #[arg(long, value_name = "SEV")]
+    severity: Option<Severity>,
+    /// The service, as people call it [default: the alert's, else the workload]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// The workload behind it, NAME or KIND/NAME [default: the alert's]
+    #[arg(long, value_name = "WORKLOAD")]
+    workload: Option<String>,
+    /// The alert that it is about [default: the worst that fires]
+    #[arg(long, value_name = "ALERT")]
+    alert: Option<String>,
+    /// Only who is invited sees the channel
+    #[arg(long)]
+    private: bool,
+    /// The channel's name
+    #[arg(long, value_name = "NAME", conflicts_with = "no_channel")]
+    channel: Option<String>,
+    /// Invite somebody too; may be given several times
+    #[arg(long, value_name = "WHO")]
+    invite: Vec<String>,
+    /// Open no channel and post nothing
+    #[arg(long)]
+    no_channel: bool,
+    /// Acknowledge no page
+    #[arg(long)]
+    no_page: bool,
+    /// How long to wait for the sources, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    wait: u64,
+    /// Print all that would be sent and to whom, and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// Declare without being asked
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(global: &Global, args: &DeclareArgs) -> Result<ExitCode, Failure> {
+    start::block_on(async {
+        let start = start::start(global).await?;
+        let mut facts = look(&start, args).await?;
+        let mut desk = Desk::at(&start, start.context.clone(), args.json).await?;
+        if let Some(why) = desk.ground.read_only.clone().filter(|_| !args.dry_run) {
+            return Err(Failure::refused(format!("read-only ({why}): nothing is written or sent")));
+        }
+        desk.forget();
+        facts.user = desk.launch.person().to_string();
+        facts.context.clone_from(&desk.ground.context);
+        facts.production = desk.production;
+        facts.demo = desk.launch.is_demo();
+        let places = start.launch.runbooks.places.clone();
+        let library = tokio::task::spawn_blocking(move || Library::load(&places)).await.unwrap_or_default();
+        facts.runbook = prepare::runbook(&library, &facts);
+        for remark in prepare::services(&mut facts, &desk.ground).await {
+            error_line(&clean_lines(&remark));
+        }
+        let now = desk.launch.clock.now();
+        let mut proposal = Proposal::new(facts, &desk.ground.config, now, random() as u32);
+        set(&mut proposal, args)?;
+        let findings = proposal.check();
+        if let Some(blocked) = findings.iter().find(|finding| finding.blocks) {
+            return Err(Failure::usage(format!("{}: {}", blocked.field.word(), blocked.text))
+                .hint("--title says what is wrong, in one line"));
+        }
+        show(&proposal, args)?;
+        for finding in &findings {
+            error_line(&clean_lines(&format!("careful: {}: {}", finding.field.word(), finding.text)));
+        }
+        if args.dry_run {
+            return Ok(ExitCode::SUCCESS);
+        }
+        confirm("declare it and send all of this?", args.yes)?;
+        let (id, deeds) = proposal.declare();
+        desk.office.begin(&id, deeds).await?;
+        if !args.json {
+            line(&format!("incident {id}"));
+        }
+        desk.finish(&id).await
+    })
+}
+
+/// What the sources say now; a source that says nothing in time hinders nothing.
+async fn look(start: &Start, args: &DeclareArgs) -> Result<Facts, Failure> {
+    let mut headless =
+        Headless::start(start.launch.clone(), start.app(), start.context.clone(), start.namespace.clone(), (120, 40));
+    headless.settle(Duration::from_secs(args.wait)).await;
+    let world = headless.app.world();
+    let workload = match &args.workload {
+        None => None,
+        Some(text) => Some(workload(&headless, text)?),
+    };
+    let facts = crate::state::incident::facts(world, args.alert.as_deref(), workload.as_ref());
+    let facts = match (facts, &args.alert) {
+        (Some(facts), _) => facts,
+        (None, Some(alert)) => {
+            return Err(Failure::usage(format!("no alert `{alert}` is there now")).hint("opsdeck status"));
+        }
+        (None, None) => Facts::default(),
+    };
+    if facts.alerts.is_empty() && facts.workload.is_none() && args.title.is_none() {
+        return Err(Failure::usage("nothing fires: say what is wrong with --title").hint("opsdeck status"));
+    }
+    Ok(facts)
+}
+
+fn workload(headless: &Headless, text: &str) -> Result<WorkloadRef, Failure> {
+    use crate::domain::cluster::NamespaceScope;
+    let namespace = match &headless.app.context().namespace {
+        NamespaceScope::One(namespace) => Some(namespace.clone()),
+        NamespaceScope::All => None,
+    };
+    match headless.app.world().find_workload(namespace.as_deref(), text) {
+        Some(found) => Ok(found),
+        // It may be gone, or the cluster may not answer: an incident is about it all the same.
+        None => match namespace {
+            Some(namespace) => drive::workload(text, &namespace),
+            None => Err(Failure::usage(format!("no workload `{text}` is known")).hint("--namespace says where it is")),
+        },
+    }
+}
+
+fn set(proposal: &mut Proposal, args: &DeclareArgs) -> Result<(), Failure> {
+    let mut put = |field: Field, text: &str| {
+        proposal.set(field, text).map_err(|why| Failure::usage(format!("{}: {why}", field.word())))
+    };
+    if let Some(title) = &args.title {
+        put(Field::Title, title)?;
+    }
+    if let Some(severity) = args.severity {
+        put(Field::Severity, severity.word())?;
+    }
+    if let Some(service) = &args.service {
+        put(Field::Service, service)?;
+    }
+    if args.private {
+        put(Field::Visibility, "private")?;
+    }
+    if let Some(channel) = &args.channel {
+        put(Field::Channel, channel)?;
+    }
+    if args.no_channel {
+        put(Field::Channel, "")?;
+        // A chat without channels takes messages at once.
+        put(Field::FirstMessage, "")?;
+    }
+    if !args.invite.is_empty() {
+        let all = [proposal.get(Field::Invite), args.invite.join(", ")].join(", ");
+        proposal.set(Field::Invite, &all).map_err(|why| Failure::usage(format!("invite: {why}")))?;
+    }
+    if args.no_page {
+        let pages: Vec<String> = proposal.pages().iter().map(|page| page.id.clone()).collect();
+        for page in pages {
+            proposal.choose_page(&page, false);
+        }
+    }
+    Ok(())
+}
+
+/// The preview.
+fn show(proposal: &Proposal, args: &DeclareArgs) -> Result<(), Failure> {
+    let lines = proposal.preview();
+    if args.json {
+        if args.dry_run {
+            let sends: Vec<_> = lines
+                .iter()
+                .map(|one| {
+                    json!({"key": one.key, "service": one.service, "what": one.what, "to": one.to, "text": one.text, "public": one.public})
+                })
+                .collect();
+            print_json(&json!({"incident": proposal.declared(), "why": proposal.why(), "sends": sends}))?;
+        }
+        return Ok(());
+    }
+    let say = |text: &str| line(&clean_lines(text));
+    say(&format!("{} {}: {}", proposal.severity(), proposal.get(Field::Service), proposal.get(Field::Title)));
+    say(&format!("  severity because {}; {}", proposal.why(), proposal.get(Field::Roles)));
+    if lines.is_empty() {
+        say("  nothing is sent: it is kept here");
+    }
+    for one in &lines {
+        let public = if one.public { "  PUBLIC" } else { "" };
+        say(&format!("  {}: {} → {}{public}", one.service, one.what, one.to));
+        for text in one.text.iter().flat_map(|text| text.lines()) {
+            say(&format!("    │ {text}"));
+        }
+    }
+    Ok(())
+}
