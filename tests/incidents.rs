@@ -139,6 +139,7 @@ impl World {
         text.push_str(
             "\n[incidents]\nchannel = \"inc-{{ id }}\"\ninvite = [\"payments-lead\"]\nlinks = { Dashboard = \"https://grafana.example/{{ service }}\" }\n",
         );
+        text.push_str("\n[[guardrail]]\nactions = [\"restart\"]\nrequire-incident = true\n");
         std::fs::write(directory.path().join("road.toml"), text).unwrap();
         let mut world = Self { _lab: lab, directory, chat, road, old: BTreeSet::new() };
         world.old = world.channels().into_iter().map(|(id, _)| id).collect();
@@ -339,12 +340,16 @@ fn an_incident_from_its_declaration_to_its_post_mortem_by_subcommands() {
     world.done(&[&alert[..], &["--yes", "--read-only"]].concat(), 3);
     assert!(world.ids().is_empty(), "nobody confirmed it, or nobody may");
     world.done(&["incident", "note", "x"], 2);
+    // A guardrail wants an open incident; then it is found by itself.
+    let restart = ["restart", "deployment/payment", "-n", "shop", "--dry-run"];
+    world.done(&restart, 3);
 
     let said = world.done(&[&alert[..], &["--yes", "--severity", "2"]].concat(), 0);
     let id = world.ids().pop_first().unwrap();
     assert!(said.contains(&format!("incident {id}")) && said.contains("✓ open channel"), "{said}");
     is_whole(&world, &id, "declared");
     let [(channel, _)] = &world.channels()[..] else { panic!("one channel") };
+    world.done(&restart, 0);
     world.done(&["incident", "note", "looked at the graphs"], 0);
     world.done(&["incident", "role", "scribe", "bob"], 0);
     world.done(&["incident", "status", "mitigating", "--reason", "rolling back"], 0);
