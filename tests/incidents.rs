@@ -116,6 +116,8 @@ struct World {
     directory: TempDir,
     chat: String,
     road: Arc<Mutex<Road>>,
+    /// Channels of incidents before ours.
+    old: BTreeSet<String>,
 }
 
 impl World {
@@ -135,10 +137,13 @@ impl World {
             text = text.replace(server.as_str(), &road_to(server, &road));
         }
         text.push_str(
-            "\n[incidents]\ninvite = [\"bob\"]\nlinks = { Dashboard = \"https://grafana.example/{{ service }}\" }\n",
+            "\n[incidents]\nchannel = \"inc-{{ id }}\"\ninvite = [\"payments-lead\"]\nlinks = { Dashboard = \"https://grafana.example/{{ service }}\" }\n",
         );
+        text.push_str("\n[[guardrail]]\nactions = [\"restart\"]\nrequire-incident = true\n");
         std::fs::write(directory.path().join("road.toml"), text).unwrap();
-        Self { _lab: lab, directory, chat, road }
+        let mut world = Self { _lab: lab, directory, chat, road, old: BTreeSet::new() };
+        world.old = world.channels().into_iter().map(|(id, _)| id).collect();
+        world
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -217,13 +222,13 @@ impl World {
         value
     }
 
-    /// Channels of incidents: id and name.
+    /// Channels of our incidents: id and name.
     fn channels(&self) -> Vec<(String, String)> {
         let all = self.ask("conversations.list?limit=1000&types=public_channel,private_channel");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let all =
             all["channels"].as_array().unwrap().iter().map(|channel| (text(&channel["id"]), text(&channel["name"])));
-        all.filter(|(_, name)| name.starts_with("inc-")).collect()
+        all.filter(|(id, name)| name.starts_with("inc-") && !self.old.contains(id)).collect()
     }
 
     /// What was posted into a channel by us, oldest first.
@@ -335,12 +340,16 @@ fn an_incident_from_its_declaration_to_its_post_mortem_by_subcommands() {
     world.done(&[&alert[..], &["--yes", "--read-only"]].concat(), 3);
     assert!(world.ids().is_empty(), "nobody confirmed it, or nobody may");
     world.done(&["incident", "note", "x"], 2);
+    // A guardrail wants an open incident; then it is found by itself.
+    let restart = ["restart", "deployment/payment", "-n", "shop", "--dry-run"];
+    world.done(&restart, 3);
 
     let said = world.done(&[&alert[..], &["--yes", "--severity", "2"]].concat(), 0);
     let id = world.ids().pop_first().unwrap();
     assert!(said.contains(&format!("incident {id}")) && said.contains("✓ open channel"), "{said}");
     is_whole(&world, &id, "declared");
     let [(channel, _)] = &world.channels()[..] else { panic!("one channel") };
+    world.done(&restart, 0);
     world.done(&["incident", "note", "looked at the graphs"], 0);
     world.done(&["incident", "role", "scribe", "bob"], 0);
     world.done(&["incident", "status", "mitigating", "--reason", "rolling back"], 0);
@@ -379,7 +388,8 @@ fn an_incident_from_its_declaration_to_its_post_mortem_by_subcommands() {
     assert_eq!(list["medians"]["by_severity"]["SEV3"]["to_resolve"], seconds["resolve"]);
     assert_eq!(world.json(&["incident", "list", "--json"])["incidents"].as_array().unwrap().len(), 0);
     let toil = world.json(&["incident", "toil", "--json"]);
-    assert_eq!((&toil[0]["action"], &toil[0]["alert"]), (&"rollback".into(), &"HighErrorRate".into()), "{toil:#}");
+    let of_alert = toil.as_array().unwrap().iter().find(|row| row["alert"] == "HighErrorRate").unwrap();
+    assert_eq!((&of_alert["action"], &of_alert["times"]), (&"rollback".into(), &1.into()), "{toil:#}");
 
     let path = world.done(&["incident", "post-mortem", "last"], 0);
     let path = Path::new(path.lines().last().unwrap().trim()).to_owned();
@@ -493,7 +503,9 @@ fn no_secret_of_any_service_is_found_in_files_output_or_process_lists() {
         let path = place.join(format!("secret-{name}"));
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap();
-        writeln!(file, "{}", canary(name)).unwrap();
+        // The secret of a webhook is its address.
+        let before = if name == "webhook" { format!("{server}/") } else { String::new() };
+        writeln!(file, "{before}{}", canary(name)).unwrap();
         path.display().to_string()
     };
     let file = |name: &str| format!("{{ file = {:?} }}", secret(name));
@@ -546,10 +558,9 @@ fn no_secret_of_any_service_is_found_in_files_output_or_process_lists() {
             &["incident", "show", "last"],
         ];
         for run in runs {
-            let last = world.ids().pop_last().unwrap_or_default();
             let out = place.join(format!("{name}.bundle")).display().to_string();
             let words = run.iter().map(|word| match *word {
-                "LAST" => last.as_str(),
+                "LAST" => "last",
                 "OUT" => out.as_str(),
                 word => word,
             });

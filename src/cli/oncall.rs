@@ -93,7 +93,7 @@ fn run<T: Send>(
 }
 
 fn services(connected: &Connected) -> Result<&[Arc<dyn Paging>], Failure> {
-    let services = &connected.clients.pagings;
+    let services = &connected.incidents.services.pagings;
     if services.is_empty() {
         let message = format!("no paging service is configured for context {}", connected.info.name);
         return Err(Failure::usage(message).hint("name one: [[paging]] in the configuration"));

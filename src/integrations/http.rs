@@ -6,6 +6,7 @@
 //! within the same origin (credentials and tenant headers must not reach another host), and no secret in any message.
 
 pub mod fault;
+mod mask;
 #[cfg(test)]
 pub mod script;
 #[cfg(test)]
@@ -336,7 +337,7 @@ impl HttpTransport {
             let (headers, from_cache) = self.headers().await?;
             let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
             request = if method == Method::POST { request.form(pairs) } else { request.query(pairs) };
-            let answer = self.exchange(request.headers(headers)).await?;
+            let answer = self.exchange(request, headers).await?;
             if answer.status == 401 {
                 // Tokens rotate: read it again, at once if this one was old, else for the next request.
                 *self.secrets.lock().await = None;
@@ -355,13 +356,13 @@ impl HttpTransport {
             || http.headers.values().any(|value| matches!(value, Configured::Secret(_)))
     }
 
-    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<HttpAnswer, Fault> {
+    async fn exchange(&self, request: reqwest::RequestBuilder, headers: HeaderMap) -> Result<HttpAnswer, Fault> {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
-        let response = request.send().await.map_err(explain)?;
-        self.read(response).await
+        let response = request.headers(headers.clone()).send().await.map_err(explain)?;
+        self.read(response, &headers).await
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<HttpAnswer, Fault> {
+    async fn read(&self, mut response: reqwest::Response, sent: &HeaderMap) -> Result<HttpAnswer, Fault> {
         let explain = |error| fault::of_request(error, self.product, &self.origin, self.http.timeout);
         let header = |name: &HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
         let clock = header(&DATE).and_then(date);
@@ -391,6 +392,7 @@ impl HttpTransport {
             }
             answer.body.extend_from_slice(&chunk);
         }
+        self.mask(sent, answer.status, &mut answer.body);
         Ok(answer)
     }
 }

@@ -36,7 +36,6 @@ use crate::ports::cluster::{
     Cluster, ClusterError, DryRun, Facts, Look, Needs, Permission, Seen, SignalSource, Silences,
 };
 use crate::ports::feed::{Fault, Feed, LogSource};
-use crate::ports::incident::{Paging, Service, StatusPage};
 use crate::ports::journal::AuditLog;
 use crate::state::context::{ContextEntry, ContextInfo};
 
@@ -186,22 +185,10 @@ pub struct Clients {
     pub alertmanager: Option<AlertmanagerClient>,
     /// Sources of feature flags.
     pub flags: Flags,
-    /// Paging services.
-    pub pagings: Vec<Arc<dyn Paging>>,
-    /// Status pages.
-    pub status_pages: Vec<Arc<dyn StatusPage>>,
     /// How Prometheus is reached.
     pub prometheus_road: Road,
     /// How Alertmanager is reached.
     pub alertmanager_road: Road,
-}
-
-impl Clients {
-    /// Services that incidents speak to, for `doctor`.
-    pub fn incident_services(&self) -> impl Iterator<Item = &dyn Service> {
-        let pagings = self.pagings.iter().map(|one| &**one as &dyn Service);
-        pagings.chain(self.status_pages.iter().map(|one| &**one as &dyn Service))
-    }
 }
 
 /// The way to a product, for `doctor`.
@@ -459,18 +446,6 @@ fn clients(connection: &Connection, settings: &ContextSettings) -> Clients {
     Clients {
         kubernetes: connection.clone(),
         flags: Flags::new(&settings.flags, connection),
-        pagings: settings
-            .services
-            .pagings
-            .iter()
-            .map(|source| -> Arc<dyn Paging> { paging::provider(source) })
-            .collect(),
-        status_pages: settings
-            .services
-            .status_pages
-            .iter()
-            .map(|source| -> Arc<dyn StatusPage> { status_page::provider(source) })
-            .collect(),
         prometheus_road: Road::of(settings.prometheus.url.is_some(), "prometheus", &settings.prometheus.http),
         alertmanager_road: Road::of(
             !settings.alertmanager.urls.is_empty(),

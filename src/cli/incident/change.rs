@@ -65,7 +65,7 @@ pub fn text(said: &str) -> Result<String, Failure> {
 }
 
 fn wanted(which: &Which) -> Option<&str> {
-    which.incident.as_ref().map(IncidentId::as_str)
+    which.incident.as_deref()
 }
 
 /// Does it, and sends what follows.

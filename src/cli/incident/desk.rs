@@ -73,6 +73,8 @@ pub fn all(store: &IncidentStore) -> Vec<Known> {
             Err(error) => error_line(&format!("{id}: {error}")),
         }
     }
+    // Ids of one minute are in no order.
+    found.sort_by_key(|known| std::cmp::Reverse(known.incident.declared_at()));
     found
 }
 

@@ -32,9 +32,9 @@ pub(crate) use examples;
 /// Which incident.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Which {
-    /// The incident [default: the open one]
+    /// The incident: its id, or `last` [default: the open one]
     #[arg(long, short = 'i', value_name = "ID")]
-    incident: Option<IncidentId>,
+    incident: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -90,7 +90,7 @@ pub fn open(args: &OpenArgs) -> Result<ExitCode, Failure> {
     line("");
     let incident = Incident::of(opened.entries).ok_or_else(|| Failure::usage("the bundle declares no incident"))?;
     let context = incident.declared().context.clone();
-    whole(&incident, &context);
+    whole(&incident, &context, None);
     Ok(ExitCode::SUCCESS)
 }
 

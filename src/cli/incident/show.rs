@@ -14,10 +14,11 @@ use crate::domain::incident::entry::Moment;
 use crate::domain::text::{clean, clean_lines};
 use crate::domain::time::span_fine;
 use crate::incident::Incident;
-use crate::incident::outbox::Outbox;
+use crate::incident::outbox::{Outbox, Standing};
 use crate::incident::timeline::{describe, utc};
 use crate::incident::{nudge, statistics::ListRow};
 use crate::runtime::clock::Clock;
+use crate::runtime::incidents::store::IncidentStore;
 
 /// Arguments of `incident show`.
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub fn run(global: &Global, args: &ShowArgs) -> Result<ExitCode, Failure> {
     } else if args.timeline {
         timeline(incident);
     } else {
-        whole(incident, &known.context);
+        whole(incident, &known.context, Some(&store));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -72,7 +73,7 @@ pub fn timeline(incident: &Incident) {
 }
 
 /// Everything about it.
-pub fn whole(incident: &Incident, context: &str) {
+pub fn whole(incident: &Incident, context: &str, store: Option<&IncidentStore>) {
     let now = Clock::System.now();
     let say = |text: String| line(&clean_lines(&text));
     say(format!("{}  {}  {}", incident.id(), incident.severity(), incident.status()));
@@ -108,7 +109,13 @@ pub fn whole(incident: &Incident, context: &str) {
         if !parcel.is_over() {
             let age = span_fine((now - parcel.planned).num_seconds().max(0));
             let what = describe(&parcel.delivery.what);
-            say(format!("unsent: {what} [{}], planned {age} ago: {}", parcel.delivery.key, standing.words(now)));
+            let standing = match (&standing, store) {
+                (Standing::Elsewhere(writer), Some(store)) if store.writers().is_gone(writer) => {
+                    "left by a console that ended; `opsdeck incident retry` sends it".to_owned()
+                }
+                _ => standing.words(now),
+            };
+            say(format!("unsent: {what} [{}], planned {age} ago: {standing}", parcel.delivery.key));
         }
     }
     line("");

@@ -70,7 +70,7 @@ impl HttpTransport {
         let (headers, _) = self.headers().await?;
         let request = self.client.request(Method::PATCH, format!("{}{}", self.base, rehearsal.path)).query(&[mark]);
         let request = request.header(CONTENT_TYPE, rehearsal.content_type).body(rehearsal.body.to_vec());
-        self.exchange(request.headers(headers)).await
+        self.exchange(request, headers).await
     }
 
     /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
@@ -82,12 +82,12 @@ impl HttpTransport {
             if !write.body.is_empty() {
                 request = request.header(CONTENT_TYPE, write.content_type).body(write.body.to_vec());
             }
-            let response = request.headers(headers).send().await.map_err(|error| {
+            let response = request.headers(headers.clone()).send().await.map_err(|error| {
                 let never_sent = error.is_connect() || error.is_builder();
                 let fault = fault::of_request(error, self.product, &self.origin, self.http.timeout);
                 if never_sent { ClusterError::Fault(fault) } else { ClusterError::Unknown(fault.message) }
             })?;
-            let answer = self.read(response).await.map_err(|fault| ClusterError::Unknown(fault.message))?;
+            let answer = self.read(response, &headers).await.map_err(|fault| ClusterError::Unknown(fault.message))?;
             if answer.status == 401 {
                 *self.secrets.lock().await = None;
                 if from_cache && self.has_secrets() {

@@ -8,7 +8,9 @@ use crate::config::credentials::Service;
 use crate::config::secret::{SecretSource, Secrets as _};
 use crate::config::{Alertmanager, Prometheus};
 use crate::integrations::alertmanager::AlertmanagerClient;
+use crate::integrations::chat;
 use crate::integrations::flags;
+use crate::integrations::{paging, status_page};
 use crate::integrations::http::{self, HttpSettings, Product};
 use crate::integrations::prometheus::PrometheusClient;
 use crate::ports::feed::{Fault, FaultKind};
@@ -67,11 +69,9 @@ async fn ask(service: &Service) -> Proof {
             }
             None => Proof::Unknown(Fault::new(FaultKind::NotConfigured, "flags in the cluster take no secret")),
         },
-        // Each gets its line, `of_service(&*chat::provider(settings)).await`, with the registry of its products.
-        Service::Chat(_) | Service::Paging(_) | Service::StatusPage(_) => {
-            let why = format!("auth cannot ask {} whether it accepts it", service.source());
-            Proof::Unknown(Fault::new(FaultKind::NotServed, why).hint("opsdeck doctor"))
-        }
+        Service::Chat(settings) => of_service(&*chat::provider(settings)).await,
+        Service::Paging(settings) => of_service(&*paging::provider(settings)).await,
+        Service::StatusPage(settings) => of_service(&*status_page::provider(settings)).await,
     }
 }
 

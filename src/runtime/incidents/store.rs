@@ -111,13 +111,12 @@ impl IncidentStore {
 
     /// The newest incident that is open in a context.
     pub fn newest_open(&self, context: &str) -> Option<IncidentId> {
-        self.ids().into_iter().find(|id| {
-            let incident = self.read(id).ok().and_then(|told| Incident::of(told.entries));
-            incident.is_some_and(|incident| {
-                let here = self.context_of(id).unwrap_or_else(|| incident.declared().context.clone());
-                incident.is_open() && here == context
-            })
-        })
+        let open = self.ids().into_iter().filter_map(|id| {
+            let incident = Incident::of(self.read(&id).ok()?.entries)?;
+            let here = self.context_of(&id).unwrap_or_else(|| incident.declared().context.clone());
+            (incident.is_open() && here == context).then(|| (incident.declared_at(), id))
+        });
+        open.max().map(|(_, id)| id)
     }
 
     /// The name of this process, as the writer of its entries.
