@@ -178,7 +178,12 @@ impl Matrix {
     /// Homeservers invite whoever is named; whether there is somebody behind it, their profile tells.
     async fn known(&self, user: &str, who: &str, identity: &Identity) -> Result<(), Trouble> {
         match self.ask(&format!("/profile/{}", segment(user)), &[]).await {
-            Err(trouble) if trouble.is(&["M_NOT_FOUND", "M_INVALID_PARAM"]) => Err(unknown(who)),
+            Err(trouble)
+                if trouble.is(&["M_INVALID_PARAM"])
+                    || (!trouble.code.is_empty() && trouble.error.fault.kind == FaultKind::NotServed) =>
+            {
+                Err(unknown(who))
+            }
             // Another server may be away, or keep profiles to itself: the invitation waits there.
             Err(trouble) if !user.ends_with(&format!(":{}", identity.server)) && !trouble.is(&["ratelimited"]) => {
                 Ok(())

@@ -16,7 +16,7 @@ pub struct Homeserver {
     /// Room ids by alias.
     pub aliases: BTreeMap<String, String>,
     /// Event ids by room and transaction.
-    transactions: BTreeMap<String, String>,
+    pub transactions: BTreeMap<String, String>,
     /// Does it forget transactions (another device, a restart)?
     pub forgets: bool,
     /// Events of a page at most.
@@ -153,7 +153,8 @@ impl World for Homeserver {
             ("GET", ["profile", user]) => match *user {
                 "@ada:shop.example" | "@bob:shop.example" | BOT => Answer::Json(200, json!({})),
                 user if user.ends_with(":away.example") => fault(502, "M_UNKNOWN"),
-                _ => fault(404, "M_NOT_FOUND"),
+                // As Synapse 1.163 says it.
+                _ => fault(404, "M_UNKNOWN"),
             },
             ("POST", ["createRoom"]) => self.create(&call.body),
             (method, ["rooms", id, rest @ ..]) => self.in_room(id, method, rest, call),

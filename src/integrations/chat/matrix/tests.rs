@@ -157,7 +157,7 @@ async fn a_look_shows_what_people_see() {
     {
         let mut world = server.world();
         let events = world.ours()["events"].as_array_mut().unwrap();
-        let of = |id: &str, kind: &str, content: serde_json::Value| json!({"type": kind, "event_id": id, "sender": "@ada:shop.example", "origin_server_ts": 1_795_000_100_000_i64, "content": content});
+        let of = |id: &str, kind: &str, content: Value| json!({"type": kind, "event_id": id, "sender": "@ada:shop.example", "origin_server_ts": 1_795_000_100_000_i64, "content": content});
         let edit = json!({"body": "* rolled", "m.relates_to": {"rel_type": "m.replace", "event_id": "$x"}});
         let mark = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": "$x", "key": "📌\u{fe0f}"}});
         events.push(of("$x", "m.room.message", json!({"body": "rolled\nback\u{1b}]0;x\u{7}"})));
