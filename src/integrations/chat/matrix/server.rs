@@ -66,6 +66,9 @@ impl Homeserver {
             "m.room.name|": {"name": body["name"]},
             "m.room.topic|": {"topic": body["topic"]},
             "m.room.power_levels|": {"events_default": 0, "users": {BOT: 100}},
+            "m.room.join_rules|": {"join_rule": "invite"},
+            "m.room.history_visibility|": {"history_visibility": "shared"},
+            "m.room.canonical_alias|": {"alias": alias},
             "preset": body["preset"],
         });
         state[format!("m.room.member|{BOT}")] = json!({"membership": "join"});
