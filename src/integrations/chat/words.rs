@@ -29,7 +29,7 @@ const EVERYONE: [&str; 6] = ["channel", "here", "all", "everyone", "room", "grou
 /// A text in a service's writing.
 pub(super) fn written(text: &str, manner: Manner) -> String {
     let text = clean_lines(text);
-    let lines: Vec<String> = text.trim_end().lines().map(|line| written_line(line, manner)).collect();
+    let lines: Vec<String> = text.trim_end().lines().map(|line| written_line(line.trim_end(), manner)).collect();
     lines.join("\n")
 }
 
