@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::actions::{Origin, undo};
-use crate::domain::audit::{Entry, entries};
+use crate::domain::audit::Entry;
 use crate::ports::journal::{JournalError, Reading};
 use crate::state::audit::{AuditView, MOST};
 use crate::state::effect::Effect;

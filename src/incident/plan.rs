@@ -2,7 +2,6 @@
 //! sends.
 
 use super::fold::Incident;
-use super::parcel::ParcelState;
 use super::template::{self, Values, flat};
 use super::timeline::utc_minute;
 use crate::domain::Text;

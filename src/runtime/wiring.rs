@@ -27,11 +27,9 @@ use crate::integrations::alerts::{SeverityOf, severity_by};
 use crate::integrations::flags::{Flags, FlagsFeed};
 use crate::integrations::http::{self, HttpSettings, Product, Transport};
 use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, connect};
-use crate::integrations::paging;
 use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
 use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
-use crate::integrations::status_page;
 use crate::ports::cluster::{
     Cluster, ClusterError, DryRun, Facts, Look, Needs, Permission, Seen, SignalSource, Silences,
 };

@@ -9,7 +9,6 @@ use super::desk::{Desk, confirm};
 use super::{Which, examples};
 use crate::cli::output::{Failure, line};
 use crate::cli::{Global, start};
-use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::What;
 use crate::domain::text::clean_lines;
 use crate::incident::command::Command;
@@ -56,7 +55,7 @@ pub fn run(global: &Global, args: &PublishArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::usage("there is no text to publish"));
     }
     start::block_on(async {
-        let wanted = args.which.incident.as_ref().map(IncidentId::as_str);
+        let wanted = args.which.incident.as_deref();
         let (mut desk, id) = Desk::open(global, wanted, args.which.json).await?;
         let incident = desk.incident(&id)?;
         let info = desk.ground.services.info();
