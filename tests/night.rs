@@ -1,5 +1,5 @@
 //! The night that opsdeck is built for, by keys only, in a real pseudo-terminal on the lab: see, focus, roll back,
-//! verified, recorded.
+//! verified, declared, walked through, told of, resolved, recorded.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
@@ -35,6 +35,115 @@ fn from_the_page_to_a_verified_rollback() {
     assert_eq!(kinds, ["intent", "outcome"]);
     assert_eq!(records[1]["end"], "done", "{}", records[1]);
     assert_eq!(records[0]["id"], records[1]["id"]);
+}
+
+/// The whole night. Its recording is `screenshots/night.cast`, written when `OPSDECK_CAST` names the file.
+#[test]
+fn the_whole_night() {
+    let home = home();
+    let mut console = Console::start(home.path(), &["--demo", "--demo-speed", "4"], (120, 40));
+    console.wait_for("HighErrorRate");
+    console.wait_for("CrashLoopBackOff");
+    console.send("\r");
+    console.wait_for("focus deploy/payment");
+    // Mitigate first.
+    console.send("R");
+    console.wait_for("type the name");
+    console.send("payment");
+    console.wait_until("the key that confirms", |screen| {
+        screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
+    });
+    console.send("\r");
+    console.wait_for("Done in");
+    console.send("\u{1b}");
+    console.wait_until("the closed box", |screen| !screen.contains("Done in"));
+    // Declared: what is sent is shown first.
+    console.send("I");
+    console.wait_for("This is sent, in this order");
+    console.wait_for("open channel inc-");
+    console.send("y");
+    console.wait_for("opened in lab-chat");
+    console.wait_for("messages and steps arrived");
+    console.send("w");
+    console.wait_for("What the channel shows");
+    console.wait_for("pinned");
+    console.send("\u{1b}");
+    console.wait_until("the closed channel", |screen| !screen.contains("What the channel shows"));
+    // The runbook of the alert that was, to its proof.
+    console.send("b");
+    console.wait_for("Runbook: High error rate");
+    console.wait_for("enter begins");
+    console.send("\r");
+    console.wait_for("What changed just before payment began to fail?");
+    let text = std::fs::read_to_string("runbooks/high-error-rate.md").unwrap();
+    let steps = text.lines().filter(|line| line.starts_with("### ")).map(|line| &line[4..]);
+    let proof = steps.into_iter().position(|title| title == "Wait until requests succeed").unwrap() + 1;
+    console.send("g");
+    console.wait_for("to which step?");
+    console.send(&format!("{proof}\r"));
+    console.wait_for("Run closed");
+    console.send("\r");
+    console.wait_until("the closed runbook", |screen| !screen.contains("Runbook: High error rate"));
+    // Told, and over.
+    console.send("I");
+    console.wait_for("Times (UTC)");
+    console.wait_for("runbook high-error-rate");
+    console.wait_for("rollback of");
+    console.send("u");
+    console.wait_for("ctrl-s send it");
+    console.send("Orders go through again.");
+    console.wait_for("Orders go through again.");
+    console.send("\u{13}");
+    console.wait_until("the update in the timeline", |screen| {
+        !screen.contains("ctrl-s send it") && screen.contains("Orders go through again.")
+    });
+    for status in ["monitoring", "resolved"] {
+        console.send("s");
+        console.wait_for("how far it has come");
+        console.send(status);
+        console.wait_for(&format!("▌{status}"));
+        console.send("\r");
+        console.wait_for(&format!("status is now {status}"));
+    }
+    console.send("p");
+    console.wait_for("post-mortem written");
+    console.send("\u{3}");
+    let film = console.asciicast("opsdeck: the whole night on the lab");
+    assert_eq!(console.end(), 0);
+
+    // What is on disk says the same.
+    let incidents = home.path().join("state/opsdeck/demo/incidents");
+    let of_incident = |entry: std::io::Result<std::fs::DirEntry>| Some(entry.ok()?.path()).filter(|path| path.is_dir());
+    let directory = std::fs::read_dir(&incidents).unwrap().find_map(of_incident).unwrap();
+    let entries = json_lines(&directory.join("journal.jsonl"));
+    let kinds: Vec<&str> = entries.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    for kind in ["declared", "planned", "sending", "sent", "runbook", "action", "update", "status", "post-mortem"] {
+        assert!(kinds.contains(&kind), "no {kind}: {kinds:?}");
+    }
+    let post_mortem = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .expect("a post-mortem");
+    let text = std::fs::read_to_string(post_mortem).unwrap();
+    for part in
+        ["rollback", "HighErrorRate", "Orders go through again.", "status is now resolved", "Timeline", "Action items"]
+    {
+        assert!(text.contains(part), "no {part}:\n{text}");
+    }
+    // The recording shows what was seen.
+    let mut player = vt100::Parser::new(40.try_into().unwrap(), 120.try_into().unwrap(), 0);
+    let mut seen = Vec::new();
+    for line in film.lines().skip(1) {
+        let piece: serde_json::Value = serde_json::from_str(line).unwrap();
+        player.process(piece[2].as_str().unwrap().as_bytes());
+        seen.push(player.screen().contents());
+    }
+    assert!(seen.iter().any(|screen| screen.contains("This is sent, in this order")));
+    assert!(seen.last().unwrap().contains("post-mortem written"));
+    if let Ok(file) = std::env::var("OPSDECK_CAST") {
+        std::fs::write(file, film).unwrap();
+    }
 }
 
 /// Presses keys and counts them. The confirmation counts as the one decision that it is, however many letters the name

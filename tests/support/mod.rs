@@ -53,6 +53,10 @@ pub struct Console {
     output: Receiver<Vec<u8>>,
     input: Box<dyn Write + Send>,
     pub screen: vt100::Parser,
+    /// What was shown and when, for a recording.
+    film: Vec<(Duration, Vec<u8>)>,
+    began: Instant,
+    size: (u16, u16),
     _pty: Box<dyn MasterPty + Send>,
 }
 
@@ -79,7 +83,35 @@ impl Console {
             }
         });
         let input = pty.master.take_writer().unwrap();
-        Self { child, output, input, screen: vt100::Parser::new(nonzero(rows), nonzero(columns), 0), _pty: pty.master }
+        let screen = vt100::Parser::new(nonzero(rows), nonzero(columns), 0);
+        let (film, began, size) = (Vec::new(), Instant::now(), (columns, rows));
+        Self { child, output, input, screen, film, began, size, _pty: pty.master }
+    }
+
+    fn show(&mut self, bytes: Vec<u8>) {
+        self.screen.process(&bytes);
+        self.film.push((self.began.elapsed(), bytes));
+    }
+
+    /// What was shown so far, as a recording that terminal players show (asciicast v2: a line of JSON for the header, then
+    /// one for each piece of output).
+    pub fn asciicast(&self, title: &str) -> String {
+        let (width, height) = self.size;
+        let header = serde_json::json!({"version": 2, "width": width, "height": height, "title": title});
+        let mut lines = vec![header.to_string()];
+        let mut rest = Vec::new();
+        for (at, bytes) in &self.film {
+            // A piece may end in the middle of a character.
+            rest.extend_from_slice(bytes);
+            let whole = match std::str::from_utf8(&rest) {
+                Ok(text) => text.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            let piece: Vec<u8> = rest.drain(..whole).collect();
+            let text = String::from_utf8(piece).unwrap();
+            lines.push(serde_json::json!([at.as_secs_f64(), "o", text]).to_string());
+        }
+        lines.join("\n") + "\n"
     }
 
     /// Types.
@@ -98,7 +130,7 @@ impl Console {
         let deadline = Instant::now() + PATIENCE;
         while !done(&self.screen.screen().contents()) {
             match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.screen.process(&bytes),
+                Ok(bytes) => self.show(bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("no {what:?} on screen:\n{}", self.screen.screen().contents()),
                 Err(RecvTimeoutError::Disconnected) => {
                     panic!("the console ended before {what:?}:\n{}", self.screen.screen().contents())
