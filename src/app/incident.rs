@@ -75,7 +75,7 @@ impl App {
                     self.notice(format!("an incident is open: {title}; {key} shows it"));
                 }
             }
-            IncidentNews::Entries { id, entries } => self.entries(&id, entries),
+            IncidentNews::Entries { id, entries } => return self.entries(&id, entries),
             IncidentNews::Refused { why, .. } => {
                 room.unwritten = room.unwritten.saturating_sub(1);
                 self.notice(why);
@@ -109,7 +109,8 @@ impl App {
         Vec::new()
     }
 
-    fn entries(&mut self, id: &IncidentId, entries: Vec<Entry>) {
+    fn entries(&mut self, id: &IncidentId, entries: Vec<Entry>) -> Effects {
+        let mut effects = Vec::new();
         let room = &mut self.session.incidents;
         room.unwritten = room.unwritten.saturating_sub(1);
         if let Some(incident) = room.all.get_mut(id) {
@@ -119,6 +120,8 @@ impl App {
             if room.begun.as_ref() == Some(id) {
                 room.begun = None;
                 self.session.notice = None;
+                // Who mitigated first has done something already.
+                effects.push(Effect::Incident(IncidentEffect::TakeInActions));
                 room.current = Some(id.clone());
                 room.view = View::default();
                 self.show_incident();
@@ -126,6 +129,7 @@ impl App {
             self.session.incidents.all.insert(id.clone(), incident);
         }
         self.session.incidents.settle();
+        effects
     }
 
     /// Does what a person wants done with the incident. The rules are asked here, so that the person is told at once, and

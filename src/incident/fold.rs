@@ -292,10 +292,13 @@ impl Incident {
         &self.state.absorbed
     }
 
-    /// What may have caused it, in words: what was suspected when it was declared, then rollouts that were seen.
+    /// What may have caused it, in words: what was suspected when it was declared, then rollouts before the first sign.
     pub fn suspects(&self) -> Vec<String> {
         let declared = self.state.declared.suspect.iter().cloned();
-        declared.chain(self.state.changes.iter().map(|(_, change)| change.clone())).collect()
+        // What went out after the first sign did not cause it: most of it takes something back.
+        let first = self.time(Moment::Detected);
+        let before = self.state.changes.iter().filter(|(at, _)| first.is_none_or(|first| *at <= first));
+        declared.chain(before.map(|(_, change)| change.clone())).collect()
     }
 
     /// The alerts that it heard of, by name and subject.
