@@ -21,6 +21,7 @@ mod flag;
 mod generate;
 mod incident;
 mod lab;
+mod oncall;
 mod output;
 mod runbook;
 mod snapshot;
@@ -110,6 +111,11 @@ enum Command {
     /// Incidents: declare them, tell everyone, end them, look back at them
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// Who is on call, of all paging services
+    Oncall(oncall::OnCallArgs),
+    /// What people are paged with
+    #[command(subcommand)]
+    Page(oncall::PageCommand),
     /// Read the audit log, check that nothing in it was altered, or take a recorded action back
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -150,6 +156,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Flag(command)) => flag::run(global, &command),
         Some(Command::Runbook(command)) => runbook::run(global, &command),
         Some(Command::Incident(command)) => incident::run(global, &command),
+        Some(Command::Oncall(args)) => oncall::oncall(global, &args),
+        Some(Command::Page(command)) => oncall::page(global, &command),
         Some(Command::Audit(command)) => audit::run(global, &command),
         Some(Command::Config(command)) => config::run(global, &command),
         Some(Command::Keys(args)) => generate::keys(global, &args),

@@ -124,12 +124,10 @@ impl Product {
                 "Bearer "
             }
             Self::Discord => "Bot ",
-            // The token alone.
-            Self::Unleash | Self::LaunchDarkly => "",
+            // The token alone; the key of PagerDuty's events is in the body.
+            Self::Unleash | Self::LaunchDarkly | Self::PagerDutyEvents => "",
             Self::Flagsmith => "Api-Key ",
             Self::PagerDuty => "Token token=",
-            // Its key is in the body.
-            Self::PagerDutyEvents => "",
             Self::Opsgenie => "GenieKey ",
             Self::Statuspage => "OAuth ",
         }

@@ -14,5 +14,5 @@ pub mod prometheus;
 pub mod secret;
 pub mod signals;
 pub mod slo;
-//pub mod status_page;
+pub mod status_page;
 pub mod tls;

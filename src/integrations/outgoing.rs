@@ -106,11 +106,6 @@ impl Road {
         if pass.doubt() { DeliveryError { again: Again::Doubtful, ..error } } else { error }
     }
 
-    /// An unwelcome answer to something that was sent, with its words.
-    pub fn judged(&self, answer: &HttpAnswer, fault: Fault) -> DeliveryError {
-        DeliveryError { fault, again: again(answer) }
-    }
-
     /// What a 429 means.
     pub fn limited(&self, answer: &HttpAnswer) -> Fault {
         self.too_many(wait(answer))
@@ -130,6 +125,11 @@ impl Road {
 /// A person has to change something.
 pub(super) const fn refused(fault: Fault) -> DeliveryError {
     DeliveryError { fault, again: Again::Ask }
+}
+
+/// An unwelcome answer to something that was sent, with its words.
+pub(super) fn judged(answer: &HttpAnswer, fault: Fault) -> DeliveryError {
+    DeliveryError { fault, again: again(answer) }
 }
 
 /// How long a server wants to be left alone, in seconds.

@@ -3,8 +3,8 @@
 mod check;
 mod cluster;
 mod flags;
-mod incidents;
 mod monitoring;
+mod services;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -38,16 +38,19 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failure> {
             Ok(connected) => {
                 let (kubernetes, reachable) = Box::pin(cluster::checks(&connected)).await;
                 checks.extend(kubernetes);
-                let (prometheus, alertmanager, flags, incidents) = tokio::join!(
+                let (prometheus, alertmanager, flags, services) = tokio::join!(
                     monitoring::prometheus(&start.launch, &connected, reachable),
                     monitoring::alertmanager(&connected, reachable),
                     flags::checks(&connected),
-                    incidents::checks(&connected)
+                    services::checks(connected.incidents.services.all())
                 );
                 checks.extend(prometheus);
                 checks.extend(alertmanager);
                 checks.extend(flags);
-                checks.extend(incidents);
+                checks.extend(services);
+                if let Some(shared) = &connected.incidents.services.shared {
+                    checks.extend(services::shared(&*shared.journal).await);
+                }
             }
         }
         blame_clock(&mut checks);

@@ -129,14 +129,14 @@ impl<S: Send + 'static> Server<S> {
         Arc::new(Door { server: self.clone(), product })
     }
 
-    fn answer(&self, request: Request) -> Result<HttpAnswer, Option<Fault>> {
+    fn answer(&self, request: &Request) -> Result<HttpAnswer, Option<Fault>> {
         let trouble = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(request.clone());
             self.troubles.lock().unwrap().remove(&(asked.len() - 1))
         };
         let acts = matches!(trouble, None | Some(Trouble::Lost | Trouble::Cut));
-        let answer = acts.then(|| (self.behaviour)(&mut self.state.lock().unwrap(), &request));
+        let answer = acts.then(|| (self.behaviour)(&mut self.state.lock().unwrap(), request));
         let with = |status, content_type: &str, body: &str| HttpAnswer {
             status,
             content_type: content_type.to_owned(),
@@ -194,7 +194,7 @@ impl<S: Send + 'static> Transport for Door<S> {
 
     fn get<'a>(&'a self, path: &'a str, query: Pairs<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         let lost = || Fault::new(FaultKind::Timeout, "did not answer within 10s");
-        let answer = self.server.answer(request("GET", path, query, b"")).map_err(|fault| fault.unwrap_or_else(lost));
+        let answer = self.server.answer(&request("GET", path, query, b"")).map_err(|fault| fault.unwrap_or_else(lost));
         Box::pin(std::future::ready(answer))
     }
 
@@ -204,7 +204,7 @@ impl<S: Send + 'static> Transport for Door<S> {
 
     fn write<'a>(&'a self, one: Write<'a>) -> Future<'a, Result<HttpAnswer, ClusterError>> {
         assert!(matches!(one.pass, Pass::Outbox(_)), "nothing is sent without an outbox");
-        let answer = self.server.answer(request(one.method, one.path, &[], one.body)).map_err(|fault| match fault {
+        let answer = self.server.answer(&request(one.method, one.path, &[], one.body)).map_err(|fault| match fault {
             Some(fault) => fault.into(),
             None => ClusterError::Unknown("did not answer within 10s".into()),
         });
@@ -234,8 +234,14 @@ pub async fn delivered(
         match courier.deliver(&clear(doubt)).await {
             Ok(receipt) => return (first, Ok(receipt)),
             Err(error) => {
-                if let Again::In(seconds) = error.again {
-                    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+                let wait = match error.again {
+                    Again::In(seconds) => seconds,
+                    // An outbox leaves a while between a doubtful attempt and the look.
+                    Again::Doubtful => 10,
+                    Again::Ask => 0,
+                };
+                if wait > 0 {
+                    tokio::time::advance(std::time::Duration::from_secs(wait)).await;
                 }
                 doubt = error.again == Again::Doubtful;
                 first.get_or_insert(error);
@@ -270,12 +276,17 @@ pub async fn survives<S: Send + 'static, C: Courier>(
             let Some(first) = first else { continue };
             assert!(!first.fault.message.is_empty() && !first.fault.message.contains('\u{1b}'), "{place}: {first:?}");
             let write = server.asked()[step].method != "GET";
+            // What was sent is not known until a service that works later has said what came of it.
+            if !write && server.asked()[..step].iter().any(|request| request.method != "GET") {
+                assert_eq!(first.again, Again::Doubtful, "{place}");
+                continue;
+            }
             match trouble {
                 Trouble::Lost | Trouble::Cut | Trouble::Status(500 | 502) if write => {
                     assert_eq!(first.again, Again::Doubtful, "{place}");
                 }
                 Trouble::Limited(seconds) => assert_eq!(first.again, Again::In(seconds), "{place}"),
-                Trouble::Status(401 | 402 | 403) => assert_eq!(first.again, Again::Ask, "{place}"),
+                Trouble::Status(401..=403) => assert_eq!(first.again, Again::Ask, "{place}"),
                 Trouble::Unreachable => assert!(matches!(first.again, Again::In(_)), "{place}"),
                 _ => {}
             }

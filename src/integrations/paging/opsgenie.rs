@@ -6,6 +6,8 @@
 mod deliver;
 mod escalate;
 mod list;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

@@ -10,7 +10,9 @@ use super::wire::{Alert, Data, Listed, Note, Outcome, Taken};
 use crate::domain::incident::delivery::{Again, Receipt, What};
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
-use crate::integrations::outgoing::{body, ending, instant, key_of, line, lines, marked, moment, refused, shortened};
+use crate::integrations::outgoing::{
+    body, ending, instant, judged, key_of, line, lines, marked, moment, refused, shortened,
+};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
@@ -106,7 +108,7 @@ impl Opsgenie {
             }
             let read: Listed<Note> =
                 self.fetch(&path, &query).await.map_err(|fault| self.road.unseen(cleared, fault))?;
-            if let Some(note) = read.data.into_iter().find(|note| note.note.trim_end().ends_with(end.trim())) {
+            if let Some(note) = read.data.into_iter().find(|note| note.text.trim_end().ends_with(end.trim())) {
                 return Ok(Some(note));
             }
             from = read.paging.next.as_deref().and_then(offset_of);
@@ -167,7 +169,7 @@ impl Opsgenie {
         let path = if path == "/v2/alerts" { path.to_owned() } else { format!("{path}?identifierType=id") };
         let answer = self.road.send(cleared, "POST", &path, &fields).await?;
         let Some(taken) = body::<Taken>(&answer) else {
-            return Err(self.road.judged(&answer, self.fault(&answer)));
+            return Err(judged(&answer, self.fault(&answer)));
         };
         let path = format!("/v2/alerts/requests/{}", segment(&taken.request_id));
         let mut why = Fault::new(FaultKind::Timeout, format!("{} has not carried it out yet", self.road.whose()));

@@ -15,6 +15,9 @@ use crate::ports::incident::DeliveryError;
 /// The longest note, in characters.
 const NOTE: usize = 25_000;
 
+/// Is it one of these?
+type Fits<'a> = Box<dyn Fn(&Escalation) -> bool + 'a>;
+
 impl Opsgenie {
     /// Escalates along the alert's escalation policy, which has to be the only one that it may mean.
     pub(super) async fn escalate(
@@ -51,7 +54,6 @@ impl Opsgenie {
         let responders: Vec<String> = own("escalation");
         let configured = self.source.paging.services.clone().unwrap_or_default();
         let teams: Vec<String> = alert.teams.iter().map(|team| team.id.clone()).chain(own("team")).collect::<Vec<_>>();
-        type Fits<'a> = Box<dyn Fn(&Escalation) -> bool + 'a>;
         let ways: [Fits<'_>; 4] = [
             Box::new(|one| responders.contains(&one.id)),
             Box::new(|one| configured.contains(&one.id)),

@@ -105,7 +105,8 @@ pub(super) struct Alert {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Note {
-    pub note: String,
+    #[serde(rename = "note")]
+    pub text: String,
     pub owner: String,
     pub created_at: String,
 }

@@ -9,7 +9,7 @@ use crate::domain::incident::delivery::{Receipt, What};
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
 use crate::integrations::http::HttpAnswer;
-use crate::integrations::outgoing::{body, ending, instant, line, lines, marked, moment, refused};
+use crate::integrations::outgoing::{body, ending, instant, judged, line, lines, marked, moment, refused};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
@@ -61,7 +61,7 @@ impl PagerDuty {
             let remark = is_so(&page, "resolved").unwrap_or_else(|| "it was resolved meanwhile".to_owned());
             return Ok(receipt(&page, vec![remark]));
         }
-        Err(self.rest.judged(&answer, self.fault(&answer)))
+        Err(judged(&answer, self.fault(&answer)))
     }
 
     /// `PUT /incidents/{id}` with these fields.
@@ -107,7 +107,7 @@ impl PagerDuty {
         match body::<IncidentBody>(&answer) {
             Some(done) => Ok(receipt(&done.incident, vec![format!("to level {wanted} of {policy}")])),
             None if resolved_meanwhile(&answer) => Ok(receipt(&page, vec!["it was resolved meanwhile".to_owned()])),
-            None => Err(self.rest.judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.fault(&answer))),
         }
     }
 
@@ -147,7 +147,7 @@ impl PagerDuty {
         let answer = self.rest.send(cleared, "POST", &path, &json!({"note": {"content": content}})).await?;
         match body::<NoteBody>(&answer) {
             Some(done) => Ok(Receipt { id: Some(line(&done.note.id)), remarks, ..Receipt::default() }),
-            None => Err(self.rest.judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.fault(&answer))),
         }
     }
 }

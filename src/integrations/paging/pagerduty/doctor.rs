@@ -2,7 +2,8 @@
 
 use super::PagerDuty;
 use super::wire::Abilities;
-use crate::ports::feed::{Fault, FaultKind};
+use crate::integrations::outgoing::line;
+use crate::ports::feed::FaultKind;
 use crate::ports::incident::{ServiceCheck, ServiceFinding};
 
 /// What the plan has to hold for asking people to join.
@@ -23,8 +24,11 @@ impl PagerDuty {
         let mut checks = vec![check("token", ServiceFinding::Well("accepted; whether it may write shows then".into()))];
         checks.push(match self.writer().await {
             Ok(user) => {
-                let name = crate::integrations::outgoing::line(&user.name);
+                let name = line(&user.name);
                 check("from", ServiceFinding::Well(format!("writes as {name}")))
+            }
+            Err(fault) if self.source.paging.from.is_none() && fault.kind == FaultKind::NotConfigured => {
+                check("from", ServiceFinding::Loss(fault.message, fault.hint.unwrap_or_default()))
             }
             Err(fault) => check("from", ServiceFinding::Failed(fault)),
         });
@@ -44,10 +48,10 @@ impl PagerDuty {
                 check("events", ServiceFinding::Well(said))
             }
             Some(Err(fault)) => check("events", ServiceFinding::Failed(fault)),
+            // The token is well all the same.
             None => {
-                let fault =
-                    Fault::new(FaultKind::NotConfigured, "no routing key: no change events, and nobody is paged");
-                check("events", ServiceFinding::Failed(fault.hint("set paging.routing-key for that")))
+                let loss = "no routing key: our changes are not recorded, and nobody can be paged from here".to_owned();
+                check("events", ServiceFinding::Loss(loss, "set paging.routing-key for that".to_owned()))
             }
         });
         if let Some(left) = answer.remaining {

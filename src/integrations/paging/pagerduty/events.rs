@@ -14,7 +14,7 @@ use crate::config::secret::SecretSource;
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::http::{self, HttpAnswer, HttpSettings, Product, Transport};
-use crate::integrations::outgoing::{Road, body, key_of, line, lines, refused, shortened};
+use crate::integrations::outgoing::{Road, body, judged, key_of, line, lines, refused, shortened};
 use crate::integrations::secret::{self, Secret};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
@@ -25,7 +25,7 @@ const EVENTS: &str = "https://events.pagerduty.com";
 const SUMMARY: usize = 1_024;
 /// The longest `dedup_key`.
 const KEY: usize = 255;
-/// What is said of a request that it does not take; the key is in the body, and is never shown.
+/// The setting of its key; the key is in the body, and is never shown.
 const SETTING: &str = "paging.routing-key";
 
 /// The road there, and its key.
@@ -76,31 +76,30 @@ impl Events {
             event.insert("routing_key".to_owned(), Value::from(key.expose()));
         }
         let answer = self.road.send(cleared, "POST", path, &event).await?;
+        // Whatever it repeats of the request goes without the key, before anything is cut from it.
+        let concealed = String::from_utf8_lossy(&answer.body).replace(key.expose(), "…");
+        let answer = HttpAnswer { body: concealed.into_bytes(), ..answer };
         let said: Said = serde_json::from_slice(&answer.body).unwrap_or_default();
         if answer.status == 202 && said.status == "success" {
             return Ok(answer);
         }
-        // Whatever it echoes of the request goes without the key.
-        let conceal = |text: &str| line(&text.replace(key.expose(), "…"));
         let who = self.road.whose();
         let words = if said.errors.is_empty() { said.message } else { said.errors.join("; ") };
+        let words: String = line(&words).chars().take(300).collect();
         let fault = match answer.status {
             429 => self.road.limited(&answer),
             400 => {
-                let message = format!("{who} refuses the event (400): {}", conceal(&words));
+                let message = format!("{who} refuses the event (400): {words}");
                 Fault::new(FaultKind::Server, message)
                     .hint(format!("check that {SETTING} is the key of an Events API v2 integration that is enabled"))
             }
             403 => {
-                let message = format!("{who} refuses the key (403): {}", conceal(&words));
+                let message = format!("{who} refuses the key (403): {words}");
                 Fault::new(FaultKind::Forbidden, message).hint(format!("check {SETTING}"))
             }
-            _ => {
-                let fault = self.road.fault(&answer);
-                Fault { message: conceal(&fault.message), ..fault }
-            }
+            _ => self.road.fault(&answer),
         };
-        Err(self.road.judged(&answer, fault))
+        Err(judged(&answer, fault))
     }
 }
 

@@ -8,7 +8,7 @@ use super::wire::{Incident, Policies, PolicyBody, Reference, User, UserBody, Use
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
-use crate::integrations::outgoing::{body, line, lines, refused, shortened};
+use crate::integrations::outgoing::{body, judged, line, lines, refused, shortened};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
@@ -60,7 +60,7 @@ impl PagerDuty {
         let path = format!("{}/responder_requests", page_path(id).map_err(refused)?);
         let answer = self.rest.send(cleared, "POST", &path, &request).await?;
         if body::<Value>(&answer).is_none_or(|answer| answer.get("responder_request").is_none()) {
-            return Err(self.rest.judged(&answer, self.fault(&answer)));
+            return Err(judged(&answer, self.fault(&answer)));
         }
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         remarks.insert(0, format!("asked: {}", names.join(", ")));
