@@ -12,7 +12,7 @@ use super::template::flat;
 use super::timeline::describe;
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
-use crate::domain::incident::delivery::DeliveryKey;
+use crate::domain::incident::delivery::{DeliveryKey, What};
 use crate::domain::incident::entry::{Deed, Moment, Stamp};
 use crate::domain::incident::{Role, Severity, Status};
 use crate::domain::time::Instant;
@@ -86,6 +86,15 @@ pub enum Command {
         owner: Option<String>,
         /// Done?
         done: bool,
+    },
+    /// Sends something more: a page is acknowledged or escalated, people are asked to join, the status page is updated.
+    Send {
+        /// The configured name of the service.
+        service: Text,
+        /// What.
+        what: What,
+        /// Did a person confirm it by itself? What everyone can read is not sent without that.
+        confirmed: bool,
     },
     /// Tries a delivery again, now.
     Retry(DeliveryKey),
@@ -217,6 +226,15 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
             let id = id.clone().unwrap_or_else(|| stamp.to_string());
             deeds.push(Deed::Task { id, text, owner: owner.clone(), done: *done });
         }
+        Command::Send { what, confirmed: false, .. } if what.is_public() => {
+            return refuse("everyone can read that: it has a confirmation of its own");
+        }
+        Command::Send { what: What::OpenChannel { .. }, .. }
+            if incident.chat().is_some_and(|chat| chat.channel.is_some()) =>
+        {
+            return refuse("its channel is planned already; retry that");
+        }
+        Command::Send { service, what, .. } => deeds.push(plan::more(incident, stamp, service, what.clone())),
         Command::Retry(key) => deeds.push(retry(incident, key, around.writer)?),
         Command::Drop { key, reason } => deeds.push(drop_it(incident, key, reason.as_ref())?),
         Command::TakeOver { writer } => {

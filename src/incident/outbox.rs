@@ -152,7 +152,8 @@ impl Outbox {
 
     /// Where each delivery stands, in the order in which they were planned.
     pub fn standings<'a>(&self, incident: &'a Incident, now: Instant) -> Vec<(&'a Parcel, Standing)> {
-        let mut busy: BTreeSet<&Text> = self.under_way.values().map(|under_way| &under_way.service).collect();
+        let held = self.under_way.iter().filter(|(key, under_way)| self.holds(incident, key, under_way));
+        let mut busy: BTreeSet<&Text> = held.map(|(_, under_way)| &under_way.service).collect();
         let mut lanes: BTreeSet<(&Text, Lane)> = BTreeSet::new();
         let rests = self.rests(incident, now);
         let mut all = Vec::new();
@@ -196,7 +197,7 @@ impl Outbox {
         match &parcel.state {
             ParcelState::Sent { .. } => return Standing::Sent,
             ParcelState::Dropped { .. } => return Standing::Dropped,
-            _ if self.under_way.contains_key(&parcel.delivery.key) => return Standing::UnderWay,
+            _ if self.is_under_way(incident, &parcel.delivery.key) => return Standing::UnderWay,
             _ if parcel.owner != self.writer => return Standing::Elsewhere(parcel.owner.clone()),
             _ if self.read_only => return Standing::ReadOnly,
             _ => {}
@@ -304,16 +305,25 @@ impl Outbox {
         !self.under_way.is_empty()
     }
 
+    /// Is it still under way? Until it came back nothing can have ended; then, until the incident has the entry of its end.
+    fn holds(&self, incident: &Incident, key: &DeliveryKey, under_way: &UnderWay) -> bool {
+        under_way.phase != Phase::Back
+            || incident.parcels().get(key).is_some_and(|parcel| {
+                matches!(&parcel.state, ParcelState::Sending { attempt, writer }
+                    if *attempt == under_way.attempt && *writer == self.writer)
+            })
+    }
+
+    fn is_under_way(&self, incident: &Incident, key: &DeliveryKey) -> bool {
+        self.under_way.get(key).is_some_and(|under_way| self.holds(incident, key, under_way))
+    }
+
     fn forget_ended(&mut self, incident: &Incident) {
-        let writer = &self.writer;
-        self.under_way.retain(|key, under_way| {
-            // Before it came back, nothing can have ended.
-            under_way.phase != Phase::Back
-                || incident.parcels().get(key).is_some_and(|parcel| {
-                    matches!(&parcel.state, ParcelState::Sending { attempt, writer: by }
-                        if *attempt == under_way.attempt && by == writer)
-                })
-        });
+        let ended: Vec<DeliveryKey> =
+            self.under_way.keys().filter(|key| !self.is_under_way(incident, key)).cloned().collect();
+        for key in ended {
+            self.under_way.remove(&key);
+        }
     }
 }
 

@@ -31,13 +31,31 @@ pub fn post(incident: &Incident, kind: &str, stamp: &Stamp, text: String) -> Opt
     Some(planned(key(kind, stamp), &chat.service, What::Post { text }, chat.channel.into_iter().collect()))
 }
 
-/// The channel's topic anew, after what it says has changed; `None` where there is no channel.
+/// The channel's topic anew, after `now` differs from what the incident says; `None` where there is none, or where nothing
+/// of it is in the topic. One that a person or a runbook worded is not replaced by the template's: only what changed is.
 pub fn topic(template: &str, stamp: &Stamp, incident: &Incident, now: &Now<'_>) -> Option<Deed> {
     let chat = incident.chat()?;
     let channel = chat.channel?;
-    let values = now.values(incident.declared(), incident.declared_at());
-    let topic = template::render(template, &values).unwrap_or_else(|_| plain_topic(&values));
-    Some(planned(key("topic", stamp), &chat.service, What::Topic { topic: flat(&topic) }, vec![channel]))
+    let of_topic = |parcel: &super::parcel::Parcel| match &parcel.delivery.what {
+        What::Topic { topic } => Some(topic.clone()),
+        _ => None,
+    };
+    let last = incident.parcels().iter().filter_map(of_topic).next_back()?;
+    let was = Now::of(incident);
+    let text = |now: &Now<'_>| {
+        let values = now.values(incident.declared(), incident.declared_at());
+        flat(&template::render(template, &values).unwrap_or_else(|_| plain_topic(&values)))
+    };
+    let as_made = text(&was);
+    let is_cut = last.strip_suffix('…').is_some_and(|head| as_made.starts_with(head));
+    let topic = if last == as_made || is_cut {
+        text(now)
+    } else {
+        let pairs = [(was.title, now.title), (was.severity, now.severity), (was.commander, now.commander)];
+        let changed = pairs.into_iter().filter(|(old, new)| old != new && !old.is_empty());
+        changed.fold(last.clone(), |topic, (old, new)| topic.replace(&flat(old), &flat(new)))
+    };
+    (topic != last).then(|| planned(key("topic", stamp), &chat.service, What::Topic { topic }, vec![channel]))
 }
 
 /// The topic when its template cannot be filled in.
@@ -95,4 +113,50 @@ impl<'a> Now<'a> {
 pub fn page_note(declared: &Declared, now: &Now<'_>, at: Instant) -> String {
     let since = utc_minute(declared.detected.unwrap_or(at));
     format!("Incident {} declared: {} {}, since {since}.", declared.id, now.severity, flat(now.title))
+}
+
+/// One more thing for a service: what belongs into the channel waits for it, and what is published follows what was
+/// published before.
+pub fn more(incident: &Incident, stamp: &Stamp, service: &Text, what: What) -> Deed {
+    let kind = match &what {
+        What::Publish { .. } => "publish",
+        What::Acknowledge { .. } => "acknowledge",
+        What::Escalate { .. } => "escalate",
+        What::AddResponders { .. } => "add-responders",
+        What::PageNote { .. } => "page-note",
+        What::ResolvePage { .. } => "resolve-page",
+        What::Page { .. } => "page",
+        What::Change { .. } => "change",
+        What::OpenChannel { .. } => CHANNEL,
+        What::Topic { .. } => "topic",
+        What::Invite { .. } => "invite",
+        What::Post { .. } => "post",
+        What::Pin { .. } => "pin",
+        What::Link { .. } => "link",
+        What::Archive => "archive",
+    };
+    let mut after: Vec<DeliveryKey> = Vec::new();
+    match &what {
+        What::Publish { .. } => {
+            let mut published = incident.parcels().iter().filter(|parcel| {
+                let is_same = parcel.delivery.service == *service && parcel.delivery.what.is_public();
+                is_same && !matches!(parcel.state, super::parcel::ParcelState::Dropped { .. })
+            });
+            after.extend(published.next_back().map(|parcel| parcel.delivery.key.clone()));
+        }
+        What::Topic { .. }
+        | What::Invite { .. }
+        | What::Post { .. }
+        | What::Pin { .. }
+        | What::Link { .. }
+        | What::Archive => {
+            let chat = incident.chat().filter(|chat| chat.service == *service);
+            after.extend(chat.and_then(|chat| chat.channel));
+            if let What::Pin { message } = &what {
+                after.push(message.clone());
+            }
+        }
+        _ => {}
+    }
+    planned(key(kind, stamp), service, what, after)
 }

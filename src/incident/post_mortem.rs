@@ -7,6 +7,8 @@
 mod escape;
 mod parts;
 
+use std::fmt::{self, Write as _};
+
 use chrono::TimeDelta;
 
 pub use escape::escape;
@@ -32,13 +34,18 @@ pub fn draft(incident: &Incident) -> String {
          your words stay, and what is new is put beside them.\n",
     );
     for section in sections(incident) {
-        text.push_str(&format!("\n## {}\n\n", section.title));
+        put(&mut text, format_args!("\n## {}\n\n", section.title));
         text.push_str(&section.written());
         if !section.prompt.is_empty() {
-            text.push_str(&format!("\n{}\n", section.prompt));
+            put(&mut text, format_args!("\n{}\n", section.prompt));
         }
     }
     text
+}
+
+fn put(text: &mut String, words: fmt::Arguments<'_>) {
+    // Writing into memory cannot fail.
+    let _ = text.write_fmt(words);
 }
 
 /// The name of the draft's file.
@@ -81,7 +88,7 @@ fn overview(incident: &Incident) -> String {
         |workload| format!("{workload} in {}, {}", escape(&workload.namespace), escape(&declared.context)),
     );
     let mut text = String::from("| | |\n|---|---|\n");
-    let mut row = |name: &str, value: String| text.push_str(&format!("| {name} | {value} |\n"));
+    let mut row = |name: &str, value: String| put(&mut text, format_args!("| {name} | {value} |\n"));
     row("Incident", format!("`{}`", incident.id()));
     row("Severity", incident.severity().to_string());
     row("Status", incident.status().to_string());
@@ -120,31 +127,29 @@ fn what_happened(incident: &Incident) -> String {
     let mut text = format!("The first sign was at {}", utc_minute(detected));
     if !declared.alerts.is_empty() {
         let names: Vec<String> = declared.alerts.iter().map(|name| escape(name)).collect();
-        text.push_str(&format!(" ({})", names.join(", ")));
+        put(&mut text, format_args!(" ({})", names.join(", ")));
     }
-    text.push_str(&format!(
-        ". The incident was declared as {} at {}.",
-        declared.severity,
-        utc_minute(incident.declared_at())
-    ));
+    put(
+        &mut text,
+        format_args!(". The incident was declared as {} at {}.", declared.severity, utc_minute(incident.declared_at())),
+    );
     if let Some(burn) = declared.burn {
-        text.push_str(&format!(" The error budget burned {burn:.1} times as fast as it may."));
+        put(&mut text, format_args!(" The error budget burned {burn:.1} times as fast as it may."));
     }
     if let Some(at) = incident.time(Moment::Mitigated) {
-        text.push_str(&format!(" Users were served again at {}.", utc_minute(at)));
+        put(&mut text, format_args!(" Users were served again at {}.", utc_minute(at)));
     }
     match incident.time(Moment::Resolved) {
-        Some(at) => text.push_str(&format!(" It was resolved at {}.", utc_minute(at))),
+        Some(at) => put(&mut text, format_args!(" It was resolved at {}.", utc_minute(at))),
         None => text.push_str(" It is not resolved yet."),
     }
     text.push('\n');
     let updates = incident.timeline().iter().filter(|row| row.kind == RowKind::Update);
     for update in updates {
-        text.push_str(&format!(
-            "\nAt {}, everyone was told: {}\n",
-            update.at.format("%H:%M UTC"),
-            escape(&update.text)
-        ));
+        put(
+            &mut text,
+            format_args!("\nAt {}, everyone was told: {}\n", update.at.format("%H:%M UTC"), escape(&update.text)),
+        );
     }
     text
 }
@@ -156,7 +161,7 @@ fn factors(incident: &Incident) -> String {
     }
     let mut text = String::from("What changed shortly before or during it, and may have contributed:\n\n");
     for suspect in suspects {
-        text.push_str(&format!("- {}\n", escape(&suspect)));
+        put(&mut text, format_args!("- {}\n", escape(&suspect)));
     }
     text
 }
@@ -168,10 +173,13 @@ fn resolution(incident: &Incident) -> String {
             Deed::Action { action, target, end: Some(end), detail, .. } => {
                 let detail = detail.as_ref().map_or_else(String::new, |detail| format!(": {}", escape(detail)));
                 let (action, target, end) = (escape(action), escape(target), escape(end));
-                text.push_str(&format!("- {} {action} of {target}, {end}{detail}\n", entry.at.format("%H:%M UTC")));
+                put(
+                    &mut text,
+                    format_args!("- {} {action} of {target}, {end}{detail}\n", entry.at.format("%H:%M UTC")),
+                );
             }
             Deed::Status { to, reason: Some(reason) } if *to >= Status::Monitoring => {
-                text.push_str(&format!("- {} {to}: {}\n", entry.at.format("%H:%M UTC"), escape(reason)));
+                put(&mut text, format_args!("- {} {to}: {}\n", entry.at.format("%H:%M UTC"), escape(reason)));
             }
             _ => {}
         }
@@ -191,14 +199,17 @@ fn impact(incident: &Incident) -> String {
     let percent = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{:.1} %", value * 100.0));
     let count = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
     for (_, impact) in rows {
-        text.push_str(&format!(
-            "| {} | {} | {} | {} | {} |\n",
-            escape(&impact.slo),
-            percent(impact.spent),
-            percent(impact.left),
-            count(impact.bad),
-            count(impact.total)
-        ));
+        put(
+            &mut text,
+            format_args!(
+                "| {} | {} | {} | {} | {} |\n",
+                escape(&impact.slo),
+                percent(impact.spent),
+                percent(impact.left),
+                count(impact.bad),
+                count(impact.total)
+            ),
+        );
     }
     text
 }
@@ -206,11 +217,11 @@ fn impact(incident: &Incident) -> String {
 fn responders(incident: &Incident) -> String {
     let mut text = String::new();
     for (role, who) in incident.roles() {
-        text.push_str(&format!("- {}: {}\n", role.title(), escape(who)));
+        put(&mut text, format_args!("- {}: {}\n", role.title(), escape(who)));
     }
     let others = incident.people().filter(|who| incident.roles().values().all(|known| **known != ***who));
     for who in others {
-        text.push_str(&format!("- {}\n", escape(who)));
+        put(&mut text, format_args!("- {}\n", escape(who)));
     }
     text
 }
@@ -228,7 +239,7 @@ fn table(incident: &Incident) -> String {
     let mut text = String::from("| time (UTC) | what | by |\n|---|---|---|\n");
     for row in incident.timeline() {
         let at = row.at.format("%Y-%m-%d %H:%M:%S");
-        text.push_str(&format!("| {at} | {} | {} |\n", escape(&row.text), role_of(incident, row)));
+        put(&mut text, format_args!("| {at} | {} | {} |\n", escape(&row.text), role_of(incident, row)));
     }
     text
 }
@@ -237,15 +248,15 @@ fn went_well(incident: &Incident) -> String {
     let mut text = String::new();
     let detected = incident.time(Moment::Detected);
     if let Some(at) = incident.time(Moment::Acknowledged) {
-        text.push_str(&format!("- Somebody took it on {} after the first sign.\n", lasted(detected, Some(at))));
+        put(&mut text, format_args!("- Somebody took it on {} after the first sign.\n", lasted(detected, Some(at))));
     }
     if let Some(runbook) = &incident.declared().runbook {
-        text.push_str(&format!("- There was a runbook: {}.\n", escape(runbook)));
+        put(&mut text, format_args!("- There was a runbook: {}.\n", escape(runbook)));
     }
     let verified = incident.timeline().iter().filter(|row| row.kind == RowKind::Action);
     let verified = verified.filter(|row| row.text.contains(" done")).count();
     if verified > 0 {
-        text.push_str(&format!("- {verified} actions were done and verified.\n"));
+        put(&mut text, format_args!("- {verified} actions were done and verified.\n"));
     }
     if text.is_empty() { "- \n".to_owned() } else { text }
 }
@@ -254,18 +265,21 @@ fn went_not_well(incident: &Incident) -> String {
     let mut text = String::new();
     for row in incident.timeline().iter().filter(|row| row.kind == RowKind::ActionFailed) {
         let what = escape(&row.text);
-        text.push_str(&format!("- {} {what}. What would have made this visible before?\n", row.at.format("%H:%M UTC")));
+        put(
+            &mut text,
+            format_args!("- {} {what}. What would have made this visible before?\n", row.at.format("%H:%M UTC")),
+        );
     }
     if incident.reopened() > 0 {
-        text.push_str(&format!("- It was opened again {} times.\n", incident.reopened()));
+        put(&mut text, format_args!("- It was opened again {} times.\n", incident.reopened()));
     }
     for parcel in incident.parcels() {
         let what = escape(&timeline::describe(&parcel.delivery.what));
         match &parcel.state {
-            ParcelState::Unsent { why, .. } => text.push_str(&format!("- Not sent: {what}: {}.\n", escape(why))),
-            ParcelState::Dropped { .. } => text.push_str(&format!("- Left unsent: {what}.\n")),
+            ParcelState::Unsent { why, .. } => put(&mut text, format_args!("- Not sent: {what}: {}.\n", escape(why))),
+            ParcelState::Dropped { .. } => put(&mut text, format_args!("- Left unsent: {what}.\n")),
             ParcelState::Sent { .. } if parcel.attempts > 1 => {
-                text.push_str(&format!("- Sent at attempt {}: {what}.\n", parcel.attempts));
+                put(&mut text, format_args!("- Sent at attempt {}: {what}.\n", parcel.attempts));
             }
             _ => {}
         }
@@ -278,7 +292,7 @@ fn action_items(incident: &Incident) -> String {
     for task in incident.tasks() {
         let mark = if task.done { 'x' } else { ' ' };
         let owner = task.owner.as_ref().map_or_else(String::new, |owner| format!(" ({})", escape(owner)));
-        text.push_str(&format!("- [{mark}] {}{owner}\n", escape(&task.text)));
+        put(&mut text, format_args!("- [{mark}] {}{owner}\n", escape(&task.text)));
     }
     if text.is_empty() { "- [ ] \n".to_owned() } else { text }
 }

@@ -17,7 +17,7 @@ const RULES: [(&str, &str); 8] = [
     (r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)", REDACTED),
     // The address of a webhook is its password.
     (
-        r"(?i)(https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)|[a-z.]*discord(?:app)?\.com/api(?:/v\d+)?/webhooks|[a-z0-9.-]*webhook\.office\.com|events\.pagerduty\.com/(?:integration|x-ere)|[a-z0-9.:-]+/(?:[a-z0-9_-]+/)*hooks))/[^\s)>\x22'\]]+",
+        r"(?i)(https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)|[a-z.]*discord(?:app)?\.com/api(?:/v\d+)?/webhooks|[a-z0-9.-]*webhook\.office\.com|events\.pagerduty\.com/(?:integration|x-ere)|[a-z0-9.:-]+/(?:[a-z0-9_-]+/)*hooks))/[^\s)>\x22'\[\]]+",
         "$1/[redacted]",
     ),
     (r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s/@]*@", "$1[redacted]@"),

@@ -58,13 +58,11 @@ pub fn render(text: &str, values: &Values) -> Result<String, String> {
 fn nobody_knows(name: &str, values: &Values) -> String {
     let near = values.keys().map(|known| (strsim::jaro_winkler(known, name), known));
     let near = near.filter(|(likeness, _)| *likeness > 0.75).max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, known)) => format!("`{name}` is no field of an incident; did you mean `{known}`?"),
-        None => {
-            let all: Vec<&str> = values.keys().map(String::as_str).collect();
-            format!("`{name}` is no field of an incident; there are {}", all.join(", "))
-        }
+    if let Some((_, known)) = near {
+        return format!("`{name}` is no field of an incident; did you mean `{known}`?");
     }
+    let all: Vec<&str> = values.keys().map(String::as_str).collect();
+    format!("`{name}` is no field of an incident; there are {}", all.join(", "))
 }
 
 fn told(error: &minijinja::Error) -> String {

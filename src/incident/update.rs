@@ -36,7 +36,7 @@ pub fn draft(incident: &Incident, burn: &[Burn], now: Instant) -> String {
 }
 
 fn part(text: &mut String, title: &str, lines: Vec<String>) {
-    text.push_str(&format!("*{title}*\n"));
+    text.extend(["*", title, "*\n"]);
     for line in lines {
         text.push_str("- ");
         text.push_str(&line);

@@ -35,7 +35,9 @@ impl Section {
 
 fn digest(body: &str) -> String {
     let digest = Sha256::digest(body.replace("\r\n", "\n").as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut number = [0; 8];
+    number.copy_from_slice(&digest[..8]);
+    format!("{:016x}", u64::from_be_bytes(number))
 }
 
 fn part(name: &str, body: &str) -> String {
