@@ -47,6 +47,8 @@ pub(super) struct Matrix {
 /// Whose token it is.
 #[derive(Debug)]
 struct Identity {
+    /// `@opsdeck:example.org`
+    user: String,
     /// Its homeserver, `example.org`.
     server: String,
 }
@@ -120,7 +122,7 @@ impl Matrix {
                 Err(Fault::new(FaultKind::NotConfigured, message)
                     .hint("use a token of that server, or correct chat.team"))
             }
-            _ => Ok(Identity { server }),
+            _ => Ok(Identity { user: user.to_owned(), server }),
         }
     }
 

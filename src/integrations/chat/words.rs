@@ -29,7 +29,7 @@ const EVERYONE: [&str; 6] = ["channel", "here", "all", "everyone", "room", "grou
 /// A text in a service's writing.
 pub(super) fn written(text: &str, manner: Manner) -> String {
     let text = clean_lines(text);
-    let lines: Vec<String> = text.trim_end().lines().map(|line| written_line(line, manner)).collect();
+    let lines: Vec<String> = text.trim_end().lines().map(|line| written_line(line.trim_end(), manner)).collect();
     lines.join("\n")
 }
 
@@ -208,7 +208,7 @@ pub(super) fn calm(text: &str) -> String {
     for (at, c) in text.char_indices() {
         out.push(c);
         let calls = |word: &&str| text[at + 1..].get(..word.len()).is_some_and(|next| next.eq_ignore_ascii_case(word));
-        if c == '@' && EVERYONE.iter().any(|word| calls(&word)) {
+        if c == '@' && EVERYONE.iter().any(calls) {
             out.push('\u{200b}');
         }
     }

@@ -24,9 +24,12 @@ pub(super) fn refusal(road: &Road, answer: &HttpAnswer, json: &Value) -> Option<
             FaultKind::Forbidden,
             "the token's user may not do it there: ask an administrator of the room or the server",
         ),
-        "M_NOT_FOUND" => (FaultKind::NotServed, "it is gone, or the token's user is not in the room"),
         "M_ROOM_IN_USE" => (FaultKind::Server, "choose another name"),
         "M_TOO_LARGE" => (FaultKind::Server, "make it shorter"),
+        // Synapse has no better word for some that are not there.
+        _ if answer.status == 404 && code != "M_UNRECOGNIZED" => {
+            (FaultKind::NotServed, "it is gone, or the token's user is not in the room")
+        }
         "M_UNRECOGNIZED" => (FaultKind::NotServed, "check that chat.url leads to the homeserver itself"),
         _ => (FaultKind::Server, "correct it, or drop this delivery"),
     };

@@ -98,7 +98,8 @@ impl Matrix {
         }
     }
 
-    /// A room is made event by event: one whose making was interrupted may lack its name.
+    /// A homeserver makes the alias first and then the room event by event: one whose making was interrupted lacks what
+    /// says who may do what in it. It is completed.
     async fn adopted(
         &self,
         cleared: &Cleared,
@@ -107,10 +108,27 @@ impl Matrix {
         opening: &Opening,
     ) -> Result<Receipt, Trouble> {
         let mut remarks = vec!["it was there already: an earlier attempt had arrived".to_owned()];
-        let named = self.state(&room, "m.room.name", "").await.map_err(|trouble| trouble.unseen(cleared))?;
-        if named.is_none() {
-            self.set_state(cleared, &room, "m.room.name", "", &json!({"name": opening.title})).await?;
-            remarks.push("it had no name yet".to_owned());
+        let created = self.state(&room, "m.room.create", "").await.map_err(|trouble| trouble.unseen(cleared))?;
+        let version = created.as_ref().map_or("", |created| raw(created, "/room_version"));
+        let rule = if opening.private { "invite" } else { "public" };
+        let alias = format!("#{}:{}", opening.alias, identity.server);
+        let parts = [
+            ("m.room.power_levels", levels(identity, version)),
+            ("m.room.join_rules", json!({ "join_rule": rule })),
+            ("m.room.history_visibility", json!({"history_visibility": "shared"})),
+            ("m.room.canonical_alias", json!({ "alias": alias })),
+            ("m.room.name", json!({"name": opening.title})),
+        ];
+        let mut completed = false;
+        for (kind, content) in parts {
+            let there = self.state(&room, kind, "").await.map_err(|trouble| trouble.unseen(cleared))?;
+            if there.is_none() {
+                self.set_state(cleared, &room, kind, "", &content).await?;
+                completed = true;
+            }
+        }
+        if completed {
+            remarks.push("its making had been interrupted, and was completed".to_owned());
         }
         remarks.extend(self.put_into_space(cleared, identity, &room).await);
         Ok(receipt(identity, room, opening, remarks))
@@ -178,7 +196,12 @@ impl Matrix {
     /// Homeservers invite whoever is named; whether there is somebody behind it, their profile tells.
     async fn known(&self, user: &str, who: &str, identity: &Identity) -> Result<(), Trouble> {
         match self.ask(&format!("/profile/{}", segment(user)), &[]).await {
-            Err(trouble) if trouble.is(&["M_NOT_FOUND", "M_INVALID_PARAM"]) => Err(unknown(who)),
+            Err(trouble)
+                if trouble.is(&["M_INVALID_PARAM"])
+                    || (!trouble.code.is_empty() && trouble.error.fault.kind == FaultKind::NotServed) =>
+            {
+                Err(unknown(who))
+            }
             // Another server may be away, or keep profiles to itself: the invitation waits there.
             Err(trouble) if !user.ends_with(&format!(":{}", identity.server)) && !trouble.is(&["ratelimited"]) => {
                 Ok(())
@@ -208,6 +231,20 @@ impl Matrix {
         };
         Ok(Receipt { remarks: vec![remark.to_owned()], ..Receipt::default() })
     }
+}
+
+/// Who may do what in a room, as a homeserver sets it: people write, moderators alter it. From version 12 on, who made a
+/// room stands above all levels and must not be named.
+fn levels(identity: &Identity, version: &str) -> Value {
+    let is_above = version.parse::<u32>().is_ok_and(|version| version >= 12);
+    let users = if is_above { json!({}) } else { json!({identity.user.as_str(): 100}) };
+    json!({
+        "users": users,
+        "users_default": 0,
+        "events_default": 0,
+        "state_default": 50,
+        "events": {"m.room.power_levels": 100, "m.room.history_visibility": 100},
+    })
 }
 
 /// A room as it is wanted.

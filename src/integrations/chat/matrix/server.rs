@@ -1,4 +1,5 @@
 //! A homeserver as the specification has it, as far as we call it: for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub struct Homeserver {
     /// Room ids by alias.
     pub aliases: BTreeMap<String, String>,
     /// Event ids by room and transaction.
-    transactions: BTreeMap<String, String>,
+    pub transactions: BTreeMap<String, String>,
     /// Does it forget transactions (another device, a restart)?
     pub forgets: bool,
     /// Events of a page at most.
@@ -66,6 +67,9 @@ impl Homeserver {
             "m.room.name|": {"name": body["name"]},
             "m.room.topic|": {"topic": body["topic"]},
             "m.room.power_levels|": {"events_default": 0, "users": {BOT: 100}},
+            "m.room.join_rules|": {"join_rule": "invite"},
+            "m.room.history_visibility|": {"history_visibility": "shared"},
+            "m.room.canonical_alias|": {"alias": alias},
             "preset": body["preset"],
         });
         state[format!("m.room.member|{BOT}")] = json!({"membership": "join"});
@@ -153,7 +157,8 @@ impl World for Homeserver {
             ("GET", ["profile", user]) => match *user {
                 "@ada:shop.example" | "@bob:shop.example" | BOT => Answer::Json(200, json!({})),
                 user if user.ends_with(":away.example") => fault(502, "M_UNKNOWN"),
-                _ => fault(404, "M_NOT_FOUND"),
+                // As Synapse 1.163 says it.
+                _ => fault(404, "M_UNKNOWN"),
             },
             ("POST", ["createRoom"]) => self.create(&call.body),
             (method, ["rooms", id, rest @ ..]) => self.in_room(id, method, rest, call),

@@ -13,7 +13,8 @@ pub(super) const TAKEN: [&str; 2] =
 /// See [`super::super::road::Refusal`].
 pub(super) fn refusal(road: &Road, answer: &HttpAnswer, json: &Value) -> Option<Trouble> {
     let id = raw(json, "/id");
-    if !(400..500).contains(&answer.status) || id.is_empty() {
+    // It does not serve it (501): another edition, or switched off.
+    if !matches!(answer.status, 400..=499 | 501) || id.is_empty() {
         return None;
     }
     let (kind, hint) = match (answer.status, id) {
@@ -25,7 +26,7 @@ pub(super) fn refusal(road: &Road, answer: &HttpAnswer, json: &Value) -> Option<
         (_, id) if id.contains("deleted") => {
             (FaultKind::Server, "the channel is archived: unarchive it, or drop this delivery")
         }
-        (404, _) => (FaultKind::NotServed, "it is gone, or the token's user may not see it"),
+        (404 | 501, _) => (FaultKind::NotServed, "it is gone, or the token's user may not see it"),
         _ => (FaultKind::Server, "correct it, or drop this delivery"),
     };
     let said = text(json, "/message");

@@ -8,15 +8,8 @@ use crate::integrations::http::HttpAnswer;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// Errors that say that the token is of no use.
-pub(super) const TOKEN: [&str; 7] = [
-    "invalid_auth",
-    "not_authed",
-    "token_revoked",
-    "token_expired",
-    "account_inactive",
-    "no_permission",
-    "org_login_required",
-];
+pub(super) const TOKEN: [&str; 5] =
+    ["invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"];
 
 /// Errors after which it may have been done, as their documentation says.
 const DOUBTFUL: [&str; 2] = ["internal_error", "fatal_error"];
