@@ -463,7 +463,7 @@ fn parrot() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 /// A secret for each service, in each kind of place.
-const CANARIES: [(&str, &str); 9] = [
+const CANARIES: [(&str, &str); 10] = [
     ("slack", "xoxb-canary-alpha-1111"),
     ("mattermost", "canary-bravo-2222-token"),
     ("discord", "canary-charlie-3333.token"),
@@ -473,6 +473,7 @@ const CANARIES: [(&str, &str); 9] = [
     ("routing", "canarygolf77777777777777777777777"),
     ("opsgenie", "canary-hotel-8888-0000"),
     ("header", "canary-india-9999"),
+    ("page", "canary-juliett-1010"),
 ];
 
 fn canary(name: &str) -> &'static str {
@@ -522,11 +523,13 @@ fn no_secret_of_any_service_is_found_in_files_output_or_process_lists() {
     let base = base.split_once("[[chat]]").unwrap().0.to_owned();
     let paging = format!(
         "\n[[paging]]\nname = \"pd\"\nprovider = \"pagerduty\"\nurl = \"{server}\"\nevents-url = \"{server}\"\nfrom = \"a@b.example\"\ntoken = {}\nrouting-key = {}\n\
-         \n[[paging]]\nname = \"og\"\nprovider = \"opsgenie\"\nurl = \"{server}\"\ntoken = {}\nheaders = {{ X-Canary = {} }}\n",
+         \n[[paging]]\nname = \"og\"\nprovider = \"opsgenie\"\nurl = \"{server}\"\ntoken = {}\nheaders = {{ X-Canary = {} }}\n\
+         \n[[status-page]]\nname = \"sp\"\nprovider = \"statuspage\"\nurl = \"{server}\"\npage = \"abc\"\ntoken = {}\n",
         command("pagerduty"),
         file("routing"),
         env("opsgenie"),
         file("header"),
+        command("page"),
     );
     let mut said = String::new();
     let mut seen_in_lists = BTreeSet::new();
@@ -537,7 +540,7 @@ fn no_secret_of_any_service_is_found_in_files_output_or_process_lists() {
         let config = place.join(format!("{name}.toml"));
         std::fs::write(&config, format!("{base}{chat}{paging}")).unwrap();
         let log = place.join(format!("{name}.log"));
-        let runs: [&[&str]; 6] = [
+        let runs: [&[&str]; 7] = [
             &["doctor"],
             &[
                 "incident",
@@ -554,6 +557,7 @@ fn no_secret_of_any_service_is_found_in_files_output_or_process_lists() {
             ],
             &["incident", "update", "all is well", "--incident", "LAST"],
             &["incident", "retry", "--incident", "LAST"],
+            &["incident", "publish", "We look", "--public", "--yes", "--incident", "LAST"],
             &["incident", "export", "last", "--out", "OUT"],
             &["incident", "show", "last"],
         ];

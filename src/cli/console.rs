@@ -20,9 +20,8 @@ pub fn run(global: &Global) -> Result<ExitCode, Failure> {
         let start = start::start(global).await?;
         terminal::report_panics(reports);
         let app = start.app();
-        let ended = run_console(start.launch.clone(), app, start.context.clone(), start.namespace.clone())
-            .await
-            .map_err(|error| Failure::failed(format!("the terminal: {error}")))?;
+        let console = run_console(start.launch.clone(), app, start.context.clone(), start.namespace.clone());
+        let ended = Box::pin(console).await.map_err(|error| Failure::failed(format!("the terminal: {error}")))?;
         Ok(match ended {
             Ended::Quit => ExitCode::SUCCESS,
             // As shells report a process that a signal ended.

@@ -121,7 +121,7 @@ pub enum IncidentNews {
         view: Result<ChannelView, Fault>,
     },
     /// Open pages and who is on call, of each paging service by its name.
-    Paging(Vec<(Text, Result<(Vec<Page>, Vec<OnCall>), Fault>)>),
+    Paging(Vec<(Text, Result<PagingView, Fault>)>),
     /// The post-mortem was written, or why not.
     PostMortem {
         /// Of which incident.
@@ -141,6 +141,9 @@ pub enum IncidentNews {
     /// Something to tell, once: a line of a journal that cannot be read, a marked message that was too long.
     Remark(String),
 }
+
+/// Open pages, and who is on call.
+pub type PagingView = (Vec<Page>, Vec<OnCall>);
 
 /// The services of a context, as far as a plan has to know them.
 #[derive(Clone, Debug, Default)]

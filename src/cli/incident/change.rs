@@ -104,13 +104,12 @@ pub fn update(global: &Global, args: &UpdateArgs) -> Result<ExitCode, Failure> {
 pub fn retry(global: &Global, which: &Which, key: Option<&str>) -> Result<ExitCode, Failure> {
     start::block_on(async {
         let (mut desk, id) = Desk::open(global, wanted(which), which.json).await?;
-        let keys: Vec<_> = match key {
-            Some(key) => vec![key.into()],
-            None => {
-                let incident = desk.incident(&id)?;
-                let failed = incident.waiting().filter(|parcel| matches!(parcel.state, ParcelState::Unsent { .. }));
-                failed.map(|parcel| parcel.delivery.key.clone()).collect()
-            }
+        let keys: Vec<_> = if let Some(key) = key {
+            vec![key.into()]
+        } else {
+            let incident = desk.incident(&id)?;
+            let failed = incident.waiting().filter(|parcel| matches!(parcel.state, ParcelState::Unsent { .. }));
+            failed.map(|parcel| parcel.delivery.key.clone()).collect()
         };
         for one in keys {
             match desk.office.perform(&id, Command::Retry(one)).await {

@@ -1,6 +1,6 @@
 //! `opsdeck incident export|open|post-mortem`: what an incident leaves on paper.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -61,14 +61,14 @@ fn known(global: &Global, id: Option<&str>) -> Result<Incident, Failure> {
 pub fn export(global: &Global, args: &ExportArgs) -> Result<ExitCode, Failure> {
     let incident = known(global, args.id.as_deref())?;
     let file = args.out.clone().unwrap_or_else(|| PathBuf::from(hand_over::file_name(&incident)));
-    write_bundle(&absolute(file.clone())?, &incident, Clock::System.now()).map_err(Failure::failed)?;
+    write_bundle(&absolute(&file)?, &incident, Clock::System.now()).map_err(Failure::failed)?;
     line(&file.display().to_string());
     Ok(ExitCode::SUCCESS)
 }
 
 /// A file's directory is made where it is not there: a bare name has none.
-fn absolute(file: PathBuf) -> Result<PathBuf, Failure> {
-    std::path::absolute(&file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
 pub fn open(args: &OpenArgs) -> Result<ExitCode, Failure> {
@@ -97,8 +97,10 @@ pub fn open(args: &OpenArgs) -> Result<ExitCode, Failure> {
 pub fn post_mortem(global: &Global, args: &PostMortemArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.out {
         let incident = known(global, args.id.as_deref())?;
-        let remarks = write_post_mortem(&absolute(file.clone())?, &incident).map_err(Failure::failed)?;
-        remarks.iter().for_each(|remark| error_line(remark));
+        let remarks = write_post_mortem(&absolute(file)?, &incident).map_err(Failure::failed)?;
+        for remark in &remarks {
+            error_line(remark);
+        }
         line(&file.display().to_string());
         return Ok(ExitCode::SUCCESS);
     }
@@ -106,7 +108,9 @@ pub fn post_mortem(global: &Global, args: &PostMortemArgs) -> Result<ExitCode, F
         let (mut desk, id) = Desk::open(global, args.id.as_deref(), false).await?;
         let papers = desk.papers.clone();
         let (path, remarks) = papers.post_mortem(&mut desk.office, &id).await.map_err(Failure::failed)?;
-        remarks.iter().for_each(|remark| error_line(remark));
+        for remark in &remarks {
+            error_line(remark);
+        }
         line(&path.display().to_string());
         desk.forget();
         desk.finish(&id).await

@@ -1,5 +1,6 @@
 //! For the tests of the chats: a server on loopback that keeps a world, notes every request, and fails where it is told
 //! to, before or after it did what it was asked for; and an outbox that tries again as the real one does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -202,10 +203,10 @@ async fn write(stream: &mut TcpStream, answer: Answer) {
     let body = if status == 204 { String::new() } else { body };
     let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ndate: Sat, 21 Nov 2026 14:32:00 GMT\r\n");
     if status != 204 {
-        head += &format!("content-length: {}\r\n", body.len());
+        head.push_str(&["content-length: ", &body.len().to_string(), "\r\n"].concat());
     }
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        head.push_str(&[name, ": ", &value, "\r\n"].concat());
     }
     let _ = stream.write_all(format!("{head}\r\n{body}").as_bytes()).await;
     let _ = stream.shutdown().await;
@@ -267,11 +268,11 @@ pub fn declare(invitees: &[&str]) -> Vec<(String, What)> {
     for who in invitees {
         steps.push((format!("invite:{who}"), What::Invite { who: (*who).to_owned() }));
     }
-    let long: String = (0..400).map(|line| format!("- line {line} of what is known & seen\n")).collect();
+    let long: Vec<String> = (0..400).map(|line| format!("- line {line} of what is known & seen")).collect();
     steps.push(("summary".to_owned(), What::Post { text: "*SEV2* payment answers slowly".into() }));
     steps.push(("pin".to_owned(), What::Pin { message: "summary".into() }));
     steps.push(("link:board".to_owned(), What::Link { title: "The board".into(), url: "https://grafana/d/1".into() }));
-    steps.push(("update:1".to_owned(), What::Post { text: long }));
+    steps.push(("update:1".to_owned(), What::Post { text: long.join("\n") }));
     steps.push(("update:2".to_owned(), What::Post { text: "*SEV2* payment answers slowly".into() }));
     steps
 }

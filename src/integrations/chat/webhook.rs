@@ -287,8 +287,8 @@ mod tests {
         let server = Server::start(Hook(Vec::new())).await;
         let chat = hook(&server.url);
         deliver(&chat, "a", post("*SEV2* [board](https://g) @channel"), (None, None), false).await.unwrap();
-        let long: String = (0..1_000).map(|line| format!("line {line}\n")).collect();
-        let receipt = deliver(&chat, "b", post(&long), (None, None), false).await.unwrap();
+        let long: Vec<String> = (0..1_000).map(|line| format!("line {line}")).collect();
+        let receipt = deliver(&chat, "b", post(&long.join("\n")), (None, None), false).await.unwrap();
         assert_eq!(receipt.remarks, ["it was too long for one message and became 3"]);
         assert_eq!(server.world().0.len(), 4);
         assert_eq!(server.world().0[0], "SEV2 board (https://g) @\u{200b}channel");
@@ -334,9 +334,9 @@ mod tests {
         let chat = hook(&server.url);
         let error = deliver(&chat, "a", post("x"), (None, None), true).await.unwrap_err();
         assert!(error.again == Again::Ask && error.fault.message.contains("may have arrived"), "{error}");
-        let long: String = (0..1_000).map(|line| format!("line {line}\n")).collect();
+        let long: Vec<String> = (0..1_000).map(|line| format!("line {line}")).collect();
         server.fail_at(1, Fail::Instead(Answer::Json(503, Value::Null)));
-        let half = deliver(&chat, "b", post(&long), (None, None), false).await.unwrap_err();
+        let half = deliver(&chat, "b", post(&long.join("\n")), (None, None), false).await.unwrap_err();
         assert!(half.again == Again::Doubtful && half.fault.message.starts_with("1 of 3 messages arrived"), "{half}");
         let channel = What::Archive;
         assert_eq!(deliver(&chat, "c", channel, (None, None), false).await.unwrap_err().again, Again::Ask);

@@ -208,7 +208,7 @@ pub(super) fn calm(text: &str) -> String {
     for (at, c) in text.char_indices() {
         out.push(c);
         let calls = |word: &&str| text[at + 1..].get(..word.len()).is_some_and(|next| next.eq_ignore_ascii_case(word));
-        if c == '@' && EVERYONE.iter().any(|word| calls(&word)) {
+        if c == '@' && EVERYONE.iter().any(calls) {
             out.push('\u{200b}');
         }
     }

@@ -84,17 +84,14 @@ impl Held {
     }
 
     fn take(&mut self, entries: &[Entry]) {
-        match &mut self.incident {
-            Some(incident) => {
-                incident.extend(entries.iter().cloned());
-            }
-            None => {
-                self.early.extend(entries.iter().cloned());
-                self.incident = Incident::of(self.early.iter().cloned());
-                if self.incident.is_some() {
-                    self.early = Vec::new();
-                }
-            }
+        if let Some(incident) = &mut self.incident {
+            incident.extend(entries.iter().cloned());
+            return;
+        }
+        self.early.extend(entries.iter().cloned());
+        self.incident = Incident::of(self.early.iter().cloned());
+        if self.incident.is_some() {
+            self.early = Vec::new();
         }
     }
 

@@ -65,13 +65,13 @@ impl FakeChat {
 }
 
 impl Service for FakeChat {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "chat"
     }
     fn product(&self) -> &'static str {
         "Fake"
     }
-    fn origin(&self) -> &str {
+    fn origin(&self) -> &'static str {
         "here"
     }
     fn check(&self) -> Future<'_, Vec<ServiceCheck>> {

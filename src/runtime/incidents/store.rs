@@ -97,7 +97,7 @@ impl IncidentStore {
             .filter_map(|entry| {
                 let id: IncidentId = entry.file_name().to_str()?.parse().ok()?;
                 let journal = fs::metadata(self.directory(&id).join(FILE)).ok()?;
-                journal.is_file().then(|| (id, journal.len()))
+                journal.is_file().then_some((id, journal.len()))
             })
             .collect();
         found.sort_by(|one, other| other.cmp(one));
@@ -121,10 +121,10 @@ impl IncidentStore {
 
     /// The name of this process, as the writer of its entries.
     pub fn own_writer(&self) -> Result<Text, KeepError> {
-        self.writers.own().map_err(|error| self.failed(&self.root, &error))
+        self.writers.own().map_err(|error| Self::failed(&self.root, &error))
     }
 
-    fn failed(&self, path: &Path, error: &io::Error) -> KeepError {
+    fn failed(path: &Path, error: &io::Error) -> KeepError {
         KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
     }
 

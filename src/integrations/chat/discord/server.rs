@@ -1,4 +1,5 @@
 //! Discord as it is documented, as far as we call it: for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use serde_json::{Value, json};
 

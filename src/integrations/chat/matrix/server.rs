@@ -1,4 +1,5 @@
 //! A homeserver as the specification has it, as far as we call it: for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 

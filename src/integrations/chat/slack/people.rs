@@ -12,7 +12,7 @@ use super::Slack;
 use super::rooms::{PAGE, PAGES};
 
 /// How long the list of people is taken for true when a name is not in it.
-const FRESH: Duration = Duration::from_mins(5);
+const FRESH: Duration = Duration::from_secs(300);
 /// So many names of people are asked for one by one for one look at a channel; the others show as their ids until the next.
 const NAMES: usize = 30;
 

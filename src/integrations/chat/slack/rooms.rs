@@ -62,7 +62,7 @@ impl Slack {
                     if let Err(trouble) = self.set_purpose(cleared, &id, &purpose).await {
                         remarks.push(format!("its purpose was not set: {}", trouble.said()));
                     }
-                    return Ok(self.receipt(identity, id, name, remarks));
+                    return Ok(Self::receipt(identity, id, name, remarks));
                 }
                 // Somebody else's, unless an attempt of ours is found that nobody remembers.
                 Err(taken) if taken.is(&["name_taken"]) => {
@@ -132,7 +132,7 @@ impl Slack {
         {
             remarks.push(format!("its purpose was not set: {}", trouble.said()));
         }
-        self.receipt(identity, found.id, found.name, remarks)
+        Self::receipt(identity, found.id, found.name, remarks)
     }
 
     async fn set_purpose(&self, cleared: &Cleared, channel: &str, purpose: &str) -> Result<Value, Trouble> {
@@ -140,7 +140,7 @@ impl Slack {
         self.tell(cleared, "conversations.setPurpose", &arguments).await
     }
 
-    fn receipt(&self, identity: &Identity, id: String, name: String, remarks: Vec<String>) -> Receipt {
+    fn receipt(identity: &Identity, id: String, name: String, remarks: Vec<String>) -> Receipt {
         let link = (!identity.url.is_empty()).then(|| clean(&format!("{}archives/{id}", identity.url)).into_owned());
         Receipt { id: Some(id), name: Some(name), link, remarks }
     }
