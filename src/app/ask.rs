@@ -114,6 +114,9 @@ impl App {
     /// Is an action worth a place in the footer, as far as the rows tell? Only the plan knows for sure, so its key works
     /// in any case.
     pub(super) fn is_apt(&self, id: &str) -> bool {
+        if id == "incident" {
+            return self.session.active == PaneId::Alerts || self.session.incidents.open().next().is_some();
+        }
         if id == "runbook" {
             return self.session.active == PaneId::Alerts || self.session.desk.is_open();
         }
