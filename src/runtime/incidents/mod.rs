@@ -14,6 +14,7 @@ pub mod services;
 mod shared;
 pub mod store;
 pub mod writers;
+mod writing;
 
 use std::path::PathBuf;
 
@@ -43,5 +44,7 @@ impl Default for IncidentHome {
 mod crashes;
 #[cfg(test)]
 mod office_tests;
+#[cfg(test)]
+mod sharing_tests;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::office::{Ground, Office};
 use super::services::{IncidentServices, Shared};
@@ -16,19 +15,16 @@ use crate::config::Config;
 use crate::domain::Text;
 use crate::domain::incident::delivery::{Again, Delivery, Receipt, What};
 use crate::domain::incident::entry::{Declared, Deed, Entry};
-use crate::domain::incident::{IncidentId, Severity, Status, Visibility};
-use crate::incident::clearance::{Cleared, Courier, MayShare, SharedWriter};
+use crate::domain::incident::{IncidentId, Severity, Visibility};
+use crate::incident::clearance::{Cleared, Courier};
 use crate::incident::command::Command;
 use crate::incident::outbox::Standing;
 use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
-use crate::ports::incident::{
-    ChannelView, Chat, ChatLimits, ChatMessage, DeliveryError, Service, ServiceCheck, SharedJournal, SharedStream,
-    SharedUpdate,
-};
+use crate::ports::incident::{ChannelView, Chat, ChatLimits, ChatMessage, DeliveryError, Service, ServiceCheck};
 use crate::runtime::clock::Clock;
 
-fn id() -> IncidentId {
+pub(super) fn id() -> IncidentId {
     super::tests::id()
 }
 
@@ -43,7 +39,7 @@ enum Turn {
 
 /// A chat that writes down what it did.
 #[derive(Default)]
-struct FakeChat {
+pub(super) struct FakeChat {
     /// Where the journal is: `sending` has to be in it before anything comes here.
     root: PathBuf,
     /// Key and doubt of each delivery that came.
@@ -55,7 +51,7 @@ struct FakeChat {
 }
 
 impl FakeChat {
-    fn keys(&self) -> Vec<String> {
+    pub(super) fn keys(&self) -> Vec<String> {
         self.came.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
     }
 
@@ -128,7 +124,7 @@ fn config() -> crate::config::incidents::Incidents {
     Config::built_in().unwrap().settings.incidents
 }
 
-fn ground(chat: &Arc<FakeChat>, shared: Option<Shared>) -> Ground {
+pub(super) fn ground(chat: &Arc<FakeChat>, shared: Option<Shared>) -> Ground {
     let mut services = IncidentServices::default();
     services.shared = shared;
     services.chat(chat.clone(), chat.clone());
@@ -136,13 +132,13 @@ fn ground(chat: &Arc<FakeChat>, shared: Option<Shared>) -> Ground {
 }
 
 /// A user's machine: its disk outlives every console.
-struct Machine {
+pub(super) struct Machine {
     home: tempfile::TempDir,
-    chat: Arc<FakeChat>,
+    pub(super) chat: Arc<FakeChat>,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let chat = Arc::new(FakeChat { root: home.path().to_owned(), ..FakeChat::default() });
         Self { home, chat }
@@ -153,7 +149,7 @@ impl Machine {
         self.console_of(ground(&self.chat, None))
     }
 
-    fn console_of(&self, ground: Ground) -> Office {
+    pub(super) fn console_of(&self, ground: Ground) -> Office {
         let clock = Clock::shifted(super::tests::now(), 1.0);
         let (mut office, news) = Office::new(IncidentStore::new(self.home.path().to_owned()), clock, "alice".into());
         drop(news);
@@ -161,12 +157,12 @@ impl Machine {
         office
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    pub(super) fn entries(&self) -> Vec<Entry> {
         IncidentStore::new(self.home.path().to_owned()).read(&id()).unwrap().entries
     }
 }
 
-fn declared() -> Vec<Deed> {
+pub(super) fn declared() -> Vec<Deed> {
     let declared = Declared {
         id: id(),
         title: "Payments fail".into(),
@@ -198,7 +194,7 @@ fn declared() -> Vec<Deed> {
 }
 
 /// Lets it work for so long of its own time.
-async fn work(office: &mut Office, time: Duration) {
+pub(super) async fn work(office: &mut Office, time: Duration) {
     let _ = timeout(time, async {
         loop {
             let event = office.wait().await;
@@ -384,129 +380,4 @@ async fn what_came_back_and_could_not_be_written_is_written_later_and_not_sent_a
     assert_eq!(office.incident(&id()).unwrap().waiting().count(), 0);
     assert_eq!(machine.chat.done.lock().unwrap().len(), 4);
     assert_eq!(machine.chat.came.lock().unwrap()[1], ("channel".into(), true));
-}
-
-type Watcher = futures::channel::mpsc::UnboundedSender<Result<SharedUpdate, Fault>>;
-
-/// ConfigMaps, as far as the office knows them.
-struct FakeShared {
-    there: Mutex<BTreeMap<IncidentId, Vec<Entry>>>,
-    watchers: Mutex<Vec<Watcher>>,
-    down: Mutex<bool>,
-}
-
-impl FakeShared {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { there: Mutex::default(), watchers: Mutex::default(), down: Mutex::new(false) })
-    }
-
-    fn of(self: &Arc<Self>) -> Shared {
-        Shared { journal: self.clone(), writer: MayShare::unless(false).map(|pass| (self.clone() as _, pass)) }
-    }
-}
-
-fn gone() -> Fault {
-    Fault::new(FaultKind::Unreachable, "the API server is gone")
-}
-
-impl SharedJournal for FakeShared {
-    fn watch(&self) -> SharedStream {
-        if *self.down.lock().unwrap() {
-            return Box::pin(futures::stream::iter([Err(gone())]));
-        }
-        let (watcher, rest) = futures::channel::mpsc::unbounded();
-        self.watchers.lock().unwrap().push(watcher);
-        let there: Vec<_> = self.there.lock().unwrap().clone().into_iter().collect();
-        let there = there.into_iter().map(|(id, entries)| Ok(SharedUpdate::Entries(id, entries)));
-        let live = std::iter::once(Ok(SharedUpdate::Live));
-        Box::pin(futures::stream::iter(there.chain(live).collect::<Vec<_>>()).chain(rest))
-    }
-    fn list(&self) -> Future<'_, Result<Vec<(IncidentId, usize)>, Fault>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-    fn read<'a>(&'a self, id: &'a IncidentId) -> Future<'a, Result<Vec<Entry>, Fault>> {
-        Box::pin(async { Ok(self.there.lock().unwrap().get(id).cloned().unwrap_or_default()) })
-    }
-    fn check(&self) -> Future<'_, Vec<ServiceCheck>> {
-        Box::pin(async { Vec::new() })
-    }
-    fn place(&self) -> Text {
-        "memory".into()
-    }
-}
-
-impl SharedWriter for FakeShared {
-    fn append<'a>(
-        &'a self,
-        _: MayShare,
-        incident: &'a IncidentId,
-        entries: &'a [Entry],
-    ) -> Future<'a, Result<(), Fault>> {
-        Box::pin(async {
-            sleep(Duration::from_millis(10)).await;
-            if *self.down.lock().unwrap() {
-                return Err(gone());
-            }
-            let writer = entries[0].stamp.writer();
-            assert!(entries.iter().all(|entry| entry.stamp.writer() == writer), "of one writer");
-            self.there.lock().unwrap().entry(incident.clone()).or_default().extend(entries.to_vec());
-            for watcher in self.watchers.lock().unwrap().iter() {
-                let _ = watcher.unbounded_send(Ok(SharedUpdate::Entries(incident.clone(), entries.to_vec())));
-            }
-            Ok(())
-        })
-    }
-}
-
-fn stamps(machine: &Machine) -> Vec<String> {
-    machine.entries().iter().map(|entry| entry.stamp.to_string()).collect()
-}
-
-/// Lets both work side by side.
-async fn both(one: &mut Office, other: &mut Office, time: Duration) {
-    tokio::join!(work(one, time), work(other, time));
-}
-
-#[tokio::test(start_paused = true)]
-async fn responders_share_an_incident_work_on_through_an_outage_and_merge_afterwards() {
-    let shared = FakeShared::new();
-    let (here, there) = (Machine::new(), Machine::new());
-    let mut one = here.console_of(ground(&here.chat, Some(shared.of())));
-    // Another one calls this cluster by another name.
-    let mut other = there.console_of(Ground { context: "gke_prod".into(), ..ground(&there.chat, Some(shared.of())) });
-    assert!(one.catch_up(Duration::from_secs(1)).await && other.catch_up(Duration::from_secs(1)).await);
-    one.begin(&id(), declared()).await.unwrap();
-    both(&mut one, &mut other, Duration::from_secs(2)).await;
-    assert_eq!(stamps(&here), stamps(&there), "within two seconds");
-    assert_eq!(there.chat.keys(), Vec::<String>::new(), "only who planned it sends it");
-    assert_eq!(here.chat.keys().len(), 4);
-    *shared.down.lock().unwrap() = true;
-    for watcher in shared.watchers.lock().unwrap().drain(..) {
-        let _ = watcher.unbounded_send(Err(gone()));
-    }
-    for n in 0..5 {
-        one.perform(&id(), Command::Note(format!("here {n}"))).await.unwrap();
-        other.perform(&id(), Command::Note(format!("there {n}"))).await.unwrap();
-        both(&mut one, &mut other, Duration::from_secs(1)).await;
-    }
-    assert_ne!(stamps(&here), stamps(&there));
-    assert_eq!(one.is_shared(), Some(false));
-    *shared.down.lock().unwrap() = false;
-    both(&mut one, &mut other, Duration::from_secs(60)).await;
-    assert_eq!(stamps(&here), stamps(&there));
-    assert_eq!(here.entries(), there.entries());
-    assert_eq!((one.is_shared(), other.is_shared()), (Some(true), Some(true)));
-    assert_eq!(shared.there.lock().unwrap()[&id()].len(), here.entries().len(), "nothing is uploaded twice");
-    // It is found again by the next console there, in its own context, without the cluster.
-    drop(other);
-    let mut again = there.console_of(Ground { context: "gke_prod".into(), ..ground(&there.chat, None) });
-    again.look().await.unwrap();
-    assert_eq!(again.ids(), [id()]);
-    // Resolved here: who comes later there is told of it, and does not look after it.
-    one.perform(&id(), Command::Status { to: Status::Resolved, reason: None }).await.unwrap();
-    work(&mut one, Duration::from_secs(5)).await;
-    let mut late = there.console_of(Ground { context: "gke_prod".into(), ..ground(&there.chat, Some(shared.of())) });
-    assert!(late.catch_up(Duration::from_secs(1)).await);
-    assert!(late.ids().is_empty());
-    assert_eq!(stamps(&here), stamps(&there), "and has it on disk");
 }
