@@ -163,7 +163,7 @@ impl App {
         let text = prompt.input.text().trim().to_owned();
         let said = Some(text.clone()).filter(|text| !text.is_empty());
         let command = match prompt.purpose.clone() {
-            Purpose::Note if text.is_empty() => return Vec::new(),
+            Purpose::Note | Purpose::HandOver if text.is_empty() => return Vec::new(),
             Purpose::Note => Command::Note(text),
             Purpose::Title => Command::Retitle(text),
             Purpose::Task => Command::Task { id: None, text, owner: None, done: false },
@@ -183,7 +183,6 @@ impl App {
                     Some(Prompt { notice: Some("nothing was published".into()), ..prompt });
                 return Vec::new();
             }
-            Purpose::HandOver if text.is_empty() => return Vec::new(),
             Purpose::HandOver => {
                 let summary = self.session.incidents.incident().map(|incident| hand_over::summary(incident, self.now));
                 let editor = Editor::with(&summary.unwrap_or_default());

@@ -89,7 +89,12 @@ fn every_action_is_offered_and_every_key_of_one_is_a_capital() {
         let keys: Vec<String> = keys.iter().map(|keys| crate::config::keymap::spell(keys)).collect();
         let is_capital = |key: &String| key.len() == 1 && key.bytes().all(|byte| byte.is_ascii_uppercase());
         assert!(keys.iter().all(is_capital), "{}: {keys:?}", offer.command.id);
-        assert_eq!(keys.is_empty(), ["promote-full", "set-flag"].contains(&offer.command.id), "{}", offer.command.id);
+        assert_eq!(
+            keys.is_empty(),
+            ["promote-full", "set-flag", "set-image"].contains(&offer.command.id),
+            "{}",
+            offer.command.id
+        );
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Room {
     /// An incident that is being declared.
     pub declaring: Option<Declaring>,
     /// What paging services said last: name, and pages and who is on call, or why not.
-    pub paging: Vec<(Text, Result<(Vec<Page>, Vec<OnCall>), Fault>)>,
+    pub paging: Vec<(Text, OnDuty)>,
     /// Why the shared journal is not in step.
     pub shared_fault: Option<String>,
     /// Writes that are not known to be on disk yet.
@@ -51,6 +51,9 @@ pub struct Room {
     /// How it is looked at.
     pub view: View,
 }
+
+/// What a paging service said: pages, and who is on call; or why not.
+pub type OnDuty = Result<(Vec<Page>, Vec<OnCall>), Fault>;
 
 /// A declare before it is confirmed.
 #[derive(Debug)]

@@ -82,8 +82,7 @@ const fn mark(look: &Look<'_>, kind: RowKind) -> (&'static str, Role) {
         RowKind::Runbook => (glyphs.mid, Role::Info),
         RowKind::Update => (glyphs.to, Role::Ok),
         RowKind::Note | RowKind::Message => (glyphs.mid, Role::Text),
-        RowKind::Delivery => (glyphs.mid, Role::Dim),
+        RowKind::Delivery | RowKind::Unknown => (glyphs.mid, Role::Dim),
         RowKind::Task => (glyphs.ring, Role::Pending),
-        RowKind::Unknown => (glyphs.mid, Role::Dim),
     }
 }
