@@ -9,13 +9,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use support::road::{forward, request};
 use support::{Lab, PATIENCE, home};
 use tempfile::TempDir;
 
@@ -44,37 +45,6 @@ impl Road {
             let _ = victim.kill();
         }
     }
-}
-
-/// A whole request, or a whole answer whose end is the connection's.
-fn request(client: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-        if let Some(head) = head {
-            let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-            let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-            if bytes.len() >= head + length.unwrap_or(0_usize) {
-                return Some(bytes);
-            }
-        }
-        match client.read(&mut buffer) {
-            Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
-            _ => return None,
-        }
-    }
-}
-
-/// The answer to a request, over a connection of its own.
-fn forward(request: &[u8], server: &str) -> Vec<u8> {
-    let at = request.windows(2).position(|two| two == b"\r\n").unwrap() + 2;
-    let mut upstream = TcpStream::connect(server).unwrap();
-    let whole = [&request[..at], b"Connection: close\r\n", &request[at..]].concat();
-    upstream.write_all(&whole).unwrap();
-    let mut answer = Vec::new();
-    let _ = upstream.read_to_end(&mut answer);
-    answer
 }
 
 /// Carries requests to a server, and kills where it was told to. Gives its own address.

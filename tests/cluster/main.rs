@@ -16,6 +16,7 @@ mod credentials;
 mod doctor;
 mod flags;
 mod harness;
+mod incident_rooms;
 mod kept_flags;
 mod monitoring;
 mod outages;
@@ -85,6 +86,7 @@ fn cases() -> Vec<&'static Case> {
         usage::CASES,
         kept_flags::CASES,
         synapse::CASES,
+        incident_rooms::CASES,
         shared::CASES,
         harness::CASES,
     ]

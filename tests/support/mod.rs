@@ -1,6 +1,7 @@
 //! What integration tests share: the binary with files of its own, and the console in a real pseudo-terminal.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod road;
 pub mod walk;
 
 use std::io::{Read, Write};
