@@ -12,6 +12,7 @@ mod actions;
 mod argo;
 mod backend;
 mod between;
+mod consoles;
 mod credentials;
 mod doctor;
 mod flags;
@@ -86,6 +87,7 @@ fn cases() -> Vec<&'static Case> {
         kept_flags::CASES,
         synapse::CASES,
         shared::CASES,
+        consoles::CASES,
         harness::CASES,
     ]
     .into_iter()
