@@ -163,11 +163,12 @@ pub trait StatusPage: Service {
 /// What another responder's console wrote, or what is known of the shared journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SharedUpdate {
-    /// The journal can be read and is being watched; entries that were there come before this.
+    /// The journal can be read and is being watched; entries that were there come before this, and so does whether it may
+    /// be written.
     Live,
     /// Entries of an incident, in any order; some may be known already.
     Entries(IncidentId, Vec<Entry>),
-    /// It works, with a loss (`may not write`).
+    /// It works, with a loss. [`FaultKind::Forbidden`](super::feed::FaultKind::Forbidden): it may not be written.
     Limited(Fault),
 }
 

@@ -12,6 +12,7 @@ mod actions;
 mod argo;
 mod backend;
 mod between;
+mod consoles;
 mod credentials;
 mod doctor;
 mod flags;
@@ -88,6 +89,7 @@ fn cases() -> Vec<&'static Case> {
         synapse::CASES,
         incident_rooms::CASES,
         shared::CASES,
+        consoles::CASES,
         harness::CASES,
     ]
     .into_iter()

@@ -49,7 +49,7 @@ impl Papers {
         if incident.post_mortem() != Some(&said) {
             let deed = Deed::PostMortem { path: said };
             office
-                .notice(id, vec![Noticed { at: office.now(), by: SELF.into(), deed }])
+                .put_down(id, vec![Noticed { at: office.now(), by: SELF.into(), deed }])
                 .await
                 .map_err(|error| error.to_string())?;
         }

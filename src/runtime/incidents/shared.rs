@@ -12,7 +12,7 @@ use super::office::{Done, Office, aside, lock};
 use super::services::Shared;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::{Entry, Stamp};
-use crate::ports::feed::Fault;
+use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{SharedStream, SharedUpdate};
 use crate::state::incident::IncidentNews;
 
@@ -31,6 +31,12 @@ pub(super) struct Sharing {
     pause: Duration,
     /// All that was there has been told.
     live: bool,
+    /// It may not be written: the last that was said of that.
+    refused: bool,
+    /// The same, of the watch that is open.
+    refused_now: bool,
+    /// Incidents that the cluster has told of.
+    told: BTreeSet<IncidentId>,
     /// What is in the cluster, of incidents that are looked after.
     there: HashMap<IncidentId, HashSet<Stamp>>,
     /// Incidents of which something may be missing there.
@@ -66,6 +72,13 @@ impl Sharing {
         !self.uploading.is_empty() || (writes && self.live && self.touched.iter().any(waits))
     }
 
+    /// Is what consoles notice by themselves left to others? Everyone's console notices the same; who may not share it
+    /// would have another incident than all the others. So it is as well until that is known.
+    pub(super) fn leaves_to_others(&mut self, id: &IncidentId) -> bool {
+        let is_asked = !self.live && self.stream().is_some();
+        self.told.contains(id) && (self.refused || is_asked)
+    }
+
     /// What it says next; pending where nothing is shared. Dropping the wait loses nothing.
     pub(super) async fn next(&mut self) -> Option<Result<SharedUpdate, Fault>> {
         loop {
@@ -76,6 +89,7 @@ impl Sharing {
             sleep_until(at).await;
             self.again = None;
             self.live = false;
+            self.refused_now = false;
             self.there.clear();
             let stream = shared.journal.watch();
             *self.stream() = Some(stream);
@@ -111,16 +125,24 @@ impl Office {
         match said {
             Some(Ok(SharedUpdate::Live)) => {
                 self.sharing.live = true;
+                self.sharing.refused = self.sharing.refused_now;
                 self.sharing.pause = SHORTEST;
                 // What never became an incident of ours is let go; what is open here may be missing there.
                 for id in self.ids() {
                     self.let_go_if_over(&id);
                     self.sharing.touched(&id);
                 }
-                self.tell(IncidentNews::Shared(None));
+                if !self.sharing.refused {
+                    self.tell(IncidentNews::Shared(None));
+                }
             }
             Some(Ok(SharedUpdate::Entries(id, entries))) => self.take_in(&id, &entries).await,
-            Some(Ok(SharedUpdate::Limited(fault))) => self.tell(IncidentNews::Shared(Some(fault))),
+            Some(Ok(SharedUpdate::Limited(fault))) => {
+                if fault.kind == FaultKind::Forbidden {
+                    (self.sharing.refused, self.sharing.refused_now) = (true, true);
+                }
+                self.tell(IncidentNews::Shared(Some(fault)));
+            }
             Some(Err(fault)) => {
                 self.sharing.ended();
                 self.tell(IncidentNews::Shared(Some(fault)));
@@ -134,6 +156,7 @@ impl Office {
         let Some(ground) = self.ground.clone() else { return };
         let stamps = entries.iter().map(|entry| entry.stamp.clone());
         self.sharing.there.entry(id.clone()).or_default().extend(stamps);
+        self.sharing.told.insert(id.clone());
         if let Err(error) = self.hold(id, &ground).await {
             return self.tell(IncidentNews::Remark(format!("incident {id}: {error}")));
         }
@@ -221,6 +244,8 @@ impl Office {
         there.extend(entries.iter().map(|entry| entry.stamp.clone()));
         match result {
             Ok(()) => {
+                // The right was given meanwhile.
+                self.sharing.refused = false;
                 if self.sharing.later.remove(id).is_some() {
                     self.tell(IncidentNews::Shared(None));
                 }

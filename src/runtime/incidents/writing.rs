@@ -111,8 +111,13 @@ impl Office {
         Ok(())
     }
 
-    /// Writes down what was noticed; what is known by then already is left out by the fold.
+    /// Writes down what this console noticed by itself, unless consoles that may share it do.
     pub async fn notice(&mut self, id: &IncidentId, noticed: Vec<Noticed>) -> Result<(), OfficeError> {
+        if self.sharing.leaves_to_others(id) { Ok(()) } else { self.put_down(id, noticed).await }
+    }
+
+    /// Writes down what was noticed; what is known by then already is left out by the fold.
+    pub async fn put_down(&mut self, id: &IncidentId, noticed: Vec<Noticed>) -> Result<(), OfficeError> {
         let entry = |Noticed { at, by, deed }| NewEntry { at, by, deed };
         let new = noticed.into_iter().map(entry).collect();
         self.write(id, move |held, now| held.write(now, new)).await

@@ -89,19 +89,10 @@ pub(super) fn open(journal: &ClusterJournal) -> SharedStream {
         access: journal.access(),
         namespace: journal.namespace.clone(),
         ready: VecDeque::new(),
-        live: Live::No,
+        live: false,
         over: false,
     };
     stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) }).boxed()
-}
-
-/// Has it been told that the journal is watched?
-#[derive(PartialEq)]
-enum Live {
-    No,
-    /// Yes; and whether it may be written is still to be asked.
-    Told,
-    Asked,
 }
 
 struct Follower {
@@ -110,7 +101,8 @@ struct Follower {
     access: super::ClusterAccess,
     namespace: Text,
     ready: VecDeque<Result<SharedUpdate, Fault>>,
-    live: Live,
+    /// Has it been told that the journal is watched?
+    live: bool,
     over: bool,
 }
 
@@ -122,13 +114,6 @@ impl Follower {
             }
             if self.over {
                 return None;
-            }
-            if self.live == Live::Told {
-                self.live = Live::Asked;
-                // An answer that does not come claims nothing.
-                if let Ok(Some(fault)) = may_write(&self.access, &self.namespace).await {
-                    return Some(Ok(SharedUpdate::Limited(fault)));
-                }
             }
             let item = self.updates.next().await;
             let rows = self.take();
@@ -142,8 +127,12 @@ impl Follower {
                     let fault = hinted(fault, &self.namespace, false);
                     self.ready.push_back(Ok(SharedUpdate::Limited(fault)));
                 }
-                Some(Ok(_)) if !rows && self.live == Live::No => {
-                    self.live = Live::Told;
+                Some(Ok(_)) if !rows && !self.live => {
+                    self.live = true;
+                    // Before anything is made of what was read. An answer that does not come claims nothing.
+                    if let Ok(Some(fault)) = may_write(&self.access, &self.namespace).await {
+                        self.ready.push_back(Ok(SharedUpdate::Limited(fault)));
+                    }
                     self.ready.push_back(Ok(SharedUpdate::Live));
                 }
                 Some(Ok(_)) => {}
