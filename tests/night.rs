@@ -1,6 +1,6 @@
 //! The night that opsdeck is built for, by keys only, in a real pseudo-terminal on the lab: see, focus, roll back,
 //! verified, declared, walked through, told of, resolved, recorded.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
@@ -37,7 +37,7 @@ fn from_the_page_to_a_verified_rollback() {
     assert_eq!(records[0]["id"], records[1]["id"]);
 }
 
-/// The whole night. Its recording is `screenshots/night.cast`, written when `OPSDECK_CAST` names the file.
+/// The whole night, and its recording: `OPSDECK_CAST=night.cast cargo test --test night the_whole_night` keeps it.
 #[test]
 fn the_whole_night() {
     let home = home();
@@ -91,7 +91,7 @@ fn the_whole_night() {
     console.wait_for("rollback of");
     console.send("u");
     console.wait_for("ctrl-s send it");
-    console.send("Orders go through again.");
+    console.send("\rOrders go through again.");
     console.wait_for("Orders go through again.");
     console.send("\u{13}");
     console.wait_until("the update in the timeline", |screen| {

@@ -46,7 +46,7 @@ impl App {
         };
         let facts = self.declare_facts();
         // Two consoles of one person declare in the same minute, but not at the same instant.
-        let seed = (self.now.timestamp_nanos_opt(), &here.who, std::process::id());
+        let seed = (self.now.timestamp_nanos_opt(), &here.who);
         let random = BuildHasherDefault::<DefaultHasher>::default().hash_one(seed) as u32;
         let proposal = Proposal::new(facts, &here.config, self.now, random);
         self.session.incidents.declaring =
