@@ -301,8 +301,8 @@ async fn a_viewer_reads_is_told_and_may_not_write() {
     let mut stream = journal.watch();
     let (seen, before) = collect(&mut stream, 1).await;
     assert_eq!((seen.len(), before.len()), (1, 0), "entries come before it is live");
-    assert_eq!(stream.next().await.unwrap().unwrap(), SharedUpdate::Live);
     let fault = limited(&mut stream).await;
+    assert_eq!(stream.next().await.unwrap().unwrap(), SharedUpdate::Live, "what it may not is known by then");
     assert_eq!(fault.kind, FaultKind::Forbidden);
     assert!(
         fault.message.contains("may not write shared incidents: create configmaps in namespace opsdeck"),
