@@ -1,7 +1,7 @@
 //! The open incident's keys: what each means, the lines that are typed, the texts that are written, the lists to choose from.
 
 use super::App;
-use crate::domain::incident::delivery::DeliveryKey;
+use crate::domain::incident::delivery::{DeliveryKey, What};
 use crate::domain::incident::{Role, Severity, Status};
 use crate::incident::command::Command;
 use crate::incident::declare::Burn;
@@ -47,6 +47,9 @@ impl App {
             "incident-other" => return self.choose_incident(PickerKind::Incident),
             "incident-post-mortem" => {
                 return self.of_incident(|id| IncidentEffect::PostMortem(id.clone()));
+            }
+            "incident-export" => {
+                return self.of_incident(|id| IncidentEffect::Export { id: id.clone(), file: None });
             }
             "incident-channel" => return self.show_channel(),
             id => return self.change_incident(id),
@@ -115,6 +118,9 @@ impl App {
                 effects.push(Effect::Incident(IncidentEffect::AskPaging));
                 return effects;
             }
+            "incident-join" => {
+                self.ask_line("ask whom to join? (ids or addresses, with commas between)", "", Purpose::Join)
+            }
             "incident-update" => self.write_update(),
             "incident-retry" => return self.retry_deliveries(),
             "incident-drop" => match self.waiting_for_somebody().first() {
@@ -168,6 +174,14 @@ impl App {
             Purpose::Title => Command::Retitle(text),
             Purpose::Task => Command::Task { id: None, text, owner: None, done: false },
             Purpose::Role(role) => Command::Role { role, who: said },
+            Purpose::Join if text.is_empty() => return Vec::new(),
+            Purpose::Join => match self.joining(&text) {
+                Ok(command) => command,
+                Err(why) => {
+                    self.session.incidents.view.prompt = Some(Prompt { notice: Some(why), ..prompt });
+                    return Vec::new();
+                }
+            },
             Purpose::Drop => {
                 let Some((key, _)) = self.waiting_for_somebody().into_iter().next() else { return Vec::new() };
                 Command::Drop { key, reason: said }
@@ -198,6 +212,19 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// People are asked to join through the page that the incident acknowledged.
+    fn joining(&self, names: &str) -> Result<Command, String> {
+        let incident = self.session.incidents.incident().ok_or("no incident is open")?;
+        let page = incident.parcels().iter().find_map(|parcel| match &parcel.delivery.what {
+            What::Acknowledge { page } => Some((parcel.delivery.service.clone(), page.clone())),
+            _ => None,
+        });
+        let (service, page) = page.ok_or("this incident acknowledged no page")?;
+        let who = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let what = What::AddResponders { page, who, message: incident.title().to_owned() };
+        Ok(Command::Send { service, what, confirmed: false })
     }
 
     fn write_update(&mut self) {

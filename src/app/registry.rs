@@ -190,6 +190,13 @@ const INCIDENT: &[CommandInfo] = &[
         "Tell customers, on the status page; asks by itself",
     ),
     CommandInfo::new("incident-escalate", "escalate", Scope::Incident, "Page the next level of those who are on call"),
+    CommandInfo::new("incident-join", "ask to join", Scope::Incident, "Ask people of the paging service to join"),
+    CommandInfo::new(
+        "incident-export",
+        "bundle",
+        Scope::Incident,
+        "Write a redacted bundle that another person opens with opsdeck incident open",
+    ),
     CommandInfo::new("incident-merge", "merge", Scope::Incident, "It is the same as another incident: go on there"),
     CommandInfo::new(
         "incident-post-mortem",

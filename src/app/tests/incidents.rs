@@ -11,7 +11,7 @@ use crate::actions::exchange::DoorEffect;
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::Text;
-use crate::domain::incident::delivery::{Again, Receipt, What};
+use crate::domain::incident::delivery::{Again, Delivery, Receipt, What};
 use crate::domain::incident::entry::{Deed, Entry, Stamp};
 use crate::domain::incident::{IncidentId, Role, Severity, Status};
 use crate::incident::command::Command;
@@ -226,6 +226,31 @@ fn customers_are_told_only_after_a_word_of_its_own() {
     let What::Publish { components, status, .. } = what else { panic!("{what:?}") };
     assert_eq!((&*service, status.as_str(), confirmed), ("customers", "investigating", true));
     assert_eq!(components["Checkout"], "major_outage");
+}
+
+#[test]
+fn people_are_asked_to_join_through_the_page_and_a_bundle_is_one_key() {
+    let (mut app, id, mut last) = declared();
+    let bundle = Effect::Incident(IncidentEffect::Export { id: id.clone(), file: None });
+    assert_eq!(press(&mut app, "B"), [bundle]);
+    press(&mut app, "a");
+    write(&mut app, "ada, bo");
+    assert_eq!(done(&press(&mut app, "enter")), None);
+    assert!(screen(&mut app, 120, 40).contains("this incident acknowledged no page"));
+    press(&mut app, "esc");
+    let acknowledge = Delivery {
+        key: "acknowledge:P1".into(),
+        service: "pager".into(),
+        what: What::Acknowledge { page: "P1".into() },
+        after: Vec::new(),
+    };
+    let entries = entries(vec![Deed::Planned(acknowledge)], &mut last);
+    news(&mut app, IncidentNews::Entries { id, entries });
+    press(&mut app, "a");
+    write(&mut app, "ada, bo");
+    let Some(Command::Send { service, what, confirmed: false }) = done(&press(&mut app, "enter")) else { panic!() };
+    let What::AddResponders { page, who, .. } = what else { panic!("{what:?}") };
+    assert_eq!((&*service, page.as_str(), who), ("pager", "P1", vec!["ada".to_owned(), "bo".to_owned()]));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `opsdeck incident note|update|status|severity|role|retry|drop|hand-over|merge|reopen`: what a person does to an incident.
+//! `opsdeck incident note|update|status|severity|role|time|task|escalate|retry|drop|hand-over|merge|reopen`: what a person
+//! does to an incident.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -9,7 +10,9 @@ use super::Which;
 use super::desk::{Desk, confirm};
 use crate::cli::output::{Failure, line};
 use crate::cli::{Global, start};
+use crate::domain::Text;
 use crate::domain::incident::IncidentId;
+use crate::domain::incident::delivery::What;
 use crate::domain::text::clean_lines;
 use crate::incident::command::{Command, LONGEST_TEXT};
 use crate::incident::parcel::ParcelState;
@@ -46,6 +49,44 @@ pub struct HandOverArgs {
     /// Do it without being asked
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Arguments of `incident task`.
+#[derive(Debug, Args)]
+pub struct TaskArgs {
+    /// What is left to do
+    #[arg(value_name = "TEXT", required_unless_present = "done")]
+    text: Option<String>,
+    /// Who does it
+    #[arg(long, value_name = "WHO")]
+    owner: Option<String>,
+    /// The id of a task that is done, as `show --json` names it
+    #[arg(long, value_name = "ID", conflicts_with = "text")]
+    done: Option<String>,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Arguments of `incident escalate`.
+#[derive(Debug, Args)]
+pub struct EscalateArgs {
+    /// The page, as `opsdeck page list` names it [default: the one that the incident acknowledged]
+    #[arg(value_name = "PAGE")]
+    page: Option<String>,
+    /// The paging service [default: the page's, else the first]
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+    /// The level that it goes to [default: the next one]
+    #[arg(long, value_name = "LEVEL", conflicts_with = "ask")]
+    level: Option<u32>,
+    /// Ask this user, team or policy to join instead; may be given several times
+    #[arg(long, value_name = "WHO")]
+    ask: Vec<String>,
+    /// Why they are asked [default: the incident's title]
+    #[arg(long, value_name = "TEXT", requires = "ask")]
+    message: Option<String>,
     #[command(flatten)]
     which: Which,
 }
@@ -118,6 +159,58 @@ pub fn retry(global: &Global, which: &Which, key: Option<&str>) -> Result<ExitCo
                 done => done?,
             }
         }
+        desk.finish(&id).await
+    })
+}
+
+pub fn task(global: &Global, args: &TaskArgs) -> Result<ExitCode, Failure> {
+    start::block_on(async {
+        let (mut desk, id) = Desk::open(global, wanted(&args.which), args.which.json).await?;
+        let command = match &args.done {
+            None => {
+                let text = args.text.clone().unwrap_or_default();
+                Command::Task { id: None, text, owner: args.owner.clone(), done: false }
+            }
+            Some(done) => {
+                let incident = desk.incident(&id)?;
+                let known = incident.tasks().iter().find(|task| task.id == *done);
+                let known = known.ok_or_else(|| Failure::usage(format!("there is no task `{done}`")))?;
+                let owner = args.owner.clone().or_else(|| known.owner.clone());
+                Command::Task { id: Some(done.clone()), text: known.text.clone(), owner, done: true }
+            }
+        };
+        desk.office.perform(&id, command).await?;
+        desk.finish(&id).await
+    })
+}
+
+pub fn escalate(global: &Global, args: &EscalateArgs) -> Result<ExitCode, Failure> {
+    start::block_on(async {
+        let (mut desk, id) = Desk::open(global, wanted(&args.which), args.which.json).await?;
+        let incident = desk.incident(&id)?;
+        let acknowledged = incident.parcels().iter().find_map(|parcel| match &parcel.delivery.what {
+            What::Acknowledge { page } if args.page.as_ref().is_none_or(|wanted| wanted == page) => {
+                Some((parcel.delivery.service.clone(), page.clone()))
+            }
+            _ => None,
+        });
+        let first = desk.ground.services.pagings.first().map(|paging| Text::from(paging.name()));
+        let said = args.service.as_deref().map(Text::from);
+        let service = said.or_else(|| acknowledged.as_ref().map(|(service, _)| service.clone())).or(first);
+        let service = service.ok_or_else(|| {
+            Failure::usage("no paging service is configured for this context").hint("[[paging]] names one")
+        })?;
+        let page =
+            args.page.clone().or_else(|| acknowledged.map(|(_, page)| page)).ok_or_else(|| {
+                Failure::usage("this incident acknowledged no page: name one").hint("opsdeck page list")
+            })?;
+        let what = if args.ask.is_empty() {
+            What::Escalate { page, level: args.level }
+        } else {
+            let message = args.message.clone().unwrap_or_else(|| incident.title().to_owned());
+            What::AddResponders { page, who: args.ask.clone(), message }
+        };
+        desk.office.perform(&id, Command::Send { service, what, confirmed: false }).await?;
         desk.finish(&id).await
     })
 }

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 
 use super::Global;
 use super::output::Failure;
+use crate::domain::incident::entry::Moment;
 use crate::domain::incident::{IncidentId, Role, Severity, Status};
 
 /// What all that change something say after their options.
@@ -98,6 +99,24 @@ pub enum IncidentCommand {
         #[command(flatten)]
         which: Which,
     },
+    /// Set one of the four times by hand: detected, acknowledged, mitigated, resolved
+    #[command(after_help = examples!("  opsdeck incident time detected 2026-11-21T14:26:00Z"))]
+    Time {
+        /// Which
+        #[arg(value_name = "TIME")]
+        which_time: Moment,
+        /// When, as RFC 3339 has it (`2026-11-21T14:26:00Z`)
+        #[arg(value_name = "WHEN")]
+        at: chrono::DateTime<chrono::Utc>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Write down what is left to do afterwards; with --done, that it is done
+    #[command(after_help = examples!("  opsdeck incident task \"alert on the pricing table\" --owner payments-lead\n  opsdeck incident task --done 20261121T143207123Z-0000-w7f3"))]
+    Task(change::TaskArgs),
+    /// Send the page of an incident to the next level, or ask people to join
+    #[command(after_help = examples!("  opsdeck incident escalate\n  opsdeck incident escalate --ask PUSER1 --ask PUSER2 --message \"payments are down\""))]
+    Escalate(change::EscalateArgs),
     /// Try what could not be sent again, now; without a key all of it
     #[command(after_help = examples!("  opsdeck incident retry\n  opsdeck incident retry invite:alice"))]
     Retry {
@@ -184,6 +203,11 @@ pub fn run(global: &Global, command: &IncidentCommand) -> Result<ExitCode, Failu
             let who = (who != "nobody").then(|| who.clone());
             change::perform(global, which, Command::Role { role: *role, who })
         }
+        Is::Time { which_time, at, which } => {
+            change::perform(global, which, Command::Time { which: *which_time, to: *at })
+        }
+        Is::Task(args) => change::task(global, args),
+        Is::Escalate(args) => change::escalate(global, args),
         Is::Retry { key, which } => change::retry(global, which, key.as_deref()),
         Is::Drop { key, reason, which } => {
             change::perform(global, which, Command::Drop { key: key.as_str().into(), reason: reason.clone() })

@@ -11,11 +11,14 @@ use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::{DeliveryKey, Receipt};
 use crate::domain::incident::entry::{Deed, Entry, NewEntry, Stamp};
-use crate::domain::time::Instant;
+use crate::domain::time::{Instant, span_fine};
 use crate::incident::clearance::Cleared;
 use crate::incident::outbox::{self, Outbox};
 use crate::incident::{Incident, SELF};
 use crate::ports::incident::DeliveryError;
+
+/// Seconds by which a clock is behind before it is worth a remark.
+const BEHIND: i64 = 60;
 
 /// An incident that this process looks after.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Held {
     outbox: Option<Outbox>,
     /// What came of deliveries and could not be written yet.
     unwritten: Vec<NewEntry>,
+    /// Was it said that the clock here is behind?
+    told_of_clock: bool,
 }
 
 /// What may be sent now, and what was learnt on the way.
@@ -50,7 +55,8 @@ impl Held {
         let writer =
             if read_only { None } else { Some(store.writers().own().map_err(|error| journal.failed(&error))?) };
         let outbox = writer.map(|writer| Outbox::new(writer, false));
-        let mut held = Self { journal, incident: None, early: Vec::new(), outbox, unwritten: Vec::new() };
+        let mut held =
+            Self { journal, incident: None, early: Vec::new(), outbox, unwritten: Vec::new(), told_of_clock: false };
         held.take(&told.entries);
         Ok((held, told.entries))
     }
@@ -95,8 +101,23 @@ impl Held {
         }
     }
 
+    /// A clock that is behind what was written before is told of once: the order stays, the times are off.
+    fn clock_jumped(&mut self, now: Instant) -> Option<NewEntry> {
+        let behind = (self.incident.as_ref()?.last()?.at() - now).num_seconds();
+        if behind < BEHIND || std::mem::replace(&mut self.told_of_clock, true) {
+            return None;
+        }
+        let behind = span_fine(behind);
+        let text =
+            format!("the clock here is {behind} behind what was written before: the order is kept, times are off");
+        Some(noticed(now, Deed::Remark { text }))
+    }
+
     /// Writes entries; gives what is news.
-    pub fn write(&mut self, now: Instant, new: Vec<NewEntry>) -> Result<Vec<Entry>, KeepError> {
+    pub fn write(&mut self, now: Instant, mut new: Vec<NewEntry>) -> Result<Vec<Entry>, KeepError> {
+        if !new.is_empty() {
+            new.splice(0..0, self.clock_jumped(now));
+        }
         let news = self.journal.append(now, new)?;
         self.take(&news);
         Ok(news)
@@ -108,11 +129,17 @@ impl Held {
         now: Instant,
         make: impl FnOnce(&Incident, &Stamp) -> Vec<NewEntry>,
     ) -> Result<Vec<Entry>, KeepError> {
+        let jumped = self.clock_jumped(now);
         let incident = &mut self.incident;
         let news = self.journal.append_with(now, |news, stamp| {
             let Some(incident) = incident else { return Vec::new() };
             incident.extend(news.iter().cloned());
-            make(incident, stamp)
+            let mut new = make(incident, stamp);
+            if !new.is_empty() {
+                // Last: what was made counts on its own place.
+                new.extend(jumped);
+            }
+            new
         })?;
         self.take(&news);
         Ok(news)

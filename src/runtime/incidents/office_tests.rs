@@ -150,7 +150,11 @@ impl Machine {
     }
 
     pub(super) fn console_of(&self, ground: Ground) -> Office {
-        let clock = Clock::shifted(super::tests::now(), 1.0);
+        self.console_at(ground, super::tests::now())
+    }
+
+    fn console_at(&self, ground: Ground, now: crate::domain::time::Instant) -> Office {
+        let clock = Clock::shifted(now, 1.0);
         let (mut office, news) = Office::new(IncidentStore::new(self.home.path().to_owned()), clock, "alice".into());
         drop(news);
         office.adopt(ground);
@@ -310,6 +314,28 @@ async fn who_leaves_waits_for_what_is_under_way_but_not_for_ever() {
     office.close(Duration::from_secs(5)).await;
     assert_eq!(before.elapsed().as_secs(), 5);
     assert_eq!(machine.chat.keys(), ["channel"], "nothing new is begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_behind_is_told_of_once() {
+    let machine = Machine::new();
+    machine.console().begin(&id(), declared()).await.unwrap();
+    let late = super::tests::now() - chrono::TimeDelta::minutes(90);
+    let mut behind = machine.console_at(ground(&machine.chat, None), late);
+    behind.open(&id()).await.unwrap();
+    for text in ["one", "two"] {
+        behind.perform(&id(), Command::Note(text.into())).await.unwrap();
+    }
+    let told: Vec<String> = machine
+        .entries()
+        .into_iter()
+        .filter_map(|entry| match entry.deed {
+            Deed::Note { text } | Deed::Remark { text } => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((told.len(), told[0].as_str(), told[2].as_str()), (3, "one", "two"), "{told:?}");
+    assert!(told[1].starts_with("the clock here is 1h 30m behind"), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

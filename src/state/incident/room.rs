@@ -109,6 +109,8 @@ pub enum Purpose {
     Role(Role),
     /// To whom it is handed over.
     HandOver,
+    /// Who is asked to join.
+    Join,
     /// Why what was not sent is left.
     Drop,
     /// The word that makes a text public.
