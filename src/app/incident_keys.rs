@@ -118,9 +118,7 @@ impl App {
                 effects.push(Effect::Incident(IncidentEffect::AskPaging));
                 return effects;
             }
-            "incident-join" => {
-                self.ask_line("ask whom to join? (ids or addresses, with commas between)", "", Purpose::Join)
-            }
+            "incident-join" => self.ask_line("who is asked to join?", "", Purpose::Join),
             "incident-update" => self.write_update(),
             "incident-retry" => return self.retry_deliveries(),
             "incident-drop" => match self.waiting_for_somebody().first() {
@@ -169,12 +167,11 @@ impl App {
         let text = prompt.input.text().trim().to_owned();
         let said = Some(text.clone()).filter(|text| !text.is_empty());
         let command = match prompt.purpose.clone() {
-            Purpose::Note | Purpose::HandOver if text.is_empty() => return Vec::new(),
+            Purpose::Note | Purpose::HandOver | Purpose::Join if text.is_empty() => return Vec::new(),
             Purpose::Note => Command::Note(text),
             Purpose::Title => Command::Retitle(text),
             Purpose::Task => Command::Task { id: None, text, owner: None, done: false },
             Purpose::Role(role) => Command::Role { role, who: said },
-            Purpose::Join if text.is_empty() => return Vec::new(),
             Purpose::Join => match self.joining(&text) {
                 Ok(command) => command,
                 Err(why) => {

@@ -30,6 +30,8 @@ use crate::integrations::kubernetes::connect::{ConnectOptions, Connection, conne
 use crate::integrations::prometheus::{PrometheusAlertsFeed, PrometheusClient};
 use crate::integrations::signals::MonitoringSignals;
 use crate::integrations::slo::SloFeed;
+use crate::integrations::status_page;
+use crate::integrations::{chat, paging};
 use crate::ports::cluster::{
     Cluster, ClusterError, DryRun, Facts, Look, Needs, Permission, Seen, SignalSource, Silences,
 };
@@ -372,12 +374,16 @@ fn incident_ground(
 ) -> Ground {
     let mut services = IncidentServices::default();
     for source in &settings.services.chats {
-        let chat = crate::integrations::chat::provider(source);
-        services.chat(chat.clone(), chat);
+        let provider = chat::provider(source);
+        services.chat(provider.clone(), provider);
     }
     for source in &settings.services.pagings {
-        let paging = crate::integrations::paging::provider(source);
-        services.paging(paging.clone(), paging);
+        let provider = paging::provider(source);
+        services.paging(provider.clone(), provider);
+    }
+    for source in &settings.services.status_pages {
+        let provider = status_page::provider(source);
+        services.status_page(provider.clone(), provider, source.page.components.clone());
     }
     let incidents = &config.settings.incidents;
     if incidents.share == Share::Cluster
