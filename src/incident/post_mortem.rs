@@ -1,7 +1,7 @@
 //! The draft of a post-mortem: Markdown, filled in with what is known. It blames nobody: people are called by their role
 //! wherever it speaks of what happened, and what changed is a possible factor, never a culprit.
 //!
-//! What is generated stands between markers ([`parts`]), so that it can be made anew while people write around it, and in
+//! What is generated stands between markers (`parts`), so that it can be made anew while people write around it, and in
 //! it: what they wrote is kept.
 
 mod escape;

@@ -2,7 +2,7 @@
 //!
 //! An object belongs to one incident and one writer, and only gains keys: the stamp of an entry, and the entry as JSON.
 //! So nobody writes where somebody else does, adding the same entry again changes nothing, and what consoles have is
-//! united by stamp. [`wire`] says what lies where, [`read`] takes objects apart, [`append`] adds, [`follow`] watches.
+//! united by stamp. `wire` says what lies where, `read` takes objects apart, `append` adds, `follow` watches.
 //! Nothing is ever deleted here; `kubectl delete configmap -l opsdeck.dev/incident=ID` does that.
 //!
 //! Who may patch these objects may also alter them by hand: RBAC knows neither labels nor keys
