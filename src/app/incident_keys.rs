@@ -122,9 +122,10 @@ impl App {
             "incident-update" => self.write_update(),
             "incident-retry" => return self.retry_deliveries(),
             "incident-drop" => match self.waiting_for_somebody().first() {
-                Some((_, what)) => {
+                Some((key, what)) => {
                     let ask = format!("leave unsent: {what}; why?");
-                    self.ask_line(&ask, "", Purpose::Drop);
+                    let purpose = Purpose::Drop(key.clone());
+                    self.ask_line(&ask, "", purpose);
                 }
                 None => self.notice("nothing waits for you"),
             },
@@ -179,10 +180,7 @@ impl App {
                     return Vec::new();
                 }
             },
-            Purpose::Drop => {
-                let Some((key, _)) = self.waiting_for_somebody().into_iter().next() else { return Vec::new() };
-                Command::Drop { key, reason: said }
-            }
+            Purpose::Drop(key) => Command::Drop { key, reason: said },
             Purpose::Publish { page, body } if text == "publish" => {
                 let components = self.components_of(&page);
                 let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
@@ -363,7 +361,12 @@ impl App {
             PickerKind::Status => match value.parse::<Status>() {
                 Ok(to) => {
                     let over = self.session.incidents.incident().is_some_and(|incident| !incident.is_open());
-                    if over { Command::Reopen { reason } } else { Command::Status { to, reason } }
+                    // Resolved once more is said to be so already, and opens nothing.
+                    if over && to != Status::Resolved {
+                        Command::Reopen { reason }
+                    } else {
+                        Command::Status { to, reason }
+                    }
                 }
                 Err(error) => return self.refuse(error.to_string()),
             },

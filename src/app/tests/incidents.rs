@@ -174,6 +174,11 @@ fn the_room_shows_how_it_stands_and_what_it_waits_for() {
     assert_eq!(done(&press(&mut app, "R")), Some(Command::Retry("topic".into())));
     press(&mut app, "x");
     write(&mut app, "nobody reads it");
+    // Another one fails meanwhile: it is the one that was asked about that is left.
+    let why = || Standing::Asks("Slack: missing_scope".into(), None);
+    let standings = vec![("pin".into(), why()), ("topic".into(), why())];
+    let id = app.session().incidents.current.clone().unwrap();
+    news(&mut app, IncidentNews::Standings { id, standings });
     let drop = Command::Drop { key: "topic".into(), reason: Some("nobody reads it".into()) };
     assert_eq!(done(&press(&mut app, "enter")), Some(drop));
 }
@@ -208,6 +213,16 @@ fn status_and_severity_are_chosen_from_lists() {
     press(&mut app, "v");
     write(&mut app, "4");
     assert_eq!(done(&press(&mut app, "enter")), Some(Command::Severity { to: Severity::Sev4, reason: None }));
+}
+
+#[test]
+fn resolved_once_more_opens_nothing() {
+    let (mut app, id, mut last) = declared();
+    let entries = entries(vec![Deed::Status { to: Status::Resolved, reason: None }], &mut last);
+    news(&mut app, IncidentNews::Entries { id, entries });
+    assert_eq!(done(&press(&mut app, "s down down down enter")), None);
+    assert!(screen(&mut app, 120, 40).contains("status is resolved already"));
+    assert_eq!(done(&press(&mut app, "s enter")), Some(Command::Reopen { reason: None }));
 }
 
 #[test]

@@ -111,8 +111,8 @@ pub enum Purpose {
     HandOver,
     /// Who is asked to join.
     Join,
-    /// Why what was not sent is left.
-    Drop,
+    /// Why this delivery, which was not sent, is left.
+    Drop(DeliveryKey),
     /// The word that makes a text public.
     Publish {
         /// The status page.
