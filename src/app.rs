@@ -10,9 +10,12 @@ mod desk;
 mod draw;
 mod flags;
 mod help;
+mod hints;
 mod incident;
 mod incident_declare;
 mod incident_keys;
+mod incident_lines;
+mod incident_lists;
 mod incident_watch;
 mod keys;
 mod marks;
@@ -48,6 +51,7 @@ use crate::state::runbook::DeskEffect;
 use crate::state::session::{Overlay, PickerKind, Session};
 use crate::state::world::World;
 use crate::ui::glyphs::{ASCII, Glyphs, UNICODE};
+use crate::ui::incident::Timelines;
 use crate::ui::runbook::Sheets;
 
 /// Seconds that a remark stays.
@@ -82,11 +86,14 @@ pub struct App {
     world: World,
     session: Session,
     sheets: Sheets,
+    timelines: Timelines,
     door: Option<Door>,
     /// What was done last and can be taken back.
     last: Option<undo::Undoable>,
     size: (u16, u16),
     now: Instant,
+    /// The second of the last tick.
+    second: i64,
     dirty: bool,
     following: Option<LogTarget>,
     followed_at: Instant,
@@ -110,10 +117,12 @@ impl App {
             world: World::new(log_lines),
             session: Session::default(),
             sheets: Sheets::default(),
+            timelines: Timelines::default(),
             door: None,
             last: None,
             size: (80, 24),
             now,
+            second: now.timestamp(),
             dirty: true,
             following: None,
             followed_at: now,
@@ -126,10 +135,18 @@ impl App {
 
     /// Takes a message in and gives what must happen outside.
     pub fn update(&mut self, message: Message, now: Instant) -> Vec<Effect> {
-        let new_second = now.timestamp() != self.now.timestamp();
         self.now = now;
+        // The first tick of a second, whatever sources have told in it before: some tell a thousand times.
+        let new_second = matches!(message, Message::Tick) && now.timestamp() != self.second;
+        if new_second {
+            self.second = now.timestamp();
+        }
+        let may_remind = new_second || !matches!(message, Message::Feed { .. } | Message::Tick);
         let mut effects = self.take(message, new_second);
         effects.extend(self.watch_door());
+        if may_remind {
+            self.session.incidents.remind(self.now);
+        }
         effects
     }
 

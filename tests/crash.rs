@@ -6,87 +6,42 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use support::killed::{self, Cut, Road};
+use support::lab::Lab;
 use support::{home, json_lines, opsdeck};
 use tempfile::TempDir;
 
-/// Where a run is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
-    /// The server never sees the request.
-    Before,
-    /// The server has answered, and nobody hears it.
-    After,
-}
-
-/// What the road between a run and the lab knows.
-#[derive(Default)]
-struct Road {
-    victim: Option<Child>,
-    /// Kill at this request, counted from 1.
-    at: usize,
-    cut: Option<Cut>,
-    /// First lines of the requests of this run.
-    seen: Vec<String>,
-}
-
-impl Road {
-    fn kill(&mut self) {
-        if let Some(victim) = &mut self.victim {
-            let _ = victim.kill();
-        }
-    }
-}
-
-/// A lab in a process of its own, and a road to it on which runs are killed.
+/// The lab, and a road to it on which runs are killed.
 struct World {
-    server: Child,
+    lab: Lab,
     directory: TempDir,
-    lab: String,
     road: Arc<Mutex<Road>>,
 }
 
 impl World {
     fn start() -> Self {
         let directory = home();
-        let mut server = Command::new(assert_cmd::cargo::cargo_bin("opsdeck"))
-            .args(["lab", "serve", "--dir"])
-            .arg(directory.path())
-            .env_clear()
-            .env("HOME", directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let mut lab = String::new();
-        for line in lines.map_while(Result::ok) {
-            if let Some(url) = line.strip_prefix("Kubernetes") {
-                url.trim().clone_into(&mut lab);
-            }
-            if line.starts_with("try") {
-                break;
-            }
-        }
+        let lab = Lab::serve("--demo=bad-deploy", directory.path());
         let road = Arc::new(Mutex::new(Road::default()));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = lab.trim_start_matches("http://").to_owned();
+        let url = lab.kubernetes();
         let text = std::fs::read_to_string(directory.path().join("kubeconfig")).unwrap();
-        let cut = text.replace(&lab, &format!("http://{}", listener.local_addr().unwrap()));
-        assert_ne!(cut, text, "the kubeconfig names {lab}");
+        let cut = text.replace(&url, &format!("http://{}", listener.local_addr().unwrap()));
+        assert_ne!(cut, text, "the kubeconfig names {url}");
         std::fs::write(directory.path().join("kubeconfig-cut"), cut).unwrap();
-        let shared = road.clone();
+        let (address, shared) = (url.trim_start_matches("http://").to_owned(), road.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 carry(client, &address, &shared);
             }
         });
-        Self { server, directory, lab, road }
+        Self { lab, directory, road }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -99,35 +54,15 @@ impl World {
 
     /// A rollback that is killed at a request. Gives the requests that it sent.
     fn killed(&self, at: usize, cut: Cut) -> Vec<String> {
-        let mut run = Command::new(assert_cmd::cargo::cargo_bin("opsdeck"));
+        let mut run = support::process(self.directory.path());
         run.arg("--kubeconfig").arg(self.file("kubeconfig-cut")).arg("--config").arg(self.file("opsdeck.toml"));
         run.args(["rollback", "deployment/payment", "-n", "shop", "--yes"]);
-        run.env_clear().env("HOME", self.directory.path());
-        for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")] {
-            run.env(name, self.file(folder));
-        }
-        run.stdout(Stdio::null()).stderr(Stdio::null());
-        {
-            let mut road = self.road.lock().unwrap();
-            *road = Road { victim: Some(run.spawn().unwrap()), at, cut: Some(cut), seen: Vec::new() };
-        }
-        // Whoever carries the request kills; here it is only waited for.
-        let deadline = std::time::Instant::now() + support::PATIENCE;
-        loop {
-            let mut road = self.road.lock().unwrap();
-            if road.victim.as_mut().unwrap().try_wait().unwrap().is_some() {
-                return std::mem::take(&mut road.seen);
-            }
-            assert!(std::time::Instant::now() < deadline, "request {at} never came: {:?}", road.seen);
-            drop(road);
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        killed::run(run, &self.road, Some((at, cut)), |_| {})
     }
 
     /// The next start, which changes nothing itself; what it says of the crash.
     fn next_start(&self) -> Vec<String> {
-        let mut run = opsdeck(self.directory.path());
-        run.arg("--kubeconfig").arg(self.file("kubeconfig")).arg("--config").arg(self.file("opsdeck.toml"));
+        let mut run = self.lab.opsdeck();
         let output = run.args(["rollback", "deployment/payment", "-n", "shop", "--dry-run"]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         said.lines().filter(|line| line.starts_with("after a crash: ")).map(str::to_owned).collect()
@@ -135,27 +70,7 @@ impl World {
 
     /// The image that the lab's object has.
     fn image(&self) -> String {
-        let mut server = TcpStream::connect(self.lab.trim_start_matches("http://")).unwrap();
-        let path = "/apis/apps/v1/namespaces/shop/deployments/payment";
-        write!(server, "GET {path} HTTP/1.0\r\nHost: lab\r\nAuthorization: Bearer {}\r\n\r\n", self.token()).unwrap();
-        let mut answer = String::new();
-        server.read_to_string(&mut answer).unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}")).1;
-        let object: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
-        object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
-    }
-
-    fn token(&self) -> String {
-        let text = std::fs::read_to_string(self.file("kubeconfig")).unwrap();
-        let token = text.lines().find_map(|line| line.trim().strip_prefix("token: ").map(str::to_owned));
-        token.unwrap_or_default()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.lab.payment()["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
     }
 }
 
@@ -182,18 +97,11 @@ fn carry(mut client: TcpStream, lab: &str, road: &Arc<Mutex<Road>>) {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(count @ 1..) = client.read(&mut buffer) {
-            let text = String::from_utf8_lossy(&buffer[..count.min(200)]).into_owned();
-            if ["GET /", "POST /", "PATCH /"].iter().any(|method| text.starts_with(method)) {
-                let mut road = road.lock().unwrap();
-                road.seen.push(text.lines().next().unwrap_or_default().to_owned());
-                if road.seen.len() == road.at {
-                    match road.cut {
-                        Some(Cut::Before) => {
-                            road.kill();
-                            break;
-                        }
-                        _ => *is_last.lock().unwrap() = true,
-                    }
+            if ["GET /", "POST /", "PATCH /"].iter().any(|method| buffer[..count].starts_with(method.as_bytes())) {
+                match road.lock().unwrap().passes(&buffer[..count]) {
+                    Some(Cut::Before) => break,
+                    Some(Cut::After) => *is_last.lock().unwrap() = true,
+                    None => {}
                 }
             }
             if server.write_all(&buffer[..count]).is_err() {

@@ -4,7 +4,8 @@
 mod support;
 
 use serde_json::Value;
-use support::{Lab, home, json_lines, opsdeck};
+use support::lab::Lab;
+use support::{home, json_lines, opsdeck};
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()

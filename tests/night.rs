@@ -48,22 +48,19 @@ fn the_whole_night() {
     console.wait_for("focus deploy/payment");
     // Mitigate first.
     console.send("R");
-    console.wait_for("type the name");
-    console.send("payment");
-    console.wait_until("the key that confirms", |screen| {
-        screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
-    });
-    console.send("\r");
+    console.confirm_by_name("payment");
     console.wait_for("Done in");
     console.send("\u{1b}");
     console.wait_until("the closed box", |screen| !screen.contains("Done in"));
     // Declared: what is sent is shown first.
     console.send("I");
     console.wait_for("This is sent, in this order");
-    console.wait_for("open channel inc-");
-    console.send("y");
+    // Its runbook says what the channel is called.
+    console.wait_for("open channel inc-payment-errors");
+    console.declare();
     console.wait_for("opened in lab-chat");
-    console.wait_for("messages and steps arrived");
+    // Everything, and not only the first of it: what the channel shows is read when the key is pressed.
+    console.wait_for("8 messages and steps arrived");
     console.send("w");
     console.wait_for("What the channel shows");
     console.wait_for("pinned");
@@ -102,6 +99,8 @@ fn the_whole_night() {
         console.wait_for("how far it has come");
         console.send(status);
         console.wait_for(&format!("▌{status}"));
+        console.send("\r");
+        console.wait_for("(enter: no reason)");
         console.send("\r");
         console.wait_for(&format!("status is now {status}"));
     }
@@ -165,12 +164,7 @@ impl Fingers {
         // Only a plan that the server was asked about has a diff to show and takes a word.
         self.console.wait_until("the question", |screen| screen.contains("full diff") && screen.contains("esc cancel"));
         if self.console.screen.screen().contents().contains("type the name") {
-            self.console.send(name);
-            // The field holds it, and only then enter means yes.
-            self.console.wait_until("the key that confirms", |screen| {
-                screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
-            });
-            self.console.send("\r");
+            self.console.confirm_by_name(name);
         } else {
             self.console.send("y");
         }

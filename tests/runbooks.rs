@@ -7,14 +7,14 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Console, Lab, PATIENCE, home, json_lines, opsdeck};
+use support::lab::Lab;
+use support::{Console, PATIENCE, home, json_lines, opsdeck};
 
 const BOOK: &str = r#"---
 apiVersion: opsdeck.dev/v1
@@ -128,12 +128,7 @@ fn from_the_alert_to_the_closed_run_by_keys_only() {
     console.send("b");
     console.wait_for("nothing is sent before you agree");
     console.send("\r");
-    console.wait_for("type the name");
-    console.send("payment");
-    console.wait_until("the key that confirms", |screen| {
-        screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
-    });
-    console.send("\r");
+    console.confirm_by_name("payment");
     console.wait_for("Done in");
     console.send("\u{1b}");
     console.wait_for("Run closed");
@@ -207,32 +202,22 @@ fn progress(record: &Value) -> Option<String> {
 }
 
 /// The generation of the lab's object: one more with each change of its spec.
-fn generation(directory: &Path) -> i64 {
-    let text = std::fs::read_to_string(directory.join("kubeconfig")).unwrap();
-    let of = |key: &str| text.lines().find_map(|line| line.trim().strip_prefix(key).map(|rest| rest.trim().to_owned()));
-    let server = of("server:").unwrap();
-    let mut stream = TcpStream::connect(server.trim_start_matches("http://")).unwrap();
-    let path = "/apis/apps/v1/namespaces/shop/deployments/payment";
-    let token = of("token:").unwrap_or_default();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: lab\r\nAuthorization: Bearer {token}\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let object: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    object["metadata"]["generation"].as_i64().unwrap()
+fn generation(lab: &Lab) -> i64 {
+    lab.payment()["metadata"]["generation"].as_i64().unwrap()
 }
 
 #[test]
 fn killed_after_each_record_and_taken_up_each_time_nothing_is_done_twice() {
     let directory = home();
-    let _lab = Lab::serve("--demo=bad-deploy", directory.path());
+    let lab = Lab::serve("--demo=bad-deploy", directory.path());
     shelve(directory.path());
     let state = directory.path().join("state/opsdeck");
     let audit = state.join("audit/audit.jsonl");
-    let before = generation(directory.path());
+    let before = generation(&lab);
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut kills = 0;
     let code = loop {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin("opsdeck"));
+        let mut command = support::process(directory.path());
         command.arg("--kubeconfig").arg(directory.path().join("kubeconfig"));
         command.arg("--config").arg(directory.path().join("opsdeck.toml"));
         command.args(["runbook", "run", "--non-interactive", "--yes"]);
@@ -240,10 +225,6 @@ fn killed_after_each_record_and_taken_up_each_time_nothing_is_done_twice() {
             Some(id) => command.args(["--resume", &id]),
             None => command.args(["high-error-rate", "--alert", "HighErrorRate"]),
         };
-        command.env_clear().env("HOME", directory.path()).env("PATH", std::env::var("PATH").unwrap_or_default());
-        for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state")] {
-            command.env(name, directory.path().join(folder));
-        }
         let mut run = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let deadline = Instant::now() + 3 * PATIENCE;
         let ended = loop {
@@ -289,5 +270,101 @@ fn killed_after_each_record_and_taken_up_each_time_nothing_is_done_twice() {
     assert_eq!(steps, ["errors", "which-pods-run", "roll-it-back", "it-is-well-again"], "{all:#?}");
     assert_eq!(all.iter().filter(|record| record["kind"] == "finished").count(), 1);
     // One change of the world, whatever was killed around it.
-    assert_eq!(generation(directory.path()), before + 1, "{:#?}", json_lines(&audit));
+    assert_eq!(generation(&lab), before + 1, "{:#?}", json_lines(&audit));
+}
+
+const INCIDENT: &str = r#"---
+apiVersion: opsdeck.dev/v1
+id: failing-payments
+title: Payments fail
+parameters:
+  workload: {type: workload, required: true}
+incident:
+  channel: "inc-{{ service }}-book"
+  roles: {scribe: dora}
+---
+# Payments fail
+
+## Mitigation
+
+### Declare it
+```action
+do: declare
+text: "{{ workload.name }} fails"
+```
+
+### Tell everyone
+```action
+do: notify
+text: Taking it back.
+```
+
+### Write it down
+```action
+do: note
+text: "{{ workload.name }} was taken back"
+```
+"#;
+
+#[test]
+fn steps_for_the_incident_are_done_from_the_command_line_and_not_twice_after_a_crash() {
+    let directory = home();
+    let lab = Lab::serve("--demo=bad-deploy", directory.path());
+    let file = directory.path().join("book.md");
+    std::fs::write(&file, INCIDENT).unwrap();
+    let state = directory.path().join("state/opsdeck");
+    let run = |arguments: &[&str], code: i32| {
+        let output = lab.opsdeck().args(["runbook", "run"]).args(arguments).output().unwrap();
+        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{said}\n{errors}");
+        (said.into_owned(), errors.into_owned())
+    };
+    let begin = [file.to_str().unwrap(), "--param", "workload=shop/deployment/payment", "--non-interactive", "--json"];
+    // What is sent is looked at by somebody, or said beforehand.
+    run(&begin, 5);
+    let first = run_id(&state).unwrap();
+    assert!(records(&state).last().unwrap().to_string().contains("--yes declares it"), "{:#?}", records(&state));
+    std::fs::remove_dir_all(state.join("runbooks/runs").join(&first)).unwrap();
+    assert!(!state.join("incidents").exists() || journal(&state).is_empty());
+
+    let (said, errors) = run(&[&begin[..], &["--yes"]].concat(), 0);
+    assert!(said.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "only records: {said}");
+    assert!(errors.contains("open channel inc-payment-book"), "{errors}");
+    assert_eq!(
+        ended(&records(&state)),
+        [("declare-it", "passed"), ("tell-everyone", "passed"), ("write-it-down", "passed")]
+    );
+    let of = |kind: &str| journal(&state).into_iter().filter(|entry| entry["kind"] == kind).collect::<Vec<_>>();
+    let [declared, update, note] = ["declared", "update", "note"].map(|kind| of(kind).remove(0));
+    assert_eq!((&declared["title"], &declared["runbook"]), (&"payment fails".into(), &"failing-payments".into()));
+    assert_eq!((&update["text"], &note["text"]), (&"Taking it back.".into(), &"payment was taken back".into()));
+    assert!(of("role").iter().any(|role| role["role"] == "scribe" && role["who"] == "dora"));
+    assert!(of("sent").iter().any(|sent| sent["key"].as_str().unwrap().starts_with("update")), "posted");
+
+    // Cut off between what a step did and its record: it is not done again.
+    let id = run_id(&state).unwrap();
+    let log = state.join("runbooks/runs").join(&id).join("run.jsonl");
+    for step in ["write-it-down", "tell-everyone", "declare-it"] {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let ends = |line: &str| line.contains("\"step-ended\"") && line.contains(&format!("\"{step}\""));
+        let kept: String = text.split_inclusive('\n').take_while(|line| !ends(line)).collect();
+        assert!(kept.len() < text.len());
+        std::fs::write(&log, kept).unwrap();
+        let before = (of("declared").len(), of("update").len(), of("note").len());
+        run(&["--resume", &id, "--non-interactive", "--yes"], 0);
+        let after = (of("declared").len(), of("update").len(), of("note").len());
+        // What comes after the step had not been come to by then: that is done.
+        let more = |steps: &[&str]| usize::from(steps.contains(&step));
+        let wanted = (before.0, before.1 + more(&["declare-it"]), before.2 + more(&["declare-it", "tell-everyone"]));
+        assert_eq!(after, wanted, "{step}");
+    }
+}
+
+/// The entries of the only incident.
+fn journal(state: &Path) -> Vec<Value> {
+    let incidents = std::fs::read_dir(state.join("incidents")).into_iter().flatten().flatten();
+    let journals: Vec<PathBuf> =
+        incidents.map(|entry| entry.path().join("journal.jsonl")).filter(|path| path.is_file()).collect();
+    assert!(journals.len() < 2, "{journals:?}");
+    journals.first().map(|path| json_lines(path)).unwrap_or_default()
 }

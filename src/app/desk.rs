@@ -3,13 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::App;
-use crate::config::keymap::Scope;
-use crate::runbook::run::Phase;
-use crate::runbook::run::work::Question;
 use crate::state::effect::Effect;
 use crate::state::runbook::{DeskEffect, Offer};
 use crate::state::session::PickItem;
-use crate::ui::footer::Hint;
 use crate::ui::runbook::extent;
 
 impl Offer {
@@ -71,52 +67,6 @@ impl App {
             }
         };
         view.document = Some(to.min(last));
-    }
-
-    /// The keys that do something on the desk.
-    pub(super) fn desk_hints(&self, scopes: &[Scope]) -> Vec<Hint> {
-        let desk = &self.session.desk;
-        let key = |id: &str, label: &str| Some(Hint { key: self.key_in(id, scopes)?, label: label.to_owned() });
-        if desk.view.prompt.is_some() {
-            return [key("confirm", "take it"), key("cancel", "close")].into_iter().flatten().collect();
-        }
-        let Some(run) = desk.run() else {
-            return [key("step-run", "begin"), key("cancel", "close"), key("help", "help")]
-                .into_iter()
-                .flatten()
-                .collect();
-        };
-        let first = match run.phase() {
-            Phase::Ended(_) => {
-                return [key("step-run", "close"), key("help", "help")].into_iter().flatten().collect();
-            }
-            Phase::Ready if run.step().is_some_and(|step| step.kind.writes()) => key("step-run", "plan it"),
-            Phase::Ready => key("step-run", "run"),
-            Phase::Asking(Question::Choice { .. }) => key("choice-1", "choose"),
-            Phase::Asking(Question::Input { .. }) => key("step-run", "answer"),
-            Phase::Asking(_) => key("step-run", "yes"),
-            Phase::Halted { .. } => key("step-retry", "retry"),
-            Phase::Unknown { .. } => key("step-done", "it was done"),
-            Phase::Running { .. } => None,
-        };
-        let second = match run.phase() {
-            Phase::Asking(
-                Question::Manual(_) | Question::Approve(_) | Question::Incident(..) | Question::Confirm(_),
-            ) => key("step-decline", "no"),
-            Phase::Halted { rollback: Some(_), .. } => key("step-undo", "take back"),
-            Phase::Unknown { .. } => key("step-retry", "again"),
-            _ => None,
-        };
-        let rest = [
-            key("step-skip", "skip"),
-            key("step-back", "back"),
-            key("step-goto", "go to"),
-            key("step-note", "note"),
-            key("step-abort", "give up"),
-            key("cancel", "hide"),
-            key("help", "help"),
-        ];
-        [first, second].into_iter().chain(rest).flatten().collect()
     }
 
     /// Another context: the run stays open on disk, and another terminal may take it.

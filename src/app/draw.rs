@@ -27,8 +27,7 @@ impl App {
             Some(Overlay::Desk) => vec![Scope::Runbook],
             Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
             Some(Overlay::Incident) => vec![Scope::Incident],
-            Some(Overlay::Declare) if self.session.incidents.writes_message() => vec![Scope::Text],
-            Some(Overlay::Declare) => vec![Scope::Dialog],
+            Some(Overlay::Declare) => vec![self.session.incidents.declare_scope()],
             _ => vec![panes::pane(self.session.active).scope, Scope::Global],
         };
         self.key_in(id, &scopes).or_else(|| self.key_in(id, &[Scope::Global]))
@@ -55,6 +54,7 @@ impl App {
             theme: &self.theme,
             glyphs: self.glyphs,
             sheets: &self.sheets,
+            timelines: &self.timelines,
             now: self.now,
             offers_actions: self.guard.offers_actions(),
             key,
@@ -203,80 +203,6 @@ impl App {
             hint.label = format!("{}: {}", door.view().request.action.word(), stage_word(door.view().stage));
         }
         footer::keys(look, &hints, area, buffer);
-    }
-
-    /// The keys that do something here and now.
-    fn hints(&self) -> Vec<Hint> {
-        let scopes = self.scopes();
-        let mut offered: Vec<_> = commands()
-            .iter()
-            .filter(|command| {
-                command.footer > 0
-                    && scopes.contains(&command.scope)
-                    && self.why_not(command.id).is_none()
-                    && self.is_apt(command.id)
-            })
-            .collect();
-        if let Some(Overlay::Picker(_)) = self.session.overlays.last() {
-            let hints = [("confirm", "take it"), ("cancel", "close")];
-            return hints
-                .into_iter()
-                .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: label.to_owned() }))
-                .collect();
-        }
-        if let Some(Overlay::Audit(view)) = self.session.overlays.last() {
-            let hints = match view.open {
-                Some(_) => {
-                    [("cancel", "back to the list"), ("undo", "undo"), ("copy", "copy"), ("help", "help")].as_slice()
-                }
-                None => &[
-                    ("focus", "whole"),
-                    ("filter", "filter"),
-                    ("undo", "undo"),
-                    ("re-plan", "read again"),
-                    ("copy", "copy"),
-                    ("cancel", "close"),
-                ],
-            };
-            return hints
-                .iter()
-                .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
-                .collect();
-        }
-        if let Some(Overlay::Desk) = self.session.overlays.last() {
-            return self.desk_hints(&scopes);
-        }
-        if let Some(Overlay::Incident) = self.session.overlays.last() {
-            let view = &self.session.incidents.view;
-            let own = [("confirm", "take it"), ("cancel", "close")];
-            let own = own.iter().filter(|_| view.prompt.is_some() || view.channel.is_some());
-            let own = own.filter(|(id, _)| *id == "cancel" || view.prompt.is_some());
-            let hints: Vec<Hint> = own
-                .filter_map(|(id, label)| Some(Hint { key: self.key_in(id, &scopes)?, label: (*label).to_owned() }))
-                .collect();
-            if !hints.is_empty() || view.writing.is_some() {
-                return hints;
-            }
-        }
-        if let Some(Overlay::Door(_) | Overlay::Form(_) | Overlay::Menu(_) | Overlay::Declare) =
-            self.session.overlays.last()
-        {
-            // The box says itself what it asks.
-            offered.clear();
-        }
-        if matches!(self.session.overlays.last(), Some(Overlay::Help { .. } | Overlay::Details { .. })) {
-            offered.retain(|command| {
-                matches!(command.id, "cancel" | "rollback" | "abort" | "drain" | "silence" | "actions")
-            });
-        }
-        // What belongs to the pane stands right after the first few.
-        offered.sort_by_key(|command| command.footer);
-        offered
-            .into_iter()
-            .filter_map(|command| {
-                Some(Hint { key: self.key_in(command.id, &scopes)?, label: command.label.to_owned() })
-            })
-            .collect()
     }
 
     /// Rows shown and all rows of the active pane.

@@ -1,17 +1,21 @@
-//! Help: every command with its keys, from the registry and the keymap.
+//! Help: every command with its keys, from the registry and the keymap; what works where help was asked for comes first.
 
 use ratatui::text::{Line, Span};
 
 use super::{App, commands};
 use crate::config::keymap::{Scope, spell};
 use crate::config::theme::Role;
+use crate::state::session::Overlay;
 use crate::ui::text;
 
 impl App {
     /// The lines of help.
     pub(super) fn help_lines(&self, width: usize) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
-        for scope in Scope::ALL {
+        let beneath = self.session.overlays.iter().rev().find(|overlay| !matches!(overlay, Overlay::Help { .. }));
+        let here = self.scopes_over(beneath);
+        let elsewhere = Scope::ALL.into_iter().filter(|scope| !here.contains(scope));
+        for scope in here.iter().copied().chain(elsewhere) {
             let of_scope: Vec<_> = commands().iter().filter(|command| command.scope == scope).collect();
             if of_scope.is_empty() {
                 continue;

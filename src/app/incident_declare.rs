@@ -4,20 +4,22 @@
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use super::App;
+use super::incident_lines::{ask_public, makes_public};
 use crate::domain::alert::Alert;
 use crate::domain::target::WorkloadRef;
 use crate::incident::declare::{Facts, Field, PageFact, Proposal, RunbookFacts};
-use crate::runbook::Runbook;
-use crate::runbook::run::RunInput;
 use crate::state::editor::Editor;
 use crate::state::effect::Effect;
 use crate::state::form::{self, Form, Topic};
-use crate::state::incident::room::Declaring;
-use crate::state::incident::{IncidentEffect, facts};
+use crate::state::incident::room::{Declaring, Prompt, Publishing};
+use crate::state::incident::{IncidentEffect, book_facts, facts, runbook};
 use crate::state::session::{Overlay, Subject};
 use crate::ui::incident::declare_length;
 
 type Effects = Vec<Effect>;
+
+/// Milliseconds after which somebody may have read what came to be sent by itself.
+const JUST_NOW: i64 = 700;
 
 /// The fields of the form: what takes one line.
 const LINES: [Field; 9] = [
@@ -40,24 +42,31 @@ impl App {
             self.notice(why);
             return Vec::new();
         }
+        if self.session.incidents.begun.is_some() {
+            self.notice("one is being declared: it is not on disk yet");
+            return Vec::new();
+        }
         let Some(here) = self.session.incidents.here.clone() else {
             self.notice("not connected yet: it is not known who would be told");
             return Vec::new();
         };
         let facts = self.declare_facts();
+        // The one that is open is meant. Else it is looked for, and heard as long as nothing is declared.
+        let asked = if facts.runbook.is_some() { Vec::new() } else { book_facts(&facts) };
         // Two consoles of one person declare in the same minute, but not at the same instant.
         let seed = (self.now.timestamp_nanos_opt(), &here.who);
         let random = BuildHasherDefault::<DefaultHasher>::default().hash_one(seed) as u32;
         let proposal = Proposal::new(facts, &here.config, self.now, random);
-        self.session.incidents.declaring =
-            Some(Declaring { proposal: Box::new(proposal), scroll: 0, of_step: false, writing: None });
+        let looking = !asked.is_empty();
+        self.session.incidents.declaring = Some(Declaring::new(proposal, looking));
         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Declare | Overlay::Incident));
         self.session.overlays.push(Overlay::Declare);
-        vec![Effect::Incident(IncidentEffect::AskPaging)]
+        let find = looking.then_some(IncidentEffect::FindRunbook(asked));
+        std::iter::once(IncidentEffect::AskPaging).chain(find).map(Effect::Incident).collect()
     }
 
     /// What is known of what is selected, or in focus.
-    fn declare_facts(&self) -> Facts {
+    pub(super) fn declare_facts(&self) -> Facts {
         let subject = self.subject_in_hand();
         let row = match &subject {
             Some(Subject::Alert(key)) => self.world.alerts.get(key),
@@ -71,19 +80,16 @@ impl App {
         if found.alerts.is_empty() {
             found.alerts = self.cleared_of(found.workload.as_ref());
         }
-        let suspect = found.workload.as_ref().and_then(|workload| self.suspicion(workload));
         let room = &self.session.incidents;
         let here = room.here.as_ref();
         found.context.clone_from(&self.context.name);
         found.production = self.context.production;
         found.demo = self.context.demo;
         found.user = here.map(|here| here.who.to_string()).unwrap_or_default();
-        found.suspect = suspect.or(found.suspect);
-        found.runbook = self.runbook_here().map(|(book, values)| book_facts(book, values));
+        found.runbook = self.runbook_here(&found);
         found.chat = here.and_then(|here| here.services.chat.clone());
         found.pages = self.known_pages();
-        let page = here.and_then(|here| here.services.status_page.as_ref());
-        found.status_page = page.map(|page| page.facts(&found.service()));
+        found.status_page = here.and_then(|here| here.services.status_page.clone());
         found
     }
 
@@ -94,20 +100,11 @@ impl App {
         cleared.filter(|alert| alert.concerns(workload)).map(|alert| (**alert).clone()).collect()
     }
 
-    /// `rollout of deployment/payment to revision 42, 40s before HighErrorRate: payment:2.3.7 → payment:2.4.0`.
-    fn suspicion(&self, workload: &WorkloadRef) -> Option<String> {
-        let row = self.world.rollouts.get(workload)?;
-        let suspect = row.suspect.as_ref()?;
-        let span = crate::domain::time::span(suspect.seconds_before);
-        let change = self.change_of(&row.row);
-        let change = if change.is_empty() { change } else { format!(": {change}") };
-        let revision = row.row.revision.map_or_else(String::new, |revision| format!(" to revision {revision}"));
-        Some(format!("rollout of {workload}{revision}, {span} before {}{change}", suspect.alert))
-    }
-
-    fn runbook_here(&self) -> Option<(&Runbook, crate::runbook::parameter::Values)> {
+    /// The runbook that is open, with its values.
+    fn runbook_here(&self, facts: &Facts) -> Option<RunbookFacts> {
         let desk = &self.session.desk;
-        Some((desk.book()?, desk.values()))
+        let firing = facts.firing();
+        Some(runbook(desk.book()?, desk.values(), firing.iter().filter_map(|alert| alert.runbook_url())))
     }
 
     fn known_pages(&self) -> Vec<PageFact> {
@@ -120,23 +117,25 @@ impl App {
             .collect()
     }
 
-    /// The components of a status page that show the service of the incident, or of the one that is declared.
-    pub(super) fn components_of(&self, page: &str) -> Vec<String> {
-        let room = &self.session.incidents;
-        let service = match (&room.declaring, room.incident()) {
-            (Some(declaring), _) => declaring.proposal.get(Field::Service),
-            (None, Some(incident)) => incident.declared().service.clone(),
-            (None, None) => String::new(),
+    /// A runbook was looked for while a declare is looked at.
+    pub(super) fn runbook_is_known(&mut self, found: Option<RunbookFacts>) {
+        let Some(declaring) = self.session.incidents.declaring.as_mut().filter(|declaring| declaring.looking) else {
+            return;
         };
-        let known = room.here.as_ref().and_then(|here| here.services.status_page.as_ref());
-        known.filter(|known| *known.name == *page).map(|known| known.facts(&service).components).unwrap_or_default()
+        declaring.looking = false;
+        if let Some(found) = found {
+            declaring.proposal.learn_runbook(found);
+            declaring.altered = Some(self.now);
+        }
     }
 
     /// The paging services have answered while a declare is looked at.
     pub(super) fn pages_are_known(&mut self) {
         let pages = self.known_pages();
-        if let Some(declaring) = &mut self.session.incidents.declaring {
-            declaring.proposal.learn_pages(&pages);
+        if let Some(declaring) = &mut self.session.incidents.declaring
+            && declaring.proposal.learn_pages(&pages)
+        {
+            declaring.altered = Some(self.now);
         }
     }
 
@@ -146,18 +145,22 @@ impl App {
             self.session.overlays.pop();
             return Vec::new();
         };
-        if let Some(editor) = &declaring.writing {
+        if let Some(editor) = &declaring.message {
             let text = editor.text();
             match id {
                 "confirm" => {
-                    declaring.writing = None;
+                    declaring.message = None;
                     if let Err(why) = declaring.proposal.set(Field::FirstMessage, &text) {
                         self.notice(why);
                     }
                 }
-                "cancel" => declaring.writing = None,
+                "cancel" => declaring.message = None,
                 _ => {}
             }
+            return Vec::new();
+        }
+        if declaring.publishing.is_some() {
+            self.publishing_command(id);
             return Vec::new();
         }
         match id {
@@ -169,7 +172,8 @@ impl App {
                 let form = form_of(&declaring.proposal);
                 self.session.overlays.push(Overlay::Form(Box::new(form)));
             }
-            "toggle-diff" => declaring.writing = Some(Editor::with(&declaring.proposal.get(Field::FirstMessage))),
+            "toggle-diff" => declaring.message = Some(Editor::with(&declaring.proposal.get(Field::FirstMessage))),
+            "publish-too" => self.begin_publishing(),
             "confirm" => return self.declare_now(),
             "down" => self.scroll_declare(1),
             "up" => self.scroll_declare(-1),
@@ -179,6 +183,50 @@ impl App {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// The status page is told, too: what it says is written first. When it is to be told already, it is not.
+    fn begin_publishing(&mut self) {
+        let Some(declaring) = &mut self.session.incidents.declaring else { return };
+        if declaring.proposal.public().is_some() {
+            declaring.proposal.publish(None);
+        } else if let Some(draft) = declaring.proposal.status_draft() {
+            declaring.publishing = Some(Publishing::Words { editor: Editor::with(&draft.said.body), notice: None });
+        } else {
+            self.notice("no status page is configured here");
+        }
+    }
+
+    /// A command while the public text is written, or the word is typed that makes it public. Nothing leaves before the
+    /// incident is declared.
+    fn publishing_command(&mut self, id: &str) {
+        let Some(declaring) = &mut self.session.incidents.declaring else { return };
+        let Some(publishing) = declaring.publishing.take() else { return };
+        declaring.publishing = match (id, publishing) {
+            ("cancel", _) => None,
+            ("confirm", Publishing::Words { editor, .. }) => {
+                let text = editor.text();
+                // There is a page: else nothing was written for it.
+                let _ = declaring.proposal.set(Field::StatusPage, &text);
+                match declaring.proposal.status_draft() {
+                    None => None,
+                    Some(draft) => Some(match ask_public(declaring.proposal.id(), &draft.page, &draft.said.body) {
+                        Ok(prompt) => Publishing::Word { draft, prompt },
+                        Err(why) => Publishing::Words { editor, notice: Some(why) },
+                    }),
+                }
+            }
+            ("confirm", Publishing::Word { draft, prompt }) => match makes_public(&prompt) {
+                Ok(()) => {
+                    declaring.proposal.publish(Some(draft));
+                    None
+                }
+                Err(why) => Some(Publishing::Word { draft, prompt: Prompt { notice: Some(why), ..prompt } }),
+            },
+            (_, publishing) => Some(publishing),
+        };
+        // What becomes public is at the end.
+        self.scroll_declare(isize::MAX);
     }
 
     fn scroll_declare(&mut self, by: isize) {
@@ -191,24 +239,25 @@ impl App {
     }
 
     fn declare_now(&mut self) -> Effects {
-        let Some(declaring) = &self.session.incidents.declaring else { return Vec::new() };
+        let Some(declaring) = &mut self.session.incidents.declaring else { return Vec::new() };
         if let Some(wrong) = declaring.proposal.check().into_iter().find(|finding| finding.blocks) {
             self.notice(format!("{}: {}", wrong.field.word(), wrong.text));
             return Vec::new();
         }
-        let of_step = declaring.of_step;
+        // A key that was on its way when more came to be sent was not about that.
+        if declaring.altered.take().is_some_and(|at| (self.now - at).num_milliseconds() < JUST_NOW) {
+            self.notice("what is sent has just changed: look at it, and press the key once more");
+            return Vec::new();
+        }
         let (id, deeds) = declaring.proposal.declare();
         let room = &mut self.session.incidents;
-        room.declaring = None;
+        // Until it is on disk, what was proposed is kept, and the step that asked for it goes on asking.
+        room.begun_from = room.declaring.take();
         room.begun = Some(id.clone());
         room.unwritten += 1;
         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Declare));
         self.notice(format!("declaring {id}{}", self.glyphs.cut));
-        let mut effects = vec![Effect::Incident(IncidentEffect::Begin { id, deeds })];
-        if of_step {
-            effects.extend(self.tell_run(RunInput::Approve));
-        }
-        effects
+        vec![Effect::Incident(IncidentEffect::Begin { id, deeds })]
     }
 
     /// The form was filled in: the proposal takes what it says; what it does not take is said beside the line.
@@ -245,21 +294,4 @@ fn form_of(proposal: &Proposal) -> Form {
         form::Field::new(Topic::Declare(field), hint(field), field == Field::Title).offering(&proposal.get(field))
     };
     Form::new("Declare an incident".into(), LINES.into_iter().map(line).collect(), form::Purpose::Declare)
-}
-
-fn book_facts(book: &Runbook, values: crate::runbook::parameter::Values) -> RunbookFacts {
-    let said = book.meta.incident.clone().unwrap_or_default();
-    RunbookFacts {
-        id: book.id.clone(),
-        title: book.title.clone(),
-        link: None,
-        channel: said.channel,
-        topic: said.topic,
-        severity: said.severity,
-        invite: said.invite,
-        first_message: said.first_message,
-        update_every: said.update_every,
-        component: said.component,
-        values: values.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
-    }
 }

@@ -1,22 +1,20 @@
-//! The open incident's keys: what each means, the lines that are typed, the texts that are written, the lists to choose from.
+//! The open incident's keys: what each means, how it is scrolled, and what is refused before anything is asked.
 
 use super::App;
-use crate::domain::incident::delivery::{DeliveryKey, What};
-use crate::domain::incident::{Role, Severity, Status};
+use crate::domain::incident::IncidentId;
+use crate::domain::incident::delivery::DeliveryKey;
 use crate::incident::command::Command;
-use crate::incident::declare::Burn;
-use crate::incident::plan::publication;
-use crate::incident::timeline::describe;
-use crate::incident::{hand_over, update};
-use crate::state::editor::Editor;
+use crate::incident::outbox::Standing;
 use crate::state::effect::Effect;
 use crate::state::incident::IncidentEffect;
-use crate::state::incident::room::{Piece, Prompt, Purpose, Writing};
-use crate::state::input::Input;
-use crate::state::session::{Overlay, PickItem, PickerKind};
-use crate::ui::incident::extent;
+use crate::state::incident::room::Purpose;
+use crate::state::session::{Overlay, PickerKind};
+use crate::ui::incident::{extent, side_extent};
 
 type Effects = Vec<Effect>;
+
+/// Lines that the column beside the timeline moves by.
+const SIDEWAYS: usize = 3;
 
 impl App {
     /// A command while the incident has the keys.
@@ -37,6 +35,7 @@ impl App {
         match id {
             "cancel" | "back" | "widen" | "incident" => self.hide_incident(),
             "down" | "up" | "page-down" | "page-up" | "top" | "bottom" => self.scroll_timeline(id),
+            "right" | "left" => self.scroll_side(id),
             "help" => self.session.overlays.push(Overlay::Help { scroll: 0 }),
             "copy" => return self.copy_incident(),
             "audit" => return self.open_audit(),
@@ -57,12 +56,12 @@ impl App {
         Vec::new()
     }
 
-    fn of_incident(&self, effect: impl Fn(&crate::domain::incident::IncidentId) -> IncidentEffect) -> Effects {
+    fn of_incident(&self, effect: impl Fn(&IncidentId) -> IncidentEffect) -> Effects {
         let incident = self.session.incidents.incident();
         incident.map(|incident| Effect::Incident(effect(incident.id()))).into_iter().collect()
     }
 
-    fn hide_incident(&mut self) {
+    pub(super) fn hide_incident(&mut self) {
         self.session.overlays.retain(|overlay| !matches!(overlay, Overlay::Incident));
     }
 
@@ -83,6 +82,15 @@ impl App {
         self.session.incidents.view.scroll = (to < last).then_some(to);
     }
 
+    fn scroll_side(&mut self, id: &str) {
+        let Some(layout) = self.layout() else { return };
+        let (lines, rows) = side_extent(&self.eyes(&|_| None), layout.body);
+        let last = lines.saturating_sub(rows);
+        let view = &mut self.session.incidents.view;
+        let first = view.side.min(last);
+        view.side = if id == "right" { (first + SIDEWAYS).min(last) } else { first.saturating_sub(SIDEWAYS) };
+    }
+
     fn show_channel(&mut self) -> Effects {
         let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
         if incident.channel().is_none() {
@@ -98,8 +106,31 @@ impl App {
         self.of_incident(|id| IncidentEffect::ViewChannel(id.clone()))
     }
 
-    /// What alters the incident: not where nothing may be altered, and not when it is over, but for opening it again.
+    /// Why something is not done to the incident: said before anything is typed for it.
+    pub(super) fn why_not_change(&self, id: &str) -> Option<String> {
+        if let Some(why) = &self.guard.read_only {
+            return Some(format!("read-only: {why}"));
+        }
+        let incident = self.session.incidents.incident()?;
+        let of_outbox = matches!(id, "incident-retry" | "incident-drop" | "incident-take-over");
+        if let Some(into) = incident.merged_into().filter(|_| !of_outbox) {
+            return Some(format!("it was merged into {into}: go on there"));
+        }
+        let while_open = ["incident-severity", "incident-role", "incident-hand-over", "incident-escalate"];
+        (!incident.is_open() && while_open.contains(&id)).then(|| {
+            let key = self.hint("incident-status").unwrap_or_else(|| "status".into());
+            format!("it is resolved; {key} opens it again")
+        })
+    }
+
+    /// What alters the incident: not where nothing may be altered, and not all of it when it is over.
     fn change_incident(&mut self, id: &str) -> Effects {
+        if id.starts_with("incident-")
+            && let Some(why) = self.why_not_change(id)
+        {
+            self.notice(why);
+            return Vec::new();
+        }
         match id {
             "incident-note" => self.ask_line("note, with the time of now:", "", Purpose::Note),
             "incident-task" => self.ask_line("to do afterwards:", "", Purpose::Task),
@@ -113,156 +144,27 @@ impl App {
             "incident-role" => return self.choose_incident(PickerKind::Role),
             "incident-merge" => return self.choose_incident(PickerKind::Merge),
             "incident-publish" => return self.choose_incident(PickerKind::StatusPage),
-            "incident-escalate" => {
-                let mut effects = self.choose_incident(PickerKind::Page);
-                effects.push(Effect::Incident(IncidentEffect::AskPaging));
-                return effects;
-            }
-            "incident-join" => self.ask_line("who is asked to join?", "", Purpose::Join),
+            "incident-escalate" => return self.choose_incident(PickerKind::Page),
+            "incident-page" => return self.choose_incident(PickerKind::NotePage),
+            "incident-join" => return self.ask_to_join(),
             "incident-update" => self.write_update(),
             "incident-retry" => return self.retry_deliveries(),
-            "incident-drop" => match self.waiting_for_somebody().first() {
-                Some((key, what)) => {
-                    let ask = format!("leave unsent: {what}; why?");
-                    let purpose = Purpose::Drop(key.clone());
-                    self.ask_line(&ask, "", purpose);
-                }
-                None => self.notice("nothing waits for you"),
-            },
+            "incident-drop" => return self.leave_unsent(),
+            "incident-take-over" => self.ask_to_take_over(),
             _ => {}
         }
         Vec::new()
     }
 
-    pub(super) fn ask_line(&mut self, ask: &str, text: &str, purpose: Purpose) {
-        let prompt = Prompt { ask: ask.to_owned(), input: Input::with(text), purpose, notice: None };
-        self.session.incidents.view.prompt = Some(prompt);
-        self.show_incident();
+    /// What was not sent and needs a person.
+    pub(super) fn waiting_for_somebody(&self) -> Vec<DeliveryKey> {
+        let unsent = self.unsent().into_iter().filter(|(.., standing)| standing.needs_somebody());
+        unsent.map(|(key, ..)| key).collect()
     }
 
-    fn line_command(&mut self, id: &str) -> Effects {
-        match id {
-            "cancel" => self.session.incidents.view.prompt = None,
-            "confirm" => {
-                let effects = self.take_line();
-                self.close_after_line();
-                return effects;
-            }
-            _ => {}
-        }
-        self.close_after_line();
-        Vec::new()
-    }
-
-    /// Who wrote a note from a pane goes on there.
-    fn close_after_line(&mut self) {
-        let view = &mut self.session.incidents.view;
-        if view.only_line && view.prompt.is_none() {
-            view.only_line = false;
-            self.hide_incident();
-        }
-    }
-
-    fn take_line(&mut self) -> Effects {
-        let Some(prompt) = self.session.incidents.view.prompt.take() else { return Vec::new() };
-        let text = prompt.input.text().trim().to_owned();
-        let said = Some(text.clone()).filter(|text| !text.is_empty());
-        let command = match prompt.purpose.clone() {
-            Purpose::Note | Purpose::HandOver | Purpose::Join if text.is_empty() => return Vec::new(),
-            Purpose::Note => Command::Note(text),
-            Purpose::Title => Command::Retitle(text),
-            Purpose::Task => Command::Task { id: None, text, owner: None, done: false },
-            Purpose::Role(role) => Command::Role { role, who: said },
-            Purpose::Join => match self.joining(&text) {
-                Ok(command) => command,
-                Err(why) => {
-                    self.session.incidents.view.prompt = Some(Prompt { notice: Some(why), ..prompt });
-                    return Vec::new();
-                }
-            },
-            Purpose::Drop(key) => Command::Drop { key, reason: said },
-            Purpose::Publish { page, body } if text == "publish" => {
-                let components = self.components_of(&page);
-                let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
-                let what = publication(incident, body, &components);
-                Command::Send { service: page, what, confirmed: true }
-            }
-            Purpose::Publish { .. } => {
-                self.session.incidents.view.prompt =
-                    Some(Prompt { notice: Some("nothing was published".into()), ..prompt });
-                return Vec::new();
-            }
-            Purpose::HandOver => {
-                let summary = self.session.incidents.incident().map(|incident| hand_over::summary(incident, self.now));
-                let editor = Editor::with(&summary.unwrap_or_default());
-                self.session.incidents.view.writing =
-                    Some(Writing { editor, purpose: Piece::HandOver(text), notice: None });
-                return Vec::new();
-            }
-        };
-        match self.perform(&command) {
-            Ok(effects) => effects,
-            Err(why) => {
-                self.session.incidents.view.prompt = Some(Prompt { notice: Some(why), ..prompt });
-                Vec::new()
-            }
-        }
-    }
-
-    /// People are asked to join through the page that the incident acknowledged.
-    fn joining(&self, names: &str) -> Result<Command, String> {
-        let incident = self.session.incidents.incident().ok_or("no incident is open")?;
-        let page = incident.parcels().iter().find_map(|parcel| match &parcel.delivery.what {
-            What::Acknowledge { page } => Some((parcel.delivery.service.clone(), page.clone())),
-            _ => None,
-        });
-        let (service, page) = page.ok_or("this incident acknowledged no page")?;
-        let who = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        let what = What::AddResponders { page, who, message: incident.title().to_owned() };
-        Ok(Command::Send { service, what, confirmed: false })
-    }
-
-    fn write_update(&mut self) {
-        let Some(incident) = self.session.incidents.incident() else { return };
-        let service = &*incident.declared().service;
-        let readings = self.world.slos.iter().map(|row| &row.reading);
-        let burn: Vec<Burn> =
-            readings.filter(|reading| *reading.objective.service == *service).map(Burn::from).collect();
-        let draft = update::draft(incident, &burn, self.now);
-        let editor = Editor::with(&draft);
-        self.session.incidents.view.writing = Some(Writing { editor, purpose: Piece::Update, notice: None });
-    }
-
-    fn writing_command(&mut self, id: &str) -> Effects {
-        match id {
-            "cancel" => self.session.incidents.view.writing = None,
-            "confirm" => {
-                let Some(writing) = self.session.incidents.view.writing.take() else { return Vec::new() };
-                let text = writing.editor.text();
-                let command = match writing.purpose.clone() {
-                    Piece::Update => Command::Update { text, next: None },
-                    Piece::HandOver(to) => Command::HandOver { to, summary: text },
-                    Piece::Publish(page) => return self.publish(page, text, writing),
-                };
-                match self.perform(&command) {
-                    Ok(effects) => return effects,
-                    Err(why) => self.session.incidents.view.writing = Some(Writing { notice: Some(why), ..writing }),
-                }
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    /// What was not sent and needs a person, by key and in words.
-    fn waiting_for_somebody(&self) -> Vec<(DeliveryKey, String)> {
-        let room = &self.session.incidents;
-        let Some(incident) = room.incident() else { return Vec::new() };
-        let standings = room.standings.get(incident.id()).into_iter().flatten();
-        let waiting = standings.filter(|(_, standing)| standing.needs_somebody());
-        waiting
-            .filter_map(|(key, _)| Some((key.clone(), describe(&incident.parcels().get(key)?.delivery.what))))
-            .collect()
+    /// Is something left that another console has to send?
+    pub(super) fn waits_elsewhere(&self) -> bool {
+        self.unsent().iter().any(|(.., standing)| matches!(standing, Standing::Elsewhere(_)))
     }
 
     fn retry_deliveries(&mut self) -> Effects {
@@ -272,7 +174,7 @@ impl App {
             return Vec::new();
         }
         let mut effects = Vec::new();
-        for (key, _) in waiting {
+        for key in waiting {
             match self.perform(&Command::Retry(key)) {
                 Ok(more) => effects.extend(more),
                 Err(why) => self.notice(why),
@@ -281,151 +183,11 @@ impl App {
         effects
     }
 
-    /// A list to choose from, over the incident.
-    pub(super) fn choose_incident(&mut self, kind: PickerKind) -> Effects {
-        let effects = self.open_picker(kind);
-        let empty = matches!(self.session.overlays.last(), Some(Overlay::Picker(picker)) if picker.items.is_empty());
-        if empty && kind != PickerKind::Page {
-            self.session.overlays.pop();
-            self.notice(match kind {
-                PickerKind::StatusPage => "no status page is configured here",
-                PickerKind::Merge => "there is no other open incident",
-                _ => "there is nothing to choose from",
-            });
-        }
-        effects
-    }
-
-    /// What such a list holds.
-    pub(super) fn incident_items(&self, kind: PickerKind) -> Vec<PickItem> {
-        let item = |value: String, note: String| PickItem { value, note, key: None, production: false };
-        let room = &self.session.incidents;
-        let Some(incident) = room.incident() else {
-            return Vec::new();
-        };
-        match kind {
-            PickerKind::Status => Status::ALL
-                .into_iter()
-                .map(|status| {
-                    let here = if status == incident.status() { "now" } else { meaning(status) };
-                    item(status.to_string(), here.to_owned())
-                })
-                .collect(),
-            PickerKind::Severity => Severity::ALL
-                .into_iter()
-                .map(|severity| {
-                    let here = if severity == incident.severity() { "now" } else { "" };
-                    item(severity.to_string(), here.to_owned())
-                })
-                .collect(),
-            PickerKind::Role => Role::ALL
-                .into_iter()
-                .map(|role| {
-                    let who = incident.roles().get(&role).cloned();
-                    item(role.to_string(), who.unwrap_or_else(|| "nobody".into()))
-                })
-                .collect(),
-            PickerKind::Incident => {
-                let others = room.all.values().rev().filter(|other| other.id() != incident.id());
-                let others = others.map(|other| {
-                    item(other.id().to_string(), format!("{} {} {}", other.severity(), other.status(), other.title()))
-                });
-                std::iter::once(item("new".into(), "declare another incident".into())).chain(others).collect()
-            }
-            PickerKind::Merge => {
-                let others = room.open().filter(|other| other.id() != incident.id());
-                others.map(|other| item(other.id().to_string(), other.title().to_owned())).collect()
-            }
-            PickerKind::StatusPage => {
-                let page = room.here.iter().filter_map(|here| here.services.status_page.as_ref());
-                page.map(|page| item(page.name.to_string(), page.product.to_owned())).collect()
-            }
-            PickerKind::Page => {
-                let pages = room.paging.iter().flat_map(|(service, said)| {
-                    let pages = said.iter().flat_map(|(pages, _)| pages);
-                    pages.map(move |page| {
-                        let assigned = page.assigned.join(", ");
-                        item(format!("{service} {}", page.id), format!("{} ({}) {assigned}", page.title, page.status))
-                    })
-                });
-                pages.collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Something was chosen from such a list.
-    pub(super) fn chosen_of_incident(&mut self, kind: PickerKind, value: &str) -> Effects {
-        let reason = None;
-        let command = match kind {
-            PickerKind::Status => match value.parse::<Status>() {
-                Ok(to) => {
-                    let over = self.session.incidents.incident().is_some_and(|incident| !incident.is_open());
-                    // Resolved once more is said to be so already, and opens nothing.
-                    if over && to != Status::Resolved {
-                        Command::Reopen { reason }
-                    } else {
-                        Command::Status { to, reason }
-                    }
-                }
-                Err(error) => return self.refuse(error.to_string()),
-            },
-            PickerKind::Severity => match value.parse::<Severity>() {
-                Ok(to) => Command::Severity { to, reason },
-                Err(error) => return self.refuse(error.to_string()),
-            },
-            PickerKind::Role => {
-                match value.parse::<Role>() {
-                    Ok(role) => {
-                        let ask = format!("who is {}? (empty: nobody)", role.title());
-                        let me = self.context.identity.clone().unwrap_or_default();
-                        self.ask_line(&ask, &me, Purpose::Role(role));
-                    }
-                    Err(error) => return self.refuse(error.to_string()),
-                }
-                return Vec::new();
-            }
-            PickerKind::Incident if value == "new" => return self.declare(),
-            PickerKind::Incident => {
-                match value.parse() {
-                    Ok(id) => {
-                        self.session.incidents.current = Some(id);
-                        self.session.incidents.view = crate::state::incident::room::View::default();
-                    }
-                    Err(error) => return self.refuse(format!("{error}")),
-                }
-                return Vec::new();
-            }
-            PickerKind::Merge => return self.merge_into(value),
-            PickerKind::StatusPage => return self.write_publication(value),
-            PickerKind::Page => return self.escalate(value),
-            _ => return Vec::new(),
-        };
-        match self.perform(&command) {
-            Ok(effects) => effects,
-            Err(why) => self.refuse(why),
-        }
-    }
-
-    fn refuse(&mut self, why: String) -> Effects {
-        self.notice(why);
-        Vec::new()
-    }
-
     fn copy_incident(&mut self) -> Effects {
         let Some(incident) = self.session.incidents.incident() else { return Vec::new() };
         let rows = incident.timeline().iter().map(|row| format!("{} {} {}", row.time(), row.by, row.text));
         let text = rows.collect::<Vec<_>>().join("\n");
         self.notice("copied the timeline");
         vec![Effect::Copy(text)]
-    }
-}
-
-const fn meaning(status: Status) -> &'static str {
-    match status {
-        Status::Triage => "finding out what it is",
-        Status::Mitigating => "doing something about it",
-        Status::Monitoring => "users are served again; is it so for good?",
-        Status::Resolved => "over",
     }
 }

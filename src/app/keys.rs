@@ -6,12 +6,18 @@ use crate::config::keymap::{Key, KeyCode, Modifiers, Scope, Step};
 use crate::panes;
 use crate::state::editor::Editor;
 use crate::state::effect::Effect;
+use crate::state::input::Input;
 use crate::state::session::Overlay;
 
 impl App {
     /// Scopes in which a key is looked up, innermost first.
     pub(super) fn scopes(&self) -> Vec<Scope> {
-        match self.session.overlays.last() {
+        self.scopes_over(self.session.overlays.last())
+    }
+
+    /// Scopes in which a key is looked up while `overlay` is on top, innermost first.
+    pub(super) fn scopes_over(&self, overlay: Option<&Overlay>) -> Vec<Scope> {
+        match overlay {
             None => vec![panes::pane(self.session.active).scope, Scope::Global],
             Some(Overlay::Filter { .. }) => vec![Scope::Input],
             Some(Overlay::Picker(_) | Overlay::Form(_)) => vec![Scope::Picker, Scope::Input],
@@ -24,8 +30,8 @@ impl App {
             Some(Overlay::Incident) if self.session.incidents.view.writing.is_some() => vec![Scope::Text],
             Some(Overlay::Incident) if self.session.incidents.view.prompt.is_some() => vec![Scope::Input],
             Some(Overlay::Incident) => vec![Scope::Incident],
-            Some(Overlay::Declare) if self.session.incidents.writes_message() => vec![Scope::Text],
-            Some(Overlay::Help { .. } | Overlay::Door(_) | Overlay::Declare) => vec![Scope::Dialog],
+            Some(Overlay::Declare) => vec![self.session.incidents.declare_scope()],
+            Some(Overlay::Help { .. } | Overlay::Door(_)) => vec![Scope::Dialog],
         }
     }
 
@@ -98,9 +104,9 @@ impl App {
             },
             Some(Overlay::Incident | Overlay::Declare) => match self.editor() {
                 Some(editor) => return editor.key(key),
-                None => match &mut self.session.incidents.view.prompt {
-                    Some(prompt) => {
-                        prompt.input.key(key);
+                None => match self.incident_line() {
+                    Some(input) => {
+                        input.key(key);
                     }
                     None => return false,
                 },
@@ -118,8 +124,17 @@ impl App {
         let room = &mut self.session.incidents;
         match self.session.overlays.last()? {
             Overlay::Incident => room.view.writing.as_mut().map(|writing| &mut writing.editor),
-            Overlay::Declare => room.declaring.as_mut()?.writing.as_mut(),
+            Overlay::Declare => room.declaring.as_mut()?.editor(),
             _ => None,
+        }
+    }
+
+    /// The line that is being typed for an incident, or for one that is declared.
+    fn incident_line(&mut self) -> Option<&mut Input> {
+        let room = &mut self.session.incidents;
+        match self.session.overlays.last()? {
+            Overlay::Declare => room.declaring.as_mut()?.line(),
+            _ => room.view.prompt.as_mut().map(|prompt| &mut prompt.input),
         }
     }
 

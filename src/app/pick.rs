@@ -40,7 +40,18 @@ impl App {
             && (picker.kind == kind || picker.kind == PickerKind::Palette)
         {
             picker.loading = false;
+            let chosen = picker.matches.get(picker.selected).and_then(|(at, _)| picker.items.get(*at));
+            let chosen = chosen.map(|item| item.value.clone());
             self.rematch();
+            // What was chosen stays chosen, wherever it stands by now.
+            if let Some(Overlay::Picker(picker)) = self.session.overlays.last_mut()
+                && let Some(at) = picker.matches.iter().position(|(at, _)| {
+                    let value = picker.items.get(*at).map(|item| &item.value);
+                    value.is_some() && value == chosen.as_ref()
+                })
+            {
+                picker.selected = at;
+            }
         }
     }
 
@@ -49,10 +60,11 @@ impl App {
         let Some(Overlay::Picker(picker)) = self.session.overlays.last() else { return };
         let (kind, text) = (picker.kind, picker.input.text().to_owned());
         let items = self.items(kind, &text);
+        let first = if text.trim().is_empty() { self.preferred(kind, &items) } else { 0 };
         let Some(Overlay::Picker(picker)) = self.session.overlays.last_mut() else { return };
         picker.matches = matches(&items, &text);
         picker.items = items;
-        picker.selected = 0;
+        picker.selected = first;
     }
 
     fn items(&self, kind: PickerKind, text: &str) -> Vec<PickItem> {
@@ -66,7 +78,10 @@ impl App {
             | PickerKind::Incident
             | PickerKind::Merge
             | PickerKind::StatusPage
-            | PickerKind::Page => self.incident_items(kind),
+            | PickerKind::Page
+            | PickerKind::JoinPage
+            | PickerKind::NotePage
+            | PickerKind::Unsent => self.incident_items(kind),
             PickerKind::Palette => match text.split_once(' ').map(|(verb, _)| verb) {
                 Some("ctx" | "context") => self.contexts("ctx "),
                 Some("ns" | "namespace") => self.namespaces("ns "),
@@ -165,8 +180,20 @@ impl App {
         Vec::new()
     }
 
-    /// Takes the selected item, or the text where nothing matches.
+    /// Takes the selected item, or the text where nothing matches; about an incident, only what the list holds.
     pub(super) fn choose(&mut self) -> Vec<Effect> {
+        if let Some(Overlay::Picker(picker)) = self.session.overlays.last()
+            && picker.kind.is_of_incident()
+            && picker.matches.is_empty()
+        {
+            let pages = picker.items.is_empty() && picker.kind.holds_pages();
+            self.notice(if pages {
+                "no page is open: nobody was paged, or the paging service does not answer"
+            } else {
+                "nothing in the list matches"
+            });
+            return Vec::new();
+        }
         let Some(Overlay::Picker(picker)) = self.session.overlays.pop() else { return Vec::new() };
         let typed = picker.input.text().trim().to_owned();
         let item = picker.matches.get(picker.selected).and_then(|(at, _)| picker.items.get(*at)).cloned();

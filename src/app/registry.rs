@@ -102,7 +102,7 @@ const GLOBAL: &[CommandInfo] = &[
         "incident",
         "incident",
         Scope::Global,
-        "Declare an incident from the selected alert, or look at the one that is open",
+        "Declare an incident from the selected alert, or look at one that is open or was",
     )
     .in_footer(5),
     CommandInfo::new("note", "note", Scope::Global, "Write something down in the open incident, with the time"),
@@ -138,20 +138,26 @@ const DIALOG: &[CommandInfo] = &[
     CommandInfo::new("revisions", "revisions", Scope::Dialog, "Choose another revision to go back to").in_footer(4),
     CommandInfo::new("re-plan", "plan again", Scope::Dialog, "After a conflict: plan again from fresh data")
         .in_footer(2),
+    CommandInfo::new(
+        "publish-too",
+        "status page",
+        Scope::Dialog,
+        "Declaring: tell customers, too, on the status page; asks by itself",
+    ),
     CommandInfo::new("cancel", "close", Scope::Dialog, "No: close, nothing is sent").in_footer(9),
 ];
 
 const RUNBOOK: &[CommandInfo] = &[
-    CommandInfo::new("step-run", "run", Scope::Runbook, "Begin; do the step; say yes to what it asks").in_footer(1),
-    CommandInfo::new("step-skip", "skip", Scope::Runbook, "Pass over the step, and say why").in_footer(2),
-    CommandInfo::new("step-back", "back", Scope::Runbook, "Go to the step before").in_footer(3),
-    CommandInfo::new("step-goto", "go to", Scope::Runbook, "Go to a step, by its number").in_footer(4),
-    CommandInfo::new("step-note", "note", Scope::Runbook, "Write a remark into the run's log").in_footer(5),
-    CommandInfo::new("step-retry", "retry", Scope::Runbook, "Do a step again that failed").in_footer(6),
+    CommandInfo::new("step-run", "run", Scope::Runbook, "Begin; do the step; say yes to what it asks"),
+    CommandInfo::new("step-skip", "skip", Scope::Runbook, "Pass over the step, and say why"),
+    CommandInfo::new("step-back", "back", Scope::Runbook, "Go to the step before"),
+    CommandInfo::new("step-goto", "go to", Scope::Runbook, "Go to a step, by its number"),
+    CommandInfo::new("step-note", "note", Scope::Runbook, "Write a remark into the run's log"),
+    CommandInfo::new("step-retry", "retry", Scope::Runbook, "Do a step again that failed"),
     CommandInfo::new("step-undo", "take back", Scope::Runbook, "Go to the step that takes a failed one back"),
     CommandInfo::new("step-done", "done", Scope::Runbook, "A step that was cut off, or is done by hand, was done"),
     CommandInfo::new("step-decline", "no", Scope::Runbook, "Say no to what a step asks, and why"),
-    CommandInfo::new("step-abort", "give up", Scope::Runbook, "Give the run up, and say why").in_footer(7),
+    CommandInfo::new("step-abort", "give up", Scope::Runbook, "Give the run up, and say why"),
     CommandInfo::new("choice-1", "1st choice", Scope::Runbook, "Take the first of several choices"),
     CommandInfo::new("choice-2", "2nd choice", Scope::Runbook, "Take the second of several choices"),
     CommandInfo::new("choice-3", "3rd choice", Scope::Runbook, "Take the third of several choices"),
@@ -164,21 +170,18 @@ const RUNBOOK: &[CommandInfo] = &[
 ];
 
 const INCIDENT: &[CommandInfo] = &[
-    CommandInfo::new("incident-note", "note", Scope::Incident, "Write something down, with the time").in_footer(1),
-    CommandInfo::new("incident-update", "update", Scope::Incident, "Tell everyone how it stands; begins with a draft")
-        .in_footer(2),
-    CommandInfo::new("incident-status", "status", Scope::Incident, "Triage, mitigating, monitoring, resolved")
-        .in_footer(3),
-    CommandInfo::new("incident-severity", "severity", Scope::Incident, "Another severity").in_footer(5),
-    CommandInfo::new("incident-role", "roles", Scope::Incident, "Who leads, who tells, who changes, who writes down")
-        .in_footer(6),
-    CommandInfo::new("incident-channel", "channel", Scope::Incident, "What the channel shows").in_footer(4),
-    CommandInfo::new("incident-retry", "send again", Scope::Incident, "Send again what did not arrive").in_footer(7),
+    CommandInfo::new("incident-note", "note", Scope::Incident, "Write something down, with the time"),
+    CommandInfo::new("incident-update", "update", Scope::Incident, "Tell everyone how it stands; begins with a draft"),
+    CommandInfo::new("incident-status", "status", Scope::Incident, "Triage, mitigating, monitoring, resolved"),
+    CommandInfo::new("incident-severity", "severity", Scope::Incident, "Another severity"),
+    CommandInfo::new("incident-role", "roles", Scope::Incident, "Who leads, who tells, who changes, who writes down"),
+    CommandInfo::new("incident-channel", "channel", Scope::Incident, "What the channel shows"),
+    CommandInfo::new("incident-retry", "send again", Scope::Incident, "Send again what did not arrive"),
     CommandInfo::new(
         "incident-drop",
         "leave unsent",
         Scope::Incident,
-        "Leave out what did not arrive, and what waits for it",
+        "Leave out something that has not been sent, and say why",
     ),
     CommandInfo::new("incident-hand-over", "hand over", Scope::Incident, "Give it to somebody else, with a summary"),
     CommandInfo::new("incident-task", "task", Scope::Incident, "Write down what is left to do afterwards"),
@@ -192,6 +195,18 @@ const INCIDENT: &[CommandInfo] = &[
     CommandInfo::new("incident-escalate", "escalate", Scope::Incident, "Page the next level of those who are on call"),
     CommandInfo::new("incident-join", "ask to join", Scope::Incident, "Ask people of the paging service to join"),
     CommandInfo::new(
+        "incident-page",
+        "page",
+        Scope::Incident,
+        "A page is about this: acknowledge it if nobody has, and leave a note there",
+    ),
+    CommandInfo::new(
+        "incident-take-over",
+        "take over",
+        Scope::Incident,
+        "Send from here what another console had planned and left; asks by itself",
+    ),
+    CommandInfo::new(
         "incident-export",
         "bundle",
         Scope::Incident,
@@ -203,13 +218,12 @@ const INCIDENT: &[CommandInfo] = &[
         "post-mortem",
         Scope::Incident,
         "Write the draft of the post-mortem to a file",
-    )
-    .in_footer(8),
+    ),
     CommandInfo::new(
         "incident-other",
         "other incident",
         Scope::Incident,
-        "Look at another incident that is open, or declare one",
+        "Look at another incident, also one that is over, or declare one",
     ),
 ];
 

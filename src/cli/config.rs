@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::output::{Failure, line, print};
+use super::output::{Failure, error_line, line, print};
 use super::{Global, start};
 use crate::config;
 use crate::runtime::clock::Clock;
@@ -41,6 +41,7 @@ pub fn run(global: &Global, command: &ConfigCommand) -> Result<ExitCode, Failure
             for file in &loaded.files {
                 line(&format!("{}: read", file.display()));
             }
+            loaded.remarks.iter().for_each(|remark| error_line(remark.to_string().trim_end()));
             line("configuration, keymap and theme are valid");
         }
         ConfigCommand::Show => print(&start::load_config(global)?.show()),

@@ -23,6 +23,8 @@ use crate::runtime::wiring::{Connected, Launch};
 
 /// What an action tells its incident gets this long; the rest waits in the outbox.
 const TELLING: Duration = Duration::from_secs(10);
+/// The shared journal gets this long to say what others wrote.
+const SHARED: Duration = Duration::from_secs(5);
 
 /// What every action takes beside its own arguments.
 #[derive(Clone, Debug, Default, Args)]
@@ -153,7 +155,7 @@ pub async fn through(
     let clock = launch.clock;
     let mut request = request;
     if request.incident.is_none() {
-        request.incident = open_incident(launch, &connected.info.name).await;
+        request.incident = open_incident(launch, connected).await;
     }
     let mut guard = connected.guard.clone();
     guard.identity = connected.services.cluster.identity().await.ok();
@@ -191,9 +193,15 @@ pub async fn through(
     }
 }
 
-/// The newest incident that is open in this context: what is done now belongs to it.
-async fn open_incident(launch: &Launch, context: &str) -> Option<String> {
-    let (store, context) = (launch.incidents.store.clone(), context.to_owned());
+/// The newest incident that is open in this context, also one that only others have told of yet: what is done now belongs
+/// to it.
+async fn open_incident(launch: &Launch, connected: &Connected) -> Option<String> {
+    let (mut office, _news) = Office::new(launch.incidents.store.clone(), launch.clock, launch.person());
+    office.adopt(connected.incidents.clone());
+    if !office.catch_up(SHARED).await {
+        error_line(&format!("incidents that others share are not known: {}", silence(&office)));
+    }
+    let (store, context) = (launch.incidents.store.clone(), connected.info.name.clone());
     let open = tokio::task::spawn_blocking(move || store.newest_open(&context));
     open.await.ok().flatten().map(String::from)
 }
@@ -203,10 +211,21 @@ async fn tell_incident(launch: &Launch, connected: &Connected) {
     let (mut office, _news) = Office::new(launch.incidents.store.clone(), launch.clock, launch.person());
     office.adopt(connected.incidents.clone());
     if office.look().await.is_ok() && !office.ids().is_empty() {
+        // What is uploaded is what the cluster lacks: that has to be known.
+        office.catch_up(SHARED).await;
         office.take_in_actions(launch.journal.clone()).await;
         office.settle(TELLING).await;
+        if office.is_shared() == Some(false) {
+            error_line(&format!("the incident has it, and only here: {}", silence(&office)));
+            error_line("  hint: `opsdeck incident sync` shares it once the cluster answers");
+        }
         office.close(Duration::from_secs(1)).await;
     }
+}
+
+/// Why something is not shared.
+fn silence(office: &Office) -> String {
+    office.sharing_fault().map_or_else(|| "the cluster has not answered in time".to_owned(), ToString::to_string)
 }
 
 /// `--yes` says what a person would type; without it a person at a terminal is asked, and nobody is a no.

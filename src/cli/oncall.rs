@@ -9,12 +9,13 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::output::{self, Failure, error_line, line};
+use super::start::Start;
 use super::{Global, start};
 use crate::domain::time::{Instant, age};
 use crate::ports::Future;
 use crate::ports::feed::Fault;
 use crate::ports::incident::{OnCall, Page, Paging};
-use crate::runtime::wiring::Connected;
+use crate::runtime::incidents::office::Ground;
 
 /// Options of `oncall`.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ pub fn oncall(global: &Global, args: &OnCallArgs) -> Result<ExitCode, Failure> {
     let ask = |service: Arc<dyn Paging>| -> Future<'static, Result<Vec<OnCall>, Fault>> {
         Box::pin(async move { service.on_call().await })
     };
-    run(global, args.json, ask, on_call_json, on_call_line)
+    run(global, args.json, ("nobody is on call", ask), on_call_json, on_call_line)
 }
 
 /// Pages.
@@ -53,25 +54,28 @@ pub fn page(global: &Global, command: &PageCommand) -> Result<ExitCode, Failure>
     let ask = |service: Arc<dyn Paging>| -> Future<'static, Result<Vec<Page>, Fault>> {
         Box::pin(async move { service.pages().await })
     };
-    run(global, args.json, ask, page_json, page_lines)
+    run(global, args.json, ("no page is open", ask), page_json, page_lines)
 }
 
-/// Asks every paging service at once. One that fails is told, and hides nothing of the others: exit code 5.
+/// Asks every paging service at once. One that fails is told, and hides nothing of the others: exit code 5. What it means
+/// that there is nothing is said.
 fn run<T: Send>(
     global: &Global,
     as_json: bool,
-    ask: impl Fn(Arc<dyn Paging>) -> Future<'static, Result<Vec<T>, Fault>>,
+    (none, ask): (&str, impl Fn(Arc<dyn Paging>) -> Future<'static, Result<Vec<T>, Fault>>),
     to_json: impl Fn(&str, &T) -> Value,
     to_text: impl Fn(&str, &T, Instant) -> String,
 ) -> Result<ExitCode, Failure> {
     start::block_on(async {
         let start = start::start(global).await?;
-        let connected =
-            start.launch.connect(start.context.clone(), start.namespace.clone(), 1).await.map_err(start::unusable)?;
+        let ground = ground(&start).await?;
         let now = start.launch.clock.now();
-        let services = services(&connected)?;
+        let services = services(&ground)?;
         let answers = join_all(services.iter().map(|service| ask(service.clone()))).await;
         let (mut code, mut values) = (ExitCode::SUCCESS, Vec::new());
+        if !as_json && answers.iter().all(|answer| answer.as_ref().is_ok_and(Vec::is_empty)) {
+            line(none);
+        }
         for (service, answer) in services.iter().zip(answers) {
             match answer {
                 Ok(rows) if as_json => values.extend(rows.iter().map(|row| to_json(service.name(), row))),
@@ -92,10 +96,23 @@ fn run<T: Send>(
     })
 }
 
-fn services(connected: &Connected) -> Result<&[Arc<dyn Paging>], Failure> {
-    let services = &connected.incidents.services.pagings;
+/// The services of a context. No cluster is needed to ask them; only to know which context it is, when none is named.
+async fn ground(start: &Start) -> Result<Ground, Failure> {
+    let launch = &start.launch;
+    match (launch.connect(start.context.clone(), start.namespace.clone(), 1).await, &start.context) {
+        (Ok(connected), _) => Ok(connected.incidents),
+        (Err(_), Some(context)) => Ok(launch.incident_ground(context).await?),
+        (Err(fault), None) => match launch.current_context().await {
+            Some(context) => Ok(launch.incident_ground(&context).await?),
+            None => Err(start::unusable(fault)),
+        },
+    }
+}
+
+fn services(ground: &Ground) -> Result<&[Arc<dyn Paging>], Failure> {
+    let services = &ground.services.pagings;
     if services.is_empty() {
-        let message = format!("no paging service is configured for context {}", connected.info.name);
+        let message = format!("no paging service is configured for context {}", ground.context);
         return Err(Failure::usage(message).hint("name one: [[paging]] in the configuration"));
     }
     Ok(services)

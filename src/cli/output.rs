@@ -1,5 +1,6 @@
 //! Printing: the one place of the library that writes to standard output and error, and the debug log's set-up.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,6 +43,14 @@ impl Failure {
             error_line(&format!("  hint: {hint}"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// What went wrong, and what to do about it, in one line.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message.trim_end())?;
+        self.hint.iter().try_for_each(|hint| write!(f, " ({hint})"))
     }
 }
 

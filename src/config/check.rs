@@ -26,6 +26,13 @@ pub(super) fn check(table: &Table) -> Vec<Diagnostic> {
     checker.diagnostics
 }
 
+/// What will not do as it is written, and yet stops nothing: an incident is declared all the same.
+pub(super) fn remarks(table: &Table) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    services::templates(table, &mut found);
+    found.into_iter().map(Diagnostic::remark).collect()
+}
+
 /// Headers whose value is a secret by what they are for.
 const SECRET_HEADERS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "private-token"];

@@ -115,6 +115,11 @@ impl Credential {
         word == self.source || word == self.setting || (word == short && short.starts_with(&self.source))
     }
 
+    /// Can its service be asked whether it is right? A key of events only sends, and sending pages somebody.
+    pub fn is_provable(&self) -> bool {
+        !self.setting.ends_with(".routing-key")
+    }
+
     /// The shortest word that means it and none of the others.
     pub fn word<'a>(&'a self, all: &[Self]) -> &'a str {
         let alone = all.iter().filter(|one| one.is_called(&self.source)).count() < 2;

@@ -138,6 +138,8 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     /// The line, marked.
     pub excerpt: Excerpt,
+    /// Does it stop nothing? Then it is said where the configuration is checked, and nowhere else.
+    pub is_remark: bool,
 }
 
 impl Diagnostic {
@@ -153,7 +155,14 @@ impl Diagnostic {
             suggestion: None,
             hint: None,
             excerpt: place.excerpt(),
+            is_remark: false,
         }
+    }
+
+    /// It stops nothing.
+    pub(super) fn remark(mut self) -> Self {
+        self.is_remark = true;
+        self
     }
 
     /// Lists what would be accepted and guesses which of it was meant.
@@ -192,7 +201,8 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = if self.key.is_empty() { String::new() } else { format!("{}: ", self.key) };
         let gutter = " ".repeat(self.line.to_string().len());
-        writeln!(f, "error: {key}{}", self.message)?;
+        let word = if self.is_remark { "careful" } else { "error" };
+        writeln!(f, "{word}: {key}{}", self.message)?;
         writeln!(f, "{gutter}--> {}:{}:{}", self.origin, self.line, self.column)?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{} | {}", self.line, self.excerpt.line)?;

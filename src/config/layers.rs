@@ -49,6 +49,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// Every setting with the place that said it last, in key order.
     pub said: Vec<Said>,
+    /// What will not do as it is written, and stops nothing.
+    pub remarks: Vec<Diagnostic>,
 }
 
 /// One setting as it holds.
@@ -117,7 +119,12 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, ConfigError> {
             line: node.place.position().0,
         })
         .collect();
-    Ok(Loaded { config: build(&stack.merged, guesses(&stack.merged))?, files: stack.files, said })
+    Ok(Loaded {
+        config: build(&stack.merged, guesses(&stack.merged))?,
+        files: stack.files,
+        said,
+        remarks: stack.remarks,
+    })
 }
 
 /// The layers so far, and all that was wrong with them.
@@ -126,6 +133,7 @@ struct Stack {
     merged: Table,
     files: Vec<PathBuf>,
     diagnostics: Vec<Diagnostic>,
+    remarks: Vec<Diagnostic>,
 }
 
 impl Stack {
@@ -153,6 +161,7 @@ impl Stack {
 
     fn check_and_merge(&mut self, table: Table) {
         self.diagnostics.extend(check::check(&table));
+        self.remarks.extend(check::remarks(&table));
         document::merge(&mut self.merged, table);
     }
 

@@ -12,6 +12,7 @@
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::{Delivery, Receipt};
 use crate::domain::incident::entry::Entry;
+use crate::domain::time::Instant;
 use crate::ports::Future;
 use crate::ports::feed::Fault;
 use crate::ports::incident::DeliveryError;
@@ -24,6 +25,8 @@ pub struct Cleared {
     channel: Option<String>,
     message: Option<String>,
     doubt: bool,
+    first: Option<Instant>,
+    insisted: bool,
 }
 
 /// Where a delivery goes, from the receipts of those before it.
@@ -38,7 +41,12 @@ pub struct Aim {
 impl Cleared {
     /// Issues the pass; `doubt` when an earlier attempt may have arrived.
     pub(in crate::incident) fn issue(incident: IncidentId, delivery: Delivery, aim: Aim, doubt: bool) -> Self {
-        Self { incident, delivery, channel: aim.channel, message: aim.message, doubt }
+        Self { incident, delivery, channel: aim.channel, message: aim.message, doubt, first: None, insisted: false }
+    }
+
+    /// With its past: when the first attempt began, and whether a person wants it sent although it may have arrived.
+    pub(in crate::incident) fn with_past(self, first: Option<Instant>, insisted: bool) -> Self {
+        Self { first, insisted, ..self }
     }
 
     /// Issues one without an outbox, for the tests of the services.
@@ -46,6 +54,13 @@ impl Cleared {
     #[must_use]
     pub fn forged(incident: IncidentId, delivery: Delivery, aim: Aim, doubt: bool) -> Self {
         Self::issue(incident, delivery, aim, doubt)
+    }
+
+    /// A forged one with a past.
+    #[cfg(test)]
+    #[must_use]
+    pub fn forged_past(self, first: Option<Instant>, insisted: bool) -> Self {
+        self.with_past(first, insisted)
     }
 
     /// Of which incident.
@@ -71,6 +86,17 @@ impl Cleared {
     /// May an earlier attempt have arrived? Then look before sending.
     pub const fn doubt(&self) -> bool {
         self.doubt
+    }
+
+    /// When the first attempt began, by this console's clock, which may be some way off the service's: nothing that is
+    /// older came of this delivery. `None` where no entry says.
+    pub const fn first_attempt(&self) -> Option<Instant> {
+        self.first
+    }
+
+    /// Did a person read that it may have arrived, and want it sent again? What cannot be looked for is sent then.
+    pub const fn insisted(&self) -> bool {
+        self.insisted
     }
 
     /// What makes it known again at the service: the same at every attempt, another for every delivery

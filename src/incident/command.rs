@@ -6,15 +6,16 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::fold::Incident;
-use super::parcel::ParcelState;
+use super::parcel::{Parcel, ParcelState};
 use super::plan::{self, Now};
 use super::template::flat;
 use super::timeline::describe;
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
-use crate::domain::incident::delivery::{DeliveryKey, What};
+use crate::domain::incident::delivery::{Delivery, DeliveryKey, What};
 use crate::domain::incident::entry::{Deed, Moment, Stamp};
 use crate::domain::incident::{Role, Severity, Status};
+use crate::domain::text::clean_lines;
 use crate::domain::time::Instant;
 
 /// The longest title, in characters.
@@ -146,8 +147,8 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
     let mut deeds = Vec::new();
     match command {
         Command::Note(text) => deeds.push(Deed::Note { text: words("a note", text, LONGEST_TEXT)? }),
+        // Also after it is resolved: people want to read that it is over, and what becomes of it.
         Command::Update { text, next } => {
-            is_open(incident)?;
             let text = words("an update", text, LONGEST_TEXT)?;
             deeds.push(Deed::Update { text: text.clone(), next: next.map(|next| next.as_secs()) });
             deeds.extend(said("update", text));
@@ -159,14 +160,15 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
             if incident.status() == Status::Resolved {
                 return refuse("it is resolved; reopen it first");
             }
-            deeds.push(Deed::Status { to: *to, reason: reason.clone() });
+            deeds.push(Deed::Status { to: *to, from: Some(incident.status()), reason: reason.clone() });
             deeds.extend(said("status", format!("Status is now *{to}*{}", because(reason.as_ref()))));
         }
         Command::Reopen { reason } => {
             if incident.status() != Status::Resolved {
                 return refuse(format!("it is open: status is {}", incident.status()));
             }
-            deeds.push(Deed::Status { to: Status::Mitigating, reason: reason.clone() });
+            let from = Some(Status::Resolved);
+            deeds.push(Deed::Status { to: Status::Mitigating, from, reason: reason.clone() });
             deeds.extend(said("status", format!("Opened again: status is *mitigating*{}", because(reason.as_ref()))));
         }
         Command::Severity { to, reason } => {
@@ -235,8 +237,8 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
             return refuse("its channel is planned already; retry that");
         }
         Command::Send { service, what, .. } => deeds.push(plan::more(incident, stamp, service, what.clone())),
-        Command::Retry(key) => deeds.push(retry(incident, key, around.writer)?),
-        Command::Drop { key, reason } => deeds.push(drop_it(incident, key, reason.as_ref())?),
+        Command::Retry(key) => deeds.extend(retry(incident, key, around.writer)?),
+        Command::Drop { key, reason } => deeds.extend(drop_it(incident, key, reason.as_ref())?),
         Command::TakeOver { writer } => {
             if writer == around.writer {
                 return refuse("this console sends that anyway");
@@ -247,7 +249,35 @@ pub fn perform(incident: &Incident, command: &Command, around: Circumstances<'_>
             deeds.push(Deed::Taken { writer: writer.clone() });
         }
     }
+    let overtaken: Vec<Deed> = deeds.iter().flat_map(|deed| overtaken(incident, deed)).collect();
+    deeds.extend(overtaken);
     Ok(deeds)
+}
+
+/// A new topic takes the place of those that wait: sent later, one of them would stand over it.
+fn overtaken(incident: &Incident, planned: &Deed) -> Vec<Deed> {
+    let Deed::Planned(Delivery { key: newer, service, what: What::Topic { .. }, .. }) = planned else {
+        return Vec::new();
+    };
+    let is_older = |parcel: &&Parcel| {
+        matches!(parcel.delivery.what, What::Topic { .. })
+            && parcel.delivery.service == *service
+            && matches!(parcel.state, ParcelState::Planned | ParcelState::Unsent { .. })
+    };
+    let left = |parcel: &Parcel| Deed::Dropped {
+        key: parcel.delivery.key.clone(),
+        reason: Some("a newer topic takes its place".to_owned()),
+        with: Some(newer.clone()),
+    };
+    incident.parcels().iter().filter(is_older).map(left).collect()
+}
+
+/// Was another topic planned after this one, that is not left?
+fn is_overtaken(incident: &Incident, parcel: &Parcel) -> bool {
+    let newer = incident.parcels().iter().filter(|other| other.stamp > parcel.stamp && !other.is_dropped());
+    let mut topics = newer.filter(|other| matches!(other.delivery.what, What::Topic { .. }));
+    matches!(parcel.delivery.what, What::Topic { .. })
+        && topics.any(|other| other.delivery.service == parcel.delivery.service)
 }
 
 fn because(reason: Option<&String>) -> String {
@@ -255,6 +285,8 @@ fn because(reason: Option<&String>) -> String {
 }
 
 fn words(what: &str, text: &str, most: usize) -> Result<String, Refusal> {
+    // The same text here and with others: what they read is cleaned.
+    let text = clean_lines(text.trim());
     let text = text.trim();
     if text.is_empty() {
         return refuse(format!("{what} needs some words"));
@@ -298,31 +330,57 @@ fn time(incident: &Incident, which: Moment, to: Instant, now: Instant) -> Result
     Ok(Deed::Time { which, to })
 }
 
-fn retry(incident: &Incident, key: &DeliveryKey, writer: &Text) -> Result<Deed, Refusal> {
+/// The delivery, and what was left because of it; what was left belongs to whoever wants it again.
+fn retry(incident: &Incident, key: &DeliveryKey, writer: &Text) -> Result<Vec<Deed>, Refusal> {
     let Some(parcel) = incident.parcels().get(key) else {
         return refuse(format!("there is no delivery `{key}`"));
     };
     if matches!(parcel.state, ParcelState::Sent { .. }) {
         return refuse(format!("{}: was sent already", describe(&parcel.delivery.what)));
     }
-    if parcel.owner != *writer {
+    if parcel.owner != *writer && !parcel.is_dropped() {
         return refuse(format!("console {} sends it; take that over first", parcel.owner));
     }
     if matches!(parcel.state, ParcelState::Planned) {
         return refuse("it waits for its turn already");
     }
-    Ok(Deed::Retried { key: key.clone() })
+    if is_overtaken(incident, parcel) {
+        return refuse(format!("{}: a newer topic took its place", describe(&parcel.delivery.what)));
+    }
+    let opens = matches!(parcel.delivery.what, What::OpenChannel { .. });
+    if opens && incident.chat().and_then(|chat| chat.channel).is_some_and(|channel| channel != *key) {
+        return refuse("another channel was opened in its place");
+    }
+    let left = incident.parcels().iter().filter(|other| {
+        let with_it = matches!(&other.state, ParcelState::Dropped { with: Some(with), .. } if with == key);
+        // Topics that it took the place of stay where they are.
+        with_it && !matches!(parcel.delivery.what, What::Topic { .. }) && !is_overtaken(incident, other)
+    });
+    let keys = std::iter::once(key).chain(left.map(|other| &other.delivery.key));
+    Ok(keys.map(|key| Deed::Retried { key: key.clone() }).collect())
 }
 
-fn drop_it(incident: &Incident, key: &DeliveryKey, reason: Option<&String>) -> Result<Deed, Refusal> {
+/// The delivery, and what cannot be sent without it.
+fn drop_it(incident: &Incident, key: &DeliveryKey, reason: Option<&String>) -> Result<Vec<Deed>, Refusal> {
     let Some(parcel) = incident.parcels().get(key) else {
         return refuse(format!("there is no delivery `{key}`"));
     };
+    let waiting = incident.parcels().waiting_for(key);
+    let mut deeds = Vec::new();
     match &parcel.state {
-        ParcelState::Sent { .. } => refuse(format!("{}: was sent already", describe(&parcel.delivery.what))),
-        ParcelState::Dropped { .. } => refuse("it was left already"),
-        _ => Ok(Deed::Dropped { key: key.clone(), reason: reason.cloned() }),
+        ParcelState::Sent { .. } => {
+            return refuse(format!("{}: was sent already", describe(&parcel.delivery.what)));
+        }
+        ParcelState::Dropped { .. } if waiting.is_empty() => return refuse("it was left already"),
+        ParcelState::Dropped { .. } => {}
+        _ => deeds.push(Deed::Dropped { key: key.clone(), reason: reason.cloned(), with: None }),
     }
+    deeds.extend(waiting.into_iter().map(|other| Deed::Dropped {
+        key: other.delivery.key.clone(),
+        reason: None,
+        with: Some(key.clone()),
+    }));
+    Ok(deeds)
 }
 
 /// What merging writes: into the one that ends, and into the one where it goes on.
@@ -351,8 +409,14 @@ pub fn merge(from: &Incident, into: &Incident, stamps: (&Stamp, &Stamp)) -> Resu
     let place = into.channel().map_or_else(String::new, |channel| format!(" in {}", channel.name));
     let told_there = format!("{id} ({}) is the same and was merged into this one.", flat(&title));
     let told_here = format!("This is the same as {} ({}); it goes on there{place}.", into.id(), flat(into.title()));
-    let mut merge =
-        Merge { from: vec![Deed::Merged { into: into.id().clone() }], into: vec![Deed::Absorbed { from: id, title }] };
+    let absorbed = Deed::Absorbed {
+        from: id,
+        title,
+        detected: from.time(Moment::Detected),
+        alerts: from.alert_names().map(str::to_owned).collect(),
+        workloads: from.workloads().cloned().collect(),
+    };
+    let mut merge = Merge { from: vec![Deed::Merged { into: into.id().clone() }], into: vec![absorbed] };
     merge.from.extend(plan::post(from, "merged", stamps.0, told_here));
     merge.into.extend(plan::post(into, "absorbed", stamps.1, told_there));
     Ok(merge)

@@ -35,6 +35,8 @@ pub struct PageChoice {
     pub title: String,
     /// Acknowledge it, and note the incident on it?
     pub chosen: bool,
+    /// Did somebody acknowledge it already? Then only the note is sent.
+    pub acknowledged: bool,
 }
 
 /// What is proposed. A field that nobody touched follows the others: a new title is in the topic as well.
@@ -50,6 +52,8 @@ pub struct Proposal {
     title: String,
     /// How bad.
     severity: Severity,
+    /// How bad it was proposed to be.
+    proposed: Severity,
     /// Why that is proposed.
     why: String,
     /// The service.
@@ -70,54 +74,79 @@ pub struct Proposal {
     links: Vec<(String, String)>,
     /// Pages.
     pages: Vec<PageChoice>,
-    /// What is published, when that was confirmed.
-    status_page: Option<StatusDraft>,
+    /// Why the chat does not take the name that was wanted.
+    renamed: Option<String>,
+    /// What a person wrote for the status page.
+    public_words: Option<String>,
+    /// What a person confirmed for the status page, whole.
+    confirmed: Option<StatusDraft>,
 }
 
 impl Proposal {
     /// Proposes an incident. `random` tells apart two that begin in the same minute.
     pub fn new(facts: Facts, config: &Incidents, at: Instant, random: u32) -> Self {
-        let burn = facts.fastest_burn();
-        let signs =
-            Signs { alerts: &facts.alerts, burn, production: facts.production, workload: facts.workload.as_ref() };
-        let (mut severity, mut why) = severity::propose(&config.rule, signs);
-        let book = facts.runbook.clone().unwrap_or_default();
-        if let Some(wanted) = book.severity.as_deref().and_then(|word| word.parse::<Severity>().ok())
-            && wanted < severity
-        {
-            (severity, why) = (wanted, format!("runbook {} says so", book.id));
-        }
-        let mut roles = config.roles.clone();
-        roles.insert(Role::Commander, facts.user.clone());
-        let mut invite: Vec<String> = Vec::new();
-        for who in config.invite.iter().chain(&book.invite).map(|who| who.trim().to_owned()) {
-            if !who.is_empty() && !invite.contains(&who) {
-                invite.push(who);
-            }
-        }
         let mut proposal = Self {
             title: facts.title(),
             service: facts.service(),
             pages: facts.pages.iter().map(|page| page.choice(&facts)).collect(),
+            renamed: None,
             visibility: config.visibility,
             config: config.clone(),
             at,
             random,
             touched: BTreeSet::new(),
             troubles: Vec::new(),
-            severity,
-            why,
-            roles,
+            severity: Severity::Sev4,
+            proposed: Severity::Sev4,
+            why: String::new(),
+            roles: BTreeMap::new(),
             channel: String::new(),
             topic: String::new(),
-            invite,
+            invite: Vec::new(),
             first_message: String::new(),
             links: Vec::new(),
-            status_page: None,
+            public_words: None,
+            confirmed: None,
             facts,
         };
+        proposal.hear_runbook();
         proposal.refresh();
         proposal
+    }
+
+    /// Severity, roles and invitees by the rules, the configuration and the runbook; not those that somebody set.
+    fn hear_runbook(&mut self) {
+        let (facts, config) = (&self.facts, &self.config);
+        let book = facts.runbook.clone().unwrap_or_default();
+        let burn = facts.fastest_burn();
+        let alerts: Vec<_> = facts.alerts.iter().collect();
+        let signs = Signs { alerts: &alerts, burn, production: facts.production, workload: facts.workload.as_ref() };
+        let (mut severity, mut why) = severity::propose(&config.rule, signs);
+        if let Some(wanted) = book.severity.as_deref().and_then(|word| word.parse::<Severity>().ok())
+            && wanted < severity
+        {
+            (severity, why) = (wanted, format!("runbook {} says so", book.id));
+        }
+        self.proposed = severity;
+        if !self.touched.contains(&Field::Severity) {
+            (self.severity, self.why) = (severity, why);
+        }
+        if !self.touched.contains(&Field::Roles) {
+            let mut roles = config.roles.clone();
+            roles.insert(Role::Commander, facts.user.clone());
+            // It is written for this trouble: it knows better than what is configured for all of them.
+            roles.extend(book.roles.clone());
+            self.roles = roles;
+        }
+        if !self.touched.contains(&Field::Invite) {
+            let mut invite: Vec<String> = Vec::new();
+            for who in config.invite.iter().chain(&book.invite).map(|who| who.trim().to_owned()) {
+                if !who.is_empty() && !invite.contains(&who) {
+                    invite.push(who);
+                }
+            }
+            self.invite = invite;
+        }
     }
 
     /// What it was made from.
@@ -125,15 +154,27 @@ impl Proposal {
         &self.facts
     }
 
-    /// Pages that became known after the proposal was made; what was chosen stays so.
-    pub fn learn_pages(&mut self, pages: &[PageFact]) {
+    /// Pages that became known after the proposal was made; what was chosen stays so, and where a person chose, nothing is
+    /// chosen for them. `true` when what is sent is more than before: who read the preview has to look again.
+    pub fn learn_pages(&mut self, pages: &[PageFact]) -> bool {
+        let mut more = false;
         for page in pages {
             let known = self.pages.iter().any(|known| known.service == page.service && known.id == page.page.id);
             if !known {
-                let choice = page.choice(&self.facts);
+                let mut choice = page.choice(&self.facts);
+                choice.chosen &= !self.touched.contains(&Field::Pages);
+                more |= choice.chosen;
                 self.pages.push(choice);
             }
         }
+        more
+    }
+
+    /// The runbook that fits became known after the proposal was made. What somebody set stays so.
+    pub fn learn_runbook(&mut self, book: RunbookFacts) {
+        self.facts.runbook = Some(book);
+        self.hear_runbook();
+        self.refresh();
     }
 
     /// `20261121-1432-payment-x7k2`.
@@ -162,7 +203,9 @@ impl Proposal {
             burn: facts.fastest_burn(),
             suspect: facts.suspect.clone(),
             runbook: facts.runbook.as_ref().map(|book| book.id.clone()),
+            proposed: Some(self.proposed),
             update_every: every.unwrap_or(self.config.update_every.as_secs()),
+            update_fixed: every.is_some(),
             demo: facts.demo,
         }
     }
@@ -194,6 +237,12 @@ impl Proposal {
                 format!("inc-{}-{}-{}", of("date"), of("time"), of("service"))
             });
             self.channel = self.named(&wanted);
+            if let Some((product, Err(why))) =
+                self.facts.chat.as_ref().map(|chat| (&chat.product, chat.name_of(&wanted)))
+            {
+                let text = format!("{product} takes no such name: {why}; it is `{}` instead", self.channel);
+                self.troubles.push(Finding::remark(Field::Channel, text));
+            }
         }
         if !self.touched.contains(&Field::Topic) {
             let template = book.topic.as_ref().unwrap_or(&self.config.topic).clone();

@@ -4,6 +4,7 @@
 mod state;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -200,8 +201,9 @@ impl Incident {
     /// One of the four times. Set by hand it stands, unless it is one of an end that turned out to be none: what opens
     /// an incident again, or falls back from monitoring, takes back when it was mitigated and resolved.
     ///
-    /// Detected: as declared, else the first alert before that, else the declaration. Acknowledged: the first thing that a
-    /// person did. Mitigated: when status first said that users are served (monitoring, resolved) and stayed so.
+    /// Detected: as declared, else the first alert before that, else the declaration; earlier when an incident that was
+    /// merged into it was. Acknowledged: the first thing that a person did, in the order of all entries (a clock that is
+    /// behind comes first nowhere), and never before it was detected. Mitigated: when status first said that users are served (monitoring, resolved) and stayed so.
     pub fn time(&self, moment: Moment) -> Option<Instant> {
         let state = &self.state;
         if let Some(at) = state.by_hand.get(&moment) {
@@ -210,9 +212,13 @@ impl Incident {
         match moment {
             Moment::Detected => {
                 let alert = state.first_alert.filter(|at| *at <= state.declared_at);
-                Some(state.declared.detected.or(alert).unwrap_or(state.declared_at))
+                let own = state.declared.detected.or(alert).unwrap_or(state.declared_at);
+                Some(state.absorbed_detected.map_or(own, |other| other.min(own)))
             }
-            Moment::Acknowledged => state.first_person,
+            Moment::Acknowledged => {
+                let detected = self.time(Moment::Detected);
+                state.first_person.map(|at| detected.map_or(at, |detected| at.max(detected)))
+            }
             Moment::Mitigated => state.mitigated,
             Moment::Resolved => state.resolved,
         }
@@ -227,6 +233,11 @@ impl Incident {
     pub fn clock(&self, now: Instant) -> TimeDelta {
         let end = self.time(Moment::Resolved).unwrap_or(now);
         self.time(Moment::Detected).map_or_else(TimeDelta::zero, |from| (end - from).max(TimeDelta::zero()))
+    }
+
+    /// When it was last opened again.
+    pub const fn reopened_at(&self) -> Option<Instant> {
+        self.state.reopened_at
     }
 
     /// How often it was opened again.
@@ -244,15 +255,41 @@ impl Incident {
         self.state.parcels.iter().filter(|parcel| !parcel.is_over())
     }
 
-    /// Where its messages go: the chat whose channel was planned, else the chat that took the first message.
+    /// Where its messages go: the chat whose channel is open, or was planned and not left; else the chat that took the
+    /// first message without one.
     pub fn chat(&self) -> Option<Chat> {
-        let of = |is: fn(&What) -> bool| self.state.parcels.iter().find(|parcel| is(&parcel.delivery.what));
-        if let Some(parcel) = of(|what| matches!(what, What::OpenChannel { .. })) {
-            let delivery = &parcel.delivery;
+        let parcels = &self.state.parcels;
+        let opens = |parcel: &&Parcel| matches!(parcel.delivery.what, What::OpenChannel { .. });
+        let channels = || parcels.iter().filter(opens).filter(|parcel| !parcel.is_dropped());
+        let open = channels().find(|parcel| parcel.receipt().is_some());
+        if let Some(Parcel { delivery, .. }) = open.or_else(|| channels().next()) {
             return Some(Chat { service: delivery.service.clone(), channel: Some(delivery.key.clone()) });
         }
-        let first = of(|what| matches!(what, What::Post { .. }))?;
+        // A message of a channel that was left says nothing of a chat that takes messages without one.
+        let in_channel = |parcel: &Parcel| parcel.delivery.after.iter().any(|key| parcels.get(key).iter().any(opens));
+        let is_post = |parcel: &&Parcel| matches!(parcel.delivery.what, What::Post { .. }) && !in_channel(parcel);
+        let first = parcels.iter().find(is_post)?;
         Some(Chat { service: first.delivery.service.clone(), channel: None })
+    }
+
+    /// Pages that it has to do with: those that it acknowledged, noted itself on or sent on, by service and id, each once,
+    /// the first first.
+    pub fn pages(&self) -> Vec<(&Text, &str)> {
+        let mut found: Vec<(&Text, &str)> = Vec::new();
+        for parcel in self.state.parcels.iter().filter(|parcel| !parcel.is_dropped()) {
+            let (What::Acknowledge { page }
+            | What::PageNote { page, .. }
+            | What::Escalate { page, .. }
+            | What::AddResponders { page, .. }) = &parcel.delivery.what
+            else {
+                continue;
+            };
+            let named = (&parcel.delivery.service, page.as_str());
+            if !found.contains(&named) {
+                found.push(named);
+            }
+        }
+        found
     }
 
     /// The channel, once it is open.
@@ -265,8 +302,8 @@ impl Incident {
         })
     }
 
-    /// The timeline, by time.
-    pub fn timeline(&self) -> &[Row] {
+    /// The timeline, by time. Rows are shared: one that stays is the same one, so who lays them out sees what is new.
+    pub fn timeline(&self) -> &[Arc<Row>] {
         &self.state.rows
     }
 
@@ -287,6 +324,26 @@ impl Incident {
         (!crossed || into < self.id()).then_some(into)
     }
 
+    /// The names of its alerts: those that it was declared for, and those of what was merged into it.
+    pub fn alert_names(&self) -> impl Iterator<Item = &str> {
+        self.state.declared.alerts.iter().chain(&self.state.absorbed_alerts).map(String::as_str)
+    }
+
+    /// Its workloads: the one that it was declared for, and those of what was merged into it.
+    pub fn workloads(&self) -> impl Iterator<Item = &WorkloadRef> {
+        self.state.declared.workload.iter().chain(&self.state.absorbed_workloads)
+    }
+
+    /// When somebody last decided how bad it is, other than by declaring it.
+    pub const fn severity_decided(&self) -> Option<Instant> {
+        self.state.severity_decided
+    }
+
+    /// One entry.
+    pub fn entry(&self, stamp: &Stamp) -> Option<&Entry> {
+        self.entries.get(stamp)
+    }
+
     /// What was merged into it: ids and titles.
     pub fn absorbed(&self) -> &[(IncidentId, String)] {
         &self.state.absorbed
@@ -294,11 +351,18 @@ impl Incident {
 
     /// What may have caused it, in words: what was suspected when it was declared, then rollouts before the first sign.
     pub fn suspects(&self) -> Vec<String> {
-        let declared = self.state.declared.suspect.iter().cloned();
+        let declared = self.state.declared.suspect.as_ref();
         // What went out after the first sign did not cause it: most of it takes something back.
         let first = self.time(Moment::Detected);
         let before = self.state.changes.iter().filter(|(at, _)| first.is_none_or(|first| *at <= first));
-        declared.chain(before.map(|(_, change)| change.clone())).collect()
+        // What the declare suspected is in the timeline, too.
+        let told = |change: &str| {
+            let which = change.split_once(':').map_or(change, |(which, _)| which);
+            let rest = declared.and_then(|declared| declared.strip_prefix(which));
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        };
+        let others = before.map(|(_, change)| change).filter(|change| !told(change));
+        declared.into_iter().chain(others).cloned().collect()
     }
 
     /// The alerts that it heard of, by name and subject.
@@ -341,10 +405,12 @@ impl Incident {
         self.state.updates
     }
 
-    /// How often everyone is to be told how it stands: SEV1 and SEV2 twice as often as the others.
+    /// How often everyone is to be told how it stands: SEV1 and SEV2 twice as often as the others, unless a runbook said
+    /// how often.
     pub fn update_every(&self) -> Duration {
         let seconds = self.state.declared.update_every;
-        let seconds = if self.state.severity <= Severity::Sev2 { seconds / 2 } else { seconds };
+        let halved = self.state.severity <= Severity::Sev2 && !self.state.declared.update_fixed;
+        let seconds = if halved { seconds / 2 } else { seconds };
         Duration::from_secs(seconds)
     }
 

@@ -36,13 +36,7 @@ pub fn summary(incident: &Incident, now: Instant) -> String {
     let times = Moment::ALL.into_iter().filter_map(|moment| Some((moment, incident.time(moment)?)));
     let times: Vec<String> = times.map(|(moment, at)| format!("{} {}", moment.word(), utc_minute(at))).collect();
     lines.push(format!("Times: {}.", times.join(", ")));
-    let firing: Vec<String> =
-        incident.alerts().filter(|(.., alert)| alert.firing).map(|(name, ..)| format!("`{}`", flat(name))).collect();
-    lines.push(if firing.is_empty() {
-        "No alert fires.".to_owned()
-    } else {
-        format!("Firing: {}.", firing.join(", "))
-    });
+    lines.push(alerts(incident));
     for suspect in incident.suspects().iter().take(3) {
         lines.push(format!("Suspect: {}.", flat(suspect)));
     }
@@ -80,6 +74,22 @@ pub fn summary(incident: &Incident, now: Instant) -> String {
     last.reverse();
     lines.extend(last);
     lines.join("\n")
+}
+
+/// What is known of its alerts: where nobody watched them, their names and no more.
+fn alerts(incident: &Incident) -> String {
+    let quoted = |name: &str| format!("`{}`", flat(name));
+    if incident.alerts().next().is_none() {
+        let names: Vec<String> = incident.alert_names().map(quoted).collect();
+        return match names.as_slice() {
+            [] => "No alert is known.".to_owned(),
+            _ => format!("Declared for {}; whether that still fires is not known.", names.join(", ")),
+        };
+    }
+    let mut firing: Vec<String> =
+        incident.alerts().filter(|(.., alert)| alert.firing).map(|(name, ..)| quoted(name)).collect();
+    firing.dedup();
+    if firing.is_empty() { "No alert of it fires.".to_owned() } else { format!("Firing: {}.", firing.join(", ")) }
 }
 
 /// An incident in one file, without secrets.

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod parcel;
 pub mod plan;
 pub mod post_mortem;
+pub mod publication;
 pub mod redact;
 pub mod severity;
 pub mod statistics;

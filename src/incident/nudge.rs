@@ -1,10 +1,14 @@
 //! The header's clock, and what it reminds of: never more than what is so now.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use super::fold::Incident;
 use super::outbox::Standing;
+use super::parcel::{Parcel, ParcelState};
 use super::update;
+use crate::domain::Text;
 use crate::domain::incident::{Role, Severity, Status};
 use crate::domain::time::{Instant, span, span_fine};
 
@@ -13,17 +17,20 @@ const SOON: i64 = 5;
 /// All alerts are quiet for so long: time to move the status on, in minutes.
 const QUIET: i64 = 5;
 
+/// What another console had to send is named after so many minutes: longer than between two of its own attempts.
+const LEFT: i64 = 6;
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NudgeKind {
+    /// Something could not be sent, or nobody sends it.
+    Outbox,
     /// An update.
     Update,
     /// Somebody has to take a role.
     Role,
     /// The severity looks too low.
     Severity,
-    /// Something could not be sent.
-    Outbox,
     /// The status looks too low.
     Status,
 }
@@ -56,9 +63,16 @@ pub fn nudges<'a>(
     let mut found = Vec::new();
     let mut say = |kind, urgent, text: String| found.push(Nudge { kind, text, urgent });
     let (mut asks, mut waits) = (0, 0);
+    let mut others = BTreeSet::new();
     for standing in standings {
         asks += usize::from(standing.needs_somebody());
         waits += usize::from(matches!(standing, Standing::Later(_) | Standing::After(_)));
+        if let Standing::Elsewhere(writer) = standing {
+            others.insert(writer);
+        }
+    }
+    if let Some(text) = left_behind(incident, &others, now) {
+        say(NudgeKind::Outbox, true, text);
     }
     if asks > 0 {
         say(NudgeKind::Outbox, true, format!("{asks} not sent"));
@@ -83,7 +97,7 @@ pub fn nudges<'a>(
                 say(NudgeKind::Role, false, format!("free: {}", free.join(", ")));
             }
         }
-        if let Some((severity, why)) = review.filter(|(severity, _)| *severity < incident.severity()) {
+        if let Some((severity, why)) = review.filter(|(severity, _)| is_worse(incident, *severity)) {
             say(NudgeKind::Severity, true, format!("{severity}? {why}"));
         }
         if let Some(text) = move_on(incident, now) {
@@ -92,6 +106,30 @@ pub fn nudges<'a>(
     }
     found.sort_by_key(|nudge| (!nudge.urgent, nudge.kind));
     found
+}
+
+/// What other consoles had to send and have not touched for minutes: where nobody is at them any more, nobody sends it.
+fn left_behind(incident: &Incident, others: &BTreeSet<&Text>, now: Instant) -> Option<String> {
+    let since = |parcel: &Parcel| match &parcel.state {
+        ParcelState::Unsent { at, .. } => (*at).max(parcel.planned),
+        _ => parcel.planned,
+    };
+    let theirs = incident.waiting().filter(|parcel| others.contains(&parcel.owner));
+    let waits = theirs.map(|parcel| now - since(parcel)).filter(|waits| *waits >= TimeDelta::minutes(LEFT));
+    let (count, longest) =
+        waits.fold((0, TimeDelta::zero()), |(count, longest), waits| (count + 1, longest.max(waits)));
+    let longest = span(longest.num_seconds());
+    (count > 0).then(|| format!("{count} of another console not sent for {longest}: take over?"))
+}
+
+/// Is this worse than what a person decided knowing it? Who declared knew what the rules proposed; who set another
+/// severity later knew of all alerts until then, so that only one that began afterwards is news.
+fn is_worse(incident: &Incident, proposed: Severity) -> bool {
+    let is_news = match incident.severity_decided() {
+        None => incident.declared().proposed.is_none_or(|known| proposed < known),
+        Some(at) => incident.alerts().any(|(.., alert)| alert.firing && alert.since > at),
+    };
+    proposed < incident.severity() && is_news
 }
 
 /// Is the status behind the alerts?

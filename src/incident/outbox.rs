@@ -7,7 +7,8 @@
 //! 3. [`Outbox::recorded`] looks for that entry, and issues the pass.
 //! 4. [`Outbox::came_back`] makes the entry of what came of it; the caller puts that on disk and into the incident.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
 
 use chrono::TimeDelta;
 
@@ -16,7 +17,7 @@ use super::fold::Incident;
 use super::parcel::{Parcel, ParcelState};
 use super::timeline::describe;
 use crate::domain::Text;
-use crate::domain::incident::delivery::{Again, DeliveryKey, Receipt, What};
+use crate::domain::incident::delivery::{Again, Delivery, DeliveryKey, Receipt, What};
 use crate::domain::incident::entry::Deed;
 use crate::domain::time::{Instant, span_fine};
 use crate::ports::incident::DeliveryError;
@@ -162,7 +163,10 @@ impl Outbox {
             let service = &parcel.delivery.service;
             let lane = lane(&parcel.delivery.what).map(|lane| (service, lane));
             if standing == Standing::Ready {
-                if let Some(at) = rests.get(service).filter(|_| !matches!(parcel.state, ParcelState::Sending { .. })) {
+                if let Some(at) = rests
+                    .get(&resting(&parcel.delivery))
+                    .filter(|_| !matches!(parcel.state, ParcelState::Sending { .. }))
+                {
                     standing = Standing::Later(*at);
                 } else if lane.is_some_and(|lane| lanes.contains(&lane)) || !busy.insert(service) {
                     standing = Standing::Behind;
@@ -178,14 +182,16 @@ impl Outbox {
         all
     }
 
-    /// Until when services want to be left alone, as the last failure of each delivery says.
-    fn rests<'a>(&self, incident: &'a Incident, now: Instant) -> BTreeMap<&'a Text, Instant> {
-        let mut rests = BTreeMap::new();
+    /// Until when services want to be left alone with deliveries of a kind, as the last failure of each says. Services
+    /// count what they are asked by its kind: a topic that was set too often holds no message back. Where one wants to be
+    /// left alone altogether, the road to it knows.
+    fn rests<'a>(&self, incident: &'a Incident, now: Instant) -> HashMap<Resting<'a>, Instant> {
+        let mut rests = HashMap::new();
         for parcel in incident.parcels().iter().filter(|parcel| parcel.owner == self.writer) {
             if let ParcelState::Unsent { at, again: Again::In(seconds), .. } = &parcel.state
                 && let Some(until) = due(*at, *seconds, now)
             {
-                let known = rests.entry(&parcel.delivery.service).or_insert(until);
+                let known = rests.entry(resting(&parcel.delivery)).or_insert(until);
                 *known = (*known).max(until);
             }
         }
@@ -279,7 +285,8 @@ impl Outbox {
         under_way.phase = Phase::Cleared;
         let aim = aim(incident, parcel);
         let doubt = under_way.doubt || parcel.doubtful;
-        Some(Cleared::issue(incident.id().clone(), parcel.delivery.clone(), aim, doubt))
+        let cleared = Cleared::issue(incident.id().clone(), parcel.delivery.clone(), aim, doubt);
+        Some(cleared.with_past(parcel.first, parcel.insisted))
     }
 
     /// The entry of [`Self::begin`] could not be written: nothing is sent. `false` when a pass was issued already.
@@ -327,6 +334,13 @@ impl Outbox {
     }
 }
 
+/// What rests together: a service's deliveries of one kind.
+type Resting<'a> = (&'a Text, Discriminant<What>);
+
+fn resting(delivery: &Delivery) -> Resting<'_> {
+    (&delivery.service, discriminant(&delivery.what))
+}
+
 /// Where it goes, from the receipts of those before it.
 fn aim(incident: &Incident, parcel: &Parcel) -> Aim {
     let service = &parcel.delivery.service;
@@ -335,9 +349,13 @@ fn aim(incident: &Incident, parcel: &Parcel) -> Aim {
         let found = same.find_map(|known| known.receipt().filter(|_| is(&known.delivery.what)));
         found.and_then(|receipt| receipt.id.clone())
     };
+    // Of several channels (one was left, and taken up again) it is the one that it waited for.
+    let before = parcel.delivery.after.iter().filter_map(|key| incident.parcels().get(key));
+    let mut channels = before.filter(|known| matches!(known.delivery.what, What::OpenChannel { .. }));
+    let own_channel = channels.find_map(|known| known.receipt()?.id.clone());
     let channel = match &parcel.delivery.what {
         What::Publish { .. } => receipt_of(|what| matches!(what, What::Publish { .. })),
-        _ => receipt_of(|what| matches!(what, What::OpenChannel { .. })),
+        _ => own_channel.or_else(|| receipt_of(|what| matches!(what, What::OpenChannel { .. }))),
     };
     let message = match &parcel.delivery.what {
         What::Pin { message } => {

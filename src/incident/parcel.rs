@@ -1,6 +1,6 @@
 //! What became of each delivery, from the entries alone. Whether it may be sent now is for [`super::outbox`] to say.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::Text;
 use crate::domain::incident::delivery::{Again, Delivery, DeliveryKey, Receipt};
@@ -26,6 +26,10 @@ pub struct Parcel {
     pub tries: u32,
     /// An attempt was made of which nobody knows whether it arrived. Stays: only looking at the service helps.
     pub doubtful: bool,
+    /// When the first attempt began.
+    pub first: Option<Instant>,
+    /// A person was asked, and said: again. Over with the next attempt of which nobody knows whether it arrived.
+    pub insisted: bool,
     /// Where it stands.
     pub state: ParcelState,
 }
@@ -64,13 +68,20 @@ pub enum ParcelState {
     Dropped {
         /// Why.
         reason: Option<String>,
+        /// Left because of this one.
+        with: Option<DeliveryKey>,
     },
 }
 
 impl Parcel {
     /// Has it come to an end?
     pub const fn is_over(&self) -> bool {
-        matches!(self.state, ParcelState::Sent { .. } | ParcelState::Dropped { .. })
+        matches!(self.state, ParcelState::Sent { .. }) || self.is_dropped()
+    }
+
+    /// Did a person say: leave it?
+    pub const fn is_dropped(&self) -> bool {
+        matches!(self.state, ParcelState::Dropped { .. })
     }
 
     /// What the service said, once it was sent.
@@ -94,6 +105,8 @@ impl Parcel {
         match &entry.deed {
             Deed::Sending { attempt, .. } if !self.is_over() => {
                 self.leave_open();
+                self.insisted &= !matches!(self.state, ParcelState::Sending { .. });
+                self.first.get_or_insert(entry.at);
                 self.attempts = self.attempts.max(*attempt);
                 self.tries += 1;
                 self.state = ParcelState::Sending { attempt: *attempt, writer: entry.stamp.writer().clone() };
@@ -103,6 +116,7 @@ impl Parcel {
             }
             Deed::Unsent { why, hint, again, .. } => {
                 self.doubtful |= *again == Again::Doubtful;
+                self.insisted &= *again != Again::Doubtful;
                 // Of another console's attempt, which somebody took over, it says nothing about this one.
                 let is_its_end = matches!(&self.state, ParcelState::Sending { writer, .. }
                     if writer == entry.stamp.writer());
@@ -112,13 +126,18 @@ impl Parcel {
                 }
             }
             Deed::Retried { .. } if self.receipt().is_none() => {
+                // Nobody sends what was left: it belongs to who wants it again.
+                if matches!(self.state, ParcelState::Dropped { .. }) {
+                    self.owner = entry.stamp.writer().clone();
+                }
                 self.leave_open();
+                self.insisted |= matches!(self.state, ParcelState::Unsent { again: Again::Ask, .. });
                 self.tries = 0;
                 self.state = ParcelState::Planned;
             }
-            Deed::Dropped { reason, .. } if !self.is_over() => {
+            Deed::Dropped { reason, with, .. } if !self.is_over() => {
                 self.leave_open();
-                self.state = ParcelState::Dropped { reason: reason.clone() };
+                self.state = ParcelState::Dropped { reason: reason.clone(), with: with.clone() };
             }
             _ => {}
         }
@@ -143,6 +162,19 @@ impl Parcels {
         self.places.get(key).map(|at| &self.all[*at])
     }
 
+    /// Those that are not over and cannot be sent without this one, directly or through others, in their order.
+    pub fn waiting_for(&self, key: &DeliveryKey) -> Vec<&Parcel> {
+        let mut keys = BTreeSet::from([key]);
+        let mut found = Vec::new();
+        // What waits was planned after what it waits for.
+        for parcel in self.all.iter().filter(|parcel| !parcel.is_over()) {
+            if parcel.delivery.after.iter().any(|before| keys.contains(before)) && keys.insert(&parcel.delivery.key) {
+                found.push(parcel);
+            }
+        }
+        found
+    }
+
     /// Takes what an entry says about deliveries; entries come in their order.
     pub(super) fn take(&mut self, entry: &Entry) {
         let key = match &entry.deed {
@@ -158,6 +190,8 @@ impl Parcels {
                         attempts: 0,
                         tries: 0,
                         doubtful: false,
+                        first: None,
+                        insisted: false,
                         state: ParcelState::Planned,
                     });
                 }

@@ -5,9 +5,9 @@ use super::fold::Incident;
 use super::template::{self, Values, flat};
 use super::timeline::utc_minute;
 use crate::domain::Text;
+use crate::domain::incident::Role;
 use crate::domain::incident::delivery::{Delivery, DeliveryKey, What};
 use crate::domain::incident::entry::{Declared, Deed, Stamp};
-use crate::domain::incident::{Role, Severity, Status};
 use crate::domain::time::Instant;
 
 /// The key of the delivery that opens the channel.
@@ -56,42 +56,6 @@ pub fn topic(template: &str, stamp: &Stamp, incident: &Incident, now: &Now<'_>) 
         changed.fold(last.clone(), |topic, (old, new)| topic.replace(&flat(old), &flat(new)))
     };
     (topic != last).then(|| planned(key("topic", stamp), &chat.service, What::Topic { topic }, vec![channel]))
-}
-
-/// A draft of what customers are told: no more than everyone can see anyway.
-pub fn publication_draft(incident: &Incident) -> String {
-    let service = flat(&incident.declared().service);
-    match incident.status() {
-        Status::Triage => format!("We are looking into problems with {service}. More follows here."),
-        Status::Mitigating => format!("We know what causes the problems with {service} and are working on it."),
-        Status::Monitoring => {
-            format!("The problems with {service} should be over. We are watching whether they stay away.")
-        }
-        Status::Resolved => format!("The problems with {service} are over."),
-    }
-}
-
-/// What customers are told next: state of the components and status follow the incident's, the title stays what it was.
-pub fn publication(incident: &Incident, body: String, components: &[String]) -> What {
-    let state = match (incident.status(), incident.severity()) {
-        (Status::Resolved, _) => "operational",
-        (_, Severity::Sev1) => "major_outage",
-        (_, Severity::Sev2) => "partial_outage",
-        (_, Severity::Sev3 | Severity::Sev4) => "degraded_performance",
-    };
-    let status = match incident.status() {
-        Status::Triage => "investigating",
-        Status::Mitigating => "identified",
-        Status::Monitoring => "monitoring",
-        Status::Resolved => "resolved",
-    };
-    let before = incident.parcels().iter().rev().find_map(|parcel| match &parcel.delivery.what {
-        What::Publish { title, .. } => Some(title.clone()),
-        _ => None,
-    });
-    let title = before.unwrap_or_else(|| format!("Problems with {}", flat(&incident.declared().service)));
-    let components = components.iter().map(|component| (component.clone(), state.to_owned())).collect();
-    What::Publish { title, status: status.to_owned(), body, components }
 }
 
 /// The topic when its template cannot be filled in.

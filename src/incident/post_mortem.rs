@@ -125,8 +125,8 @@ fn what_happened(incident: &Incident) -> String {
     let declared = incident.declared();
     let detected = incident.time(Moment::Detected).unwrap_or(incident.declared_at());
     let mut text = format!("The first sign was at {}", utc_minute(detected));
-    if !declared.alerts.is_empty() {
-        let names: Vec<String> = declared.alerts.iter().map(|name| escape(name)).collect();
+    let names: Vec<String> = incident.alert_names().map(escape).collect();
+    if !names.is_empty() {
         put(&mut text, format_args!(" ({})", names.join(", ")));
     }
     put(
@@ -159,7 +159,7 @@ fn factors(incident: &Incident) -> String {
     if suspects.is_empty() {
         return "Nothing that changed shortly before is known.\n".to_owned();
     }
-    let mut text = String::from("What changed shortly before or during it, and may have contributed:\n\n");
+    let mut text = String::from("What changed shortly before it, and may have contributed:\n\n");
     for suspect in suspects {
         put(&mut text, format_args!("- {}\n", escape(&suspect)));
     }
@@ -178,7 +178,7 @@ fn resolution(incident: &Incident) -> String {
                     format_args!("- {} {action} of {target}, {end}{detail}\n", entry.at.format("%H:%M UTC")),
                 );
             }
-            Deed::Status { to, reason: Some(reason) } if *to >= Status::Monitoring => {
+            Deed::Status { to, reason: Some(reason), .. } if *to >= Status::Monitoring => {
                 put(&mut text, format_args!("- {} {to}: {}\n", entry.at.format("%H:%M UTC"), escape(reason)));
             }
             _ => {}
@@ -189,13 +189,16 @@ fn resolution(incident: &Incident) -> String {
 
 fn impact(incident: &Incident) -> String {
     let detected = incident.time(Moment::Detected);
-    let mut text = format!("Users were affected for {}.\n", lasted(detected, incident.time(Moment::Mitigated)));
+    let mut text = match incident.time(Moment::Mitigated) {
+        Some(at) => format!("Users were affected for {}.\n", lasted(detected, Some(at))),
+        None => "Users are still affected.\n".to_owned(),
+    };
     let mut rows = incident.impacts().peekable();
     if rows.peek().is_none() {
         text.push_str("\nNo reading of an SLO is on record.\n");
         return text;
     }
-    text.push_str("\n| SLO | budget spent | budget left | bad events | all events |\n|---|---|---|---|---|\n");
+    text.push_str("\n| SLO | budget spent (estimate) | budget left | bad events (estimate) | all events (estimate) |\n|---|---|---|---|---|\n");
     let percent = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{:.1} %", value * 100.0));
     let count = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
     for (_, impact) in rows {
@@ -235,9 +238,16 @@ fn role_of(incident: &Incident, row: &Row) -> String {
     role.map_or_else(|| SOMEBODY.to_owned(), |(role, _)| role.title().to_owned())
 }
 
+/// Of failures only what still stands: not those that an attempt later mended.
+fn is_final(incident: &Incident, row: &Row) -> bool {
+    let Some(Deed::Unsent { key, why, .. }) = incident.entry(&row.stamp).map(|entry| &entry.deed) else { return true };
+    let state = incident.parcels().get(key).map(|parcel| &parcel.state);
+    matches!(state, Some(ParcelState::Unsent { why: last, .. }) if last == why)
+}
+
 fn table(incident: &Incident) -> String {
     let mut text = String::from("| time (UTC) | what | by |\n|---|---|---|\n");
-    for row in incident.timeline() {
+    for row in incident.timeline().iter().filter(|row| is_final(incident, row)) {
         let at = row.at.format("%Y-%m-%d %H:%M:%S");
         put(&mut text, format_args!("| {at} | {} | {} |\n", escape(&row.text), role_of(incident, row)));
     }
@@ -277,6 +287,7 @@ fn went_not_well(incident: &Incident) -> String {
         let what = escape(&timeline::describe(&parcel.delivery.what));
         match &parcel.state {
             ParcelState::Unsent { why, .. } => put(&mut text, format_args!("- Not sent: {what}: {}.\n", escape(why))),
+            ParcelState::Dropped { with: Some(_), .. } => {}
             ParcelState::Dropped { .. } => put(&mut text, format_args!("- Left unsent: {what}.\n")),
             ParcelState::Sent { .. } if parcel.attempts > 1 => {
                 put(&mut text, format_args!("- Sent at attempt {}: {what}.\n", parcel.attempts));

@@ -10,7 +10,7 @@ use crate::domain::target::WorkloadRef;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signs<'a> {
     /// The alerts of the incident; only those that fire count.
-    pub alerts: &'a [Alert],
+    pub alerts: &'a [&'a Alert],
     /// The fastest burn over five minutes, as a multiple of what the SLO allows.
     pub burn: Option<f64>,
     /// Is the context production?
@@ -21,7 +21,7 @@ pub struct Signs<'a> {
 
 impl Signs<'_> {
     fn firing(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.iter().filter(|alert| alert.state != AlertState::Pending)
+        self.alerts.iter().copied().filter(|alert| alert.state != AlertState::Pending)
     }
 }
 
@@ -36,13 +36,17 @@ const fn word(severity: alert::Severity) -> &'static str {
 /// Why a rule fits, in words; `None` when it does not.
 fn fits(rule: &SeverityRule, signs: Signs<'_>) -> Option<String> {
     let mut why = Vec::new();
-    if let Some(patterns) = &rule.alerts {
-        let alert = signs.firing().find(|alert| patterns.iter().any(|pattern| matches(pattern, &alert.name)))?;
-        why.push(format!("alert {} fires", alert.name));
-    }
-    if let Some(wanted) = &rule.alert_severity {
-        let alert = signs.firing().find(|alert| wanted.eq_ignore_ascii_case(word(alert.severity)))?;
-        why.push(format!("{} is {}", alert.name, word(alert.severity)));
+    if rule.alerts.is_some() || rule.alert_severity.is_some() {
+        // One alert has to meet both.
+        let named = |alert: &Alert| {
+            rule.alerts.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, &alert.name)))
+        };
+        let as_bad = |alert: &Alert| {
+            rule.alert_severity.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(word(alert.severity)))
+        };
+        let alert = signs.firing().find(|alert| named(alert) && as_bad(alert))?;
+        why.extend(rule.alerts.as_ref().map(|_| format!("alert {} fires", alert.name)));
+        why.extend(rule.alert_severity.as_ref().map(|_| format!("{} is {}", alert.name, word(alert.severity))));
     }
     if let Some(least) = rule.burn {
         let burn = signs.burn.filter(|burn| *burn >= least)?;

@@ -154,8 +154,10 @@ pub struct Toil {
     pub last: Instant,
 }
 
-/// Which actions were done how often, by alert, the most frequent first. An action counts for each of the alerts that its
-/// incident was declared for; one that was refused or cancelled was not done.
+/// Which actions were done how often, by alert, the most frequent first. An action counts once for each of the alerts of its
+/// incident, also when two incidents took it in; incidents that were merged are the same as others and do not count. Only
+/// what took effect (`done`, `unverified`) was work that a program could have done: what failed, was refused, cancelled or
+/// came too late was not.
 pub fn toil<'a>(incidents: impl IntoIterator<Item = &'a Incident>) -> Vec<Toil> {
     struct Sum {
         times: usize,
@@ -164,19 +166,21 @@ pub fn toil<'a>(incidents: impl IntoIterator<Item = &'a Incident>) -> Vec<Toil> 
         last: Instant,
     }
     let mut sums: BTreeMap<(String, String), Sum> = BTreeMap::new();
-    for incident in incidents {
-        let mut alerts: BTreeSet<&str> = incident.declared().alerts.iter().map(String::as_str).collect();
+    let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for incident in incidents.into_iter().filter(|incident| incident.merged_into().is_none()) {
+        let mut alerts: BTreeSet<&str> = incident.alert_names().collect();
         if alerts.is_empty() {
             alerts.insert("");
         }
-        let mut seen = BTreeSet::new();
         for entry in incident.entries() {
             let Deed::Action { id, action, target, end: Some(end), .. } = &entry.deed else { continue };
-            let is_done = !matches!(end.as_str(), "refused" | "cancelled" | "conflict");
-            if !is_done || !seen.insert(id) {
+            if !matches!(end.as_str(), "done" | "unverified") {
                 continue;
             }
             for alert in &alerts {
+                if !seen.insert((alert, id)) {
+                    continue;
+                }
                 let sum = sums.entry(((*alert).to_owned(), action.clone())).or_insert_with(|| Sum {
                     times: 0,
                     incidents: BTreeSet::new(),

@@ -96,7 +96,7 @@ pub(super) fn row(entry: &Entry, parcels: &Parcels) -> Option<Row> {
         Deed::Severity { to, reason } => {
             (RowKind::Severity, format!("severity is now {to}{}", because(reason.as_ref())))
         }
-        Deed::Status { to, reason } => (RowKind::Status, format!("status is now {to}{}", because(reason.as_ref()))),
+        Deed::Status { to, reason, .. } => (RowKind::Status, format!("status is now {to}{}", because(reason.as_ref()))),
         Deed::Role { role, who: Some(who) } => (RowKind::Role, format!("{who} is {}", role.title())),
         Deed::Role { role, who: None } => (RowKind::Role, format!("nobody is {}", role.title())),
         Deed::Time { which, to } => (RowKind::Incident, format!("time {} set to {}", which.word(), utc(*to))),
@@ -151,12 +151,12 @@ pub(super) fn row(entry: &Entry, parcels: &Parcels) -> Option<Row> {
             let hint = hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
             (RowKind::Trouble, format!("not sent: {}: {why}{hint}{then}", named(key, parcels)))
         }
-        Deed::Dropped { key, reason } => {
+        Deed::Dropped { key, reason, with: None } => {
             (RowKind::Delivery, format!("left unsent: {}{}", named(key, parcels), because(reason.as_ref())))
         }
         Deed::Taken { writer } => (RowKind::Delivery, format!("took over what console {writer} had left to send")),
         Deed::Merged { into } => (RowKind::Incident, format!("is the same as {into}, and goes on there")),
-        Deed::Absorbed { from, title } => {
+        Deed::Absorbed { from, title, .. } => {
             (RowKind::Incident, format!("{from} ({title}) is the same, and goes on here"))
         }
         Deed::HandedOver { to, .. } => (RowKind::Incident, format!("handed over to {to}")),
@@ -166,7 +166,12 @@ pub(super) fn row(entry: &Entry, parcels: &Parcels) -> Option<Row> {
             let kind = fields.get("kind").and_then(serde_json::Value::as_str).unwrap_or("?");
             (RowKind::Unknown, format!("an entry of a newer version: {kind}"))
         }
-        Deed::Impact(_) | Deed::Planned(_) | Deed::Sending { .. } | Deed::Retried { .. } => return None,
+        // What was left with another has no row of its own.
+        Deed::Dropped { with: Some(_), .. }
+        | Deed::Impact(_)
+        | Deed::Planned(_)
+        | Deed::Sending { .. }
+        | Deed::Retried { .. } => return None,
     };
     Some(Row { at: entry.at, stamp: entry.stamp.clone(), by: entry.by.clone(), kind, text, link })
 }

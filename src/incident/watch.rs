@@ -34,26 +34,44 @@ pub fn subject(alert: &Alert) -> String {
     named.unwrap_or_default()
 }
 
-/// Is the alert about this incident: named when it was declared, or about its workload or service?
+/// Is the alert about this incident: about its workload or service, or named when it was declared and about no other
+/// workload?
 pub fn concerns(incident: &Incident, alert: &Alert) -> bool {
     let declared = incident.declared();
-    let named = declared.alerts.iter().any(|name| *name == *alert.name);
-    let workload = declared.workload.as_ref();
-    let same_namespace =
-        workload.is_none_or(|workload| alert.label("namespace").is_none_or(|label| *label == workload.namespace));
+    let named = || incident.alert_names().any(|name| *name == *alert.name);
     let service = ["service", "sloth_service"].iter().find_map(|label| alert.label(label));
     let same_service = service.is_some_and(|service| **service == *declared.service);
-    workload.is_some_and(|workload| alert.concerns(workload)) || (same_namespace && (named || same_service))
+    let mut workloads = incident.workloads().peekable();
+    if workloads.peek().is_none() {
+        return named() || same_service;
+    }
+    workloads.any(|workload| {
+        let same_namespace = alert.label("namespace").is_none_or(|label| *label == workload.namespace);
+        let by_name = || named() && !names_another(alert, workload, &declared.service);
+        alert.concerns(workload) || (same_namespace && (same_service || by_name()))
+    })
+}
+
+/// Do the labels of an alert that does not concern this workload say which one it is about? `job` does not count: it is
+/// what was scraped.
+fn names_another(alert: &Alert, workload: &WorkloadRef, service: &str) -> bool {
+    const NAMES: [&str; 7] =
+        ["workload", "service", "app", "app_kubernetes_io_name", "sloth_service", "container", "component"];
+    let names = NAMES.iter().filter_map(|label| alert.label(label));
+    let other = |name: &Text| *name != workload.name && **name != *service;
+    let of_kind = |subject: &Subject| matches!(subject, Subject::Workload(..) | Subject::Pod(_));
+    alert.subjects().iter().any(of_kind) || names.into_iter().any(other)
 }
 
 /// Alerts that began or cleared. `alerts` is all that the source knows, at a moment when it was live: what is not in it
 /// has cleared. A silenced alert still fires.
-pub fn alerts(incident: &Incident, alerts: &[Alert], now: Instant) -> Vec<Noticed> {
+pub fn alerts<'a>(incident: &Incident, alerts: impl IntoIterator<Item = &'a Alert>, now: Instant) -> Vec<Noticed> {
     if !incident.is_open() {
         return Vec::new();
     }
     let mut firing: std::collections::BTreeMap<(&str, String), Instant> = std::collections::BTreeMap::new();
-    for alert in alerts.iter().filter(|alert| alert.state != AlertState::Pending && concerns(incident, alert)) {
+    let fires = |alert: &&Alert| alert.state != AlertState::Pending && concerns(incident, alert);
+    for alert in alerts.into_iter().filter(fires) {
         let since = firing.entry((&alert.name, subject(alert))).or_insert(alert.since);
         *since = (*since).min(alert.since);
     }
@@ -63,8 +81,12 @@ pub fn alerts(incident: &Incident, alerts: &[Alert], now: Instant) -> Vec<Notice
         if known.is_some_and(|known| known.firing) {
             continue;
         }
-        // An alert that fires again may be told with the time of an earlier firing.
-        let at = known.map_or(*since, |known| if *since > known.since { *since } else { now }).min(now);
+        // An alert that fires again may be told with the time of an earlier firing; and a clock that is behind must not
+        // put it before its clearing, where it would not count.
+        let at = known.map_or((*since).min(now), |known| {
+            let at = if *since > known.since { *since } else { now };
+            at.min(now).max(known.since + TimeDelta::milliseconds(1))
+        });
         let deed = Deed::Alert { alert: (*alert).to_owned(), subject: subject.clone(), firing: true };
         found.push(noticed(at, deed));
     }
@@ -86,7 +108,7 @@ pub fn rollout(
     change: &str,
     at: Instant,
 ) -> Option<Noticed> {
-    let is_its = incident.declared().workload.as_ref() == Some(workload);
+    let is_its = incident.workloads().any(|its| its == workload);
     let from = incident.time(Moment::Detected)? - TimeDelta::minutes(ROLLOUTS_BEFORE);
     let is_new = incident.is_open() && at >= from && !incident.has_rollout(workload, revision);
     (is_its && is_new).then(|| {
@@ -102,11 +124,12 @@ pub fn is_ours(incident: &Incident, entry: &audit::Entry) -> bool {
     if let Some(named) = &entry.incident {
         return named == incident.id().as_str();
     }
-    let Some(workload) = &declared.workload else { return false };
     let since = incident.time(Moment::Detected).is_some_and(|from| entry.at.is_some_and(|at| at >= from));
-    let target = workload.to_string();
-    let same = entry.target == target || entry.more.contains(&target);
-    since && same && entry.context == declared.context && entry.namespace == *workload.namespace
+    let same = |workload: &WorkloadRef| {
+        let target = workload.to_string();
+        entry.namespace == *workload.namespace && (entry.target == target || entry.more.contains(&target))
+    };
+    since && entry.context == declared.context && incident.workloads().any(same)
 }
 
 /// What an action was to change, from its record: revisions or fields, as far as it tells.
@@ -127,14 +150,18 @@ fn changed(entry: &audit::Entry) -> String {
     words.take(3).collect::<Vec<_>>().join(", ")
 }
 
-/// An action of ours: its beginning, and its end once there is one. Attempts without effect (dry runs) are none.
+/// An action of ours: its beginning, and its end once there is one. Attempts without effect (dry runs) are none. Once the
+/// incident is resolved only what began before that is its, and once it was merged only what it has the beginning of.
 pub fn action(incident: &Incident, entry: &audit::Entry) -> Vec<Noticed> {
     let dry = entry.intent().and_then(|intent| intent.get("dry_run")).is_some_and(|dry| *dry == true);
     let (Some(at), false) = (entry.at, dry) else { return Vec::new() };
-    if incident.merged_into().is_some() || !is_ours(incident, entry) {
+    let seen = incident.action(&entry.id);
+    let in_time = incident.is_open()
+        || seen.begun
+        || (incident.merged_into().is_none() && incident.time(Moment::Resolved).is_some_and(|over| at <= over));
+    if !in_time || !is_ours(incident, entry) {
         return Vec::new();
     }
-    let seen = incident.action(&entry.id);
     let deed = |end: Option<String>, detail: Option<String>| Deed::Action {
         id: entry.id.clone(),
         action: entry.action.clone(),
@@ -204,8 +231,20 @@ pub fn step(incident: &Incident, ended: &StepEnded) -> Option<Noticed> {
     })
 }
 
-/// What the incident cost so far, every [`IMPACT_EVERY`] minutes; `last` at its end, whenever the one before was.
-pub fn impacts(incident: &Incident, readings: &[SloReading], now: Instant, last: bool) -> Vec<Noticed> {
+/// Was it resolved just now? Then what it cost is still to be read once more ([`impacts`]).
+pub fn is_ending(incident: &Incident, now: Instant) -> bool {
+    let over = incident.time(Moment::Resolved).filter(|_| incident.merged_into().is_none());
+    over.is_some_and(|over| now >= over && now - over <= TimeDelta::minutes(IMPACT_EVERY))
+}
+
+/// What the incident cost so far, every [`IMPACT_EVERY`] minutes, and once when it is resolved. `last` says that this is its
+/// end, whenever the one before was.
+pub fn impacts<'a>(
+    incident: &Incident,
+    readings: impl IntoIterator<Item = &'a SloReading>,
+    now: Instant,
+    last: bool,
+) -> Vec<Noticed> {
     let declared = incident.declared();
     let names = [Some(declared.service.as_str()), declared.workload.as_ref().map(|workload| &*workload.name)];
     let namespace = declared.workload.as_ref().map(|workload| &workload.namespace);
@@ -214,9 +253,16 @@ pub fn impacts(incident: &Incident, readings: &[SloReading], now: Instant, last:
         let same = objective.namespace.is_none() || namespace.is_none() || objective.namespace.as_ref() == namespace;
         same && names.contains(&Some(&*objective.service))
     };
-    let found = readings.iter().filter(is_its).filter_map(|reading| {
+    let over = incident.time(Moment::Resolved);
+    if !last && !incident.is_open() && !is_ending(incident, now) {
+        return Vec::new();
+    }
+    let found = readings.into_iter().filter(is_its).filter_map(|reading| {
         let before = incident.impacts().find(|(_, impact)| impact.slo == *reading.objective.name);
-        let due = before.is_none_or(|(at, _)| now - at >= TimeDelta::minutes(IMPACT_EVERY));
+        let due = before.is_none_or(|(at, _)| match over {
+            Some(over) => at < over,
+            None => now - at >= TimeDelta::minutes(IMPACT_EVERY),
+        });
         let impact = impact(reading, incident.time(Moment::Detected)?, before, now)?;
         let is_new = before.is_none_or(|(_, known)| *known != impact);
         ((due || last) && is_new).then(|| noticed(now, Deed::Impact(impact)))
@@ -227,9 +273,10 @@ pub fn impacts(incident: &Incident, readings: &[SloReading], now: Instant, last:
 /// What was spent since `detected`, from one reading and the impact before it.
 ///
 /// The part of the budget that a window spent is burn · window ÷ period (Google SRE Workbook, chapter 5). Up to six hours
-/// the shortest window that holds the whole incident is taken; after that the pace since the impact before is added to it.
-/// Events are known of the last hour; a longer incident adds them up in the same way. What was bad in the window before
-/// the first sign is counted with it: an estimate, and never less than the truth.
+/// the shortest window that holds the whole incident is taken; after that what the window nearest to the time since the
+/// impact before says is added to it. Events are known of the last hour; of a longer incident those since the impact
+/// before are added: all at the hour's pace, and of them as many bad ones as the burn of that window stands for. All of it
+/// is an estimate: what was bad in a window before its time is counted with it, and what came in bursts is not seen.
 pub fn impact(
     reading: &SloReading,
     detected: Instant,
@@ -244,12 +291,14 @@ pub fn impact(
     };
     let period = reading.objective.period as f64;
     let since = before.and_then(|(at, _)| u64::try_from((now - at).num_seconds()).ok()).unwrap_or(elapsed);
+    let windows = WINDOWS.iter().zip(reading.burn).min_by_key(|((_, window), _)| window.abs_diff(since));
+    let nearest = windows.and_then(|(_, burn)| burn);
     let longest = WINDOWS[WINDOWS.len() - 1].1;
     let spent = if elapsed <= longest {
         spent_in(elapsed).map(|(burn, window)| burn * window as f64 / period)
     } else {
         let known = before.and_then(|(_, impact)| impact.spent).unwrap_or(0.0);
-        spent_in(since).map(|(burn, _)| known + burn * since as f64 / period)
+        nearest.map(|burn| known + burn * since as f64 / period)
     };
     let hour = 3_600.0;
     let events = reading.events.map(|(bad, total)| {
@@ -257,9 +306,11 @@ pub fn impact(
         if elapsed <= 3_600 {
             return (bad, total * elapsed as f64 / hour);
         }
-        let part = (since as f64 / hour).min(1.0);
+        let more = total * since as f64 / hour;
+        let allowed = 1.0 - reading.objective.target;
+        let share = nearest.map_or_else(|| if total > 0.0 { bad / total } else { 0.0 }, |burn| burn * allowed);
         let of = |known: fn(&Impact) -> Option<f64>| before.and_then(|(_, impact)| known(impact)).unwrap_or(0.0);
-        (of(|impact| impact.bad) + bad * part, of(|impact| impact.total) + total * part)
+        (of(|impact| impact.bad) + more * share.clamp(0.0, 1.0), of(|impact| impact.total) + more)
     });
     if spent.is_none() && reading.remaining.is_none() && events.is_none() {
         return None;

@@ -7,6 +7,7 @@
 
 pub mod fault;
 mod mask;
+mod product;
 #[cfg(test)]
 pub mod script;
 #[cfg(test)]
@@ -14,7 +15,10 @@ mod tests;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Url};
 
@@ -30,110 +34,7 @@ use crate::ports::feed::{Fault, FaultKind};
 /// Unpacked bodies beyond this are refused: 32 MiB hold tens of thousands of alerts.
 pub const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
-/// Who answers, for messages and for the settings that hints name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
-    /// Prometheus, or anything that speaks its HTTP API.
-    Prometheus,
-    /// Alertmanager, or anything that speaks its API v2.
-    Alertmanager,
-    /// Unleash, by its admin API.
-    Unleash,
-    /// LaunchDarkly, by its REST API.
-    LaunchDarkly,
-    /// Flagsmith, by its Admin API.
-    Flagsmith,
-    /// PagerDuty, by its REST API v2.
-    PagerDuty,
-    /// PagerDuty's Events API v2, which is another host and takes a key in the body.
-    PagerDutyEvents,
-    /// Opsgenie, by its Alert API v2.
-    Opsgenie,
-    /// Statuspage, by its API v1.
-    Statuspage,
-    /// Slack, by its Web API.
-    Slack,
-    /// Mattermost, by its API v4.
-    Mattermost,
-    /// Discord, by its API v10.
-    Discord,
-    /// Matrix, by the client-server API.
-    Matrix,
-    /// Anything that takes messages by POST.
-    Webhook,
-}
-
-impl Product {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Prometheus => "Prometheus",
-            Self::Alertmanager => "Alertmanager",
-            Self::Unleash => "Unleash",
-            Self::LaunchDarkly => "LaunchDarkly",
-            Self::Flagsmith => "Flagsmith",
-            Self::PagerDuty => "PagerDuty",
-            Self::PagerDutyEvents => "PagerDuty's Events API",
-            Self::Opsgenie => "Opsgenie",
-            Self::Statuspage => "Statuspage",
-            Self::Slack => "Slack",
-            Self::Mattermost => "Mattermost",
-            Self::Discord => "Discord",
-            Self::Matrix => "Matrix",
-            Self::Webhook => "the webhook",
-        }
-    }
-
-    /// Its table in the configuration file.
-    pub const fn section(self) -> &'static str {
-        match self {
-            Self::Prometheus => "prometheus",
-            Self::Alertmanager => "alertmanager",
-            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags",
-            Self::PagerDuty | Self::PagerDutyEvents | Self::Opsgenie => "paging",
-            Self::Statuspage => "status-page",
-            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat",
-        }
-    }
-
-    /// The setting that names its address.
-    pub const fn url_setting(self) -> &'static str {
-        match self {
-            Self::Prometheus => "prometheus.url",
-            Self::Alertmanager => "alertmanager.urls",
-            Self::Unleash | Self::LaunchDarkly | Self::Flagsmith => "flags.url",
-            Self::PagerDuty | Self::Opsgenie => "paging.url",
-            Self::PagerDutyEvents => "paging.events-url",
-            Self::Statuspage => "status-page.url",
-            Self::Slack | Self::Mattermost | Self::Discord | Self::Matrix | Self::Webhook => "chat.url",
-        }
-    }
-
-    /// The query that makes it try a change and keep nothing; `None` for those that would keep it all the same.
-    const fn rehearsal(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::LaunchDarkly => Some(("dryRun", "true")),
-            _ => None,
-        }
-    }
-
-    /// What stands before the token in `Authorization`.
-    const fn scheme(self) -> &'static str {
-        match self {
-            Self::Prometheus | Self::Alertmanager | Self::Slack | Self::Mattermost | Self::Matrix | Self::Webhook => {
-                "Bearer "
-            }
-            Self::Discord => "Bot ",
-            // The token alone; the key of PagerDuty's events is in the body.
-            Self::Unleash | Self::LaunchDarkly | Self::PagerDutyEvents => "",
-            Self::Flagsmith => "Api-Key ",
-            Self::PagerDuty => "Token token=",
-            Self::Opsgenie => "GenieKey ",
-            Self::Statuspage => "OAuth ",
-        }
-    }
-}
-
+pub use self::product::Product;
 pub use self::write::{JSON, Pass, Rehearsal, Write};
 
 /// Names and values of a query string or a form.
@@ -196,6 +97,10 @@ pub trait Transport: Send + Sync {
     }
     /// Reads the credentials again before the next request: for products that refuse a token with another status than 401.
     fn forget_credentials(&self) {}
+    /// How often the credentials were read so far: another number means that they may be somebody else's.
+    fn credentials(&self) -> u64 {
+        0
+    }
 }
 
 /// Everything that a connection needs to know.
@@ -225,6 +130,8 @@ pub struct HttpTransport {
     product: Product,
     http: Http,
     secrets: tokio::sync::Mutex<Option<HeaderMap>>,
+    /// How often they were read.
+    readings: AtomicU64,
 }
 
 impl HttpTransport {
@@ -292,6 +199,7 @@ impl HttpTransport {
             product,
             http: http.clone(),
             secrets: tokio::sync::Mutex::new(None),
+            readings: AtomicU64::new(0),
         })
     }
 
@@ -328,6 +236,7 @@ impl HttpTransport {
             let password = secret::resolve(password, &setting).await?;
             headers.insert(AUTHORIZATION, basic(username, &password).ok_or_else(|| unusable(&setting))?);
         }
+        self.readings.fetch_add(1, Ordering::Relaxed);
         *cached = Some(headers.clone());
         Ok((headers, false))
     }
@@ -392,7 +301,7 @@ impl HttpTransport {
             }
             answer.body.extend_from_slice(&chunk);
         }
-        self.mask(sent, answer.status, &mut answer.body);
+        self.mask(sent, &mut answer);
         Ok(answer)
     }
 }
@@ -420,6 +329,10 @@ impl Transport for HttpTransport {
 
     fn rehearse<'a>(&'a self, rehearsal: Rehearsal<'a>) -> Future<'a, Result<HttpAnswer, Fault>> {
         Box::pin(self.rehearse_once(rehearsal))
+    }
+
+    fn credentials(&self) -> u64 {
+        self.readings.load(Ordering::Relaxed)
     }
 
     fn forget_credentials(&self) {
@@ -506,7 +419,7 @@ fn sensitive(value: &str) -> Option<HeaderValue> {
 }
 
 fn basic(username: &str, password: &Secret) -> Option<HeaderValue> {
-    sensitive(&format!("Basic {}", base64(format!("{username}:{}", password.expose()).as_bytes())))
+    sensitive(&format!("Basic {}", BASE64.encode(format!("{username}:{}", password.expose()))))
 }
 
 /// A `Date` header (RFC 9110, the form that servers send).
@@ -526,18 +439,4 @@ fn retry_after(header: &str, now: Option<Instant>) -> Option<u64> {
         }
         Err(_) => until(date(header)?),
     }
-}
-
-/// RFC 4648 base 64 with padding; the clients keep theirs to themselves, and little needs it.
-pub(in crate::integrations) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let index = (group >> (18 - 6 * place) & 0x3f) as usize;
-            out.push(if place <= chunk.len() { char::from(ALPHABET[index]) } else { '=' });
-        }
-    }
-    out
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::flags::patience::Patience;
+use super::flags::patience::{self, Patience};
+use super::flags::segment;
 use super::http::fault::of_answer;
 use super::http::{HttpAnswer, JSON, Pairs, Transport, Write};
 use crate::domain::incident::delivery::Again;
@@ -18,21 +19,39 @@ use crate::domain::time::Instant;
 use crate::incident::clearance::Cleared;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
-use crate::ports::incident::DeliveryError;
+use crate::ports::incident::{DeliveryError, ServiceCheck, ServiceFinding};
 
 /// When to try again, in seconds, where a service is down or says nothing of it.
 const LATER: u64 = 30;
 
+/// What an unwelcome answer means, in a service's own words where it has any.
+pub(super) type Meaning = fn(&Road, &HttpAnswer) -> Fault;
+
+/// What is a service's own in [`Road::told`].
+pub(super) struct Hints {
+    /// What it calls its credentials: `key`, `token`.
+    pub key: &'static str,
+    /// Of what a plan is: `account`, `page`.
+    pub plan: &'static str,
+    /// What to do where they are not accepted (401).
+    pub unknown: &'static str,
+    /// What to do where they may not (403).
+    pub forbidden: &'static str,
+    /// What to do where there is nothing like that (404).
+    pub missing: &'static str,
+}
+
 /// A transport that leaves its server alone after "too many requests".
 pub(super) struct Road {
     transport: Arc<dyn Transport>,
+    meaning: Meaning,
     patience: Patience,
 }
 
 impl Road {
     /// Over a transport.
-    pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, patience: Patience::default() }
+    pub fn new(transport: Arc<dyn Transport>, meaning: Meaning) -> Self {
+        Self { transport, meaning, patience: Patience::default() }
     }
 
     /// Where it leads, without secrets.
@@ -116,10 +135,96 @@ impl Road {
         Fault::new(FaultKind::Server, message).hint("other users of the same token count too")
     }
 
-    /// What a status and a shape mean where the product has no words of its own.
+    /// An unwelcome answer in words.
     pub fn fault(&self, answer: &HttpAnswer) -> Fault {
+        (self.meaning)(self, answer)
+    }
+
+    /// What a status and a shape mean where the product has no words of its own.
+    pub fn plain(&self, answer: &HttpAnswer) -> Fault {
         of_answer(answer, self.transport.product(), self.origin())
     }
+
+    /// What a status means with all of these services, with what this one `said` about it, cleaned.
+    pub fn told(&self, answer: &HttpAnswer, said: Option<&str>, hints: &Hints) -> Fault {
+        let told = said.map_or_else(String::new, |said| format!(": {said}"));
+        let Hints { key, plan, .. } = hints;
+        let fault = |kind, what: &str| Fault::new(kind, format!("{} {what}{told}", self.whose()));
+        match answer.status {
+            420 | 429 => self.limited(answer),
+            401 => fault(FaultKind::Unauthorized, &format!("does not accept the {key} (401)")).hint(hints.unknown),
+            402 => fault(FaultKind::Forbidden, &format!("has no such feature in this {plan}'s plan (402)"))
+                .hint(format!("do it in {} itself, or have the plan changed", self.product())),
+            403 => fault(FaultKind::Forbidden, "does not allow it (403)").hint(hints.forbidden),
+            404 if said.is_some() => fault(FaultKind::NotServed, "does not know it (404)").hint(hints.missing),
+            400 | 422 if said.is_some() => fault(FaultKind::Server, &format!("refuses it ({})", answer.status)),
+            _ => self.plain(answer),
+        }
+    }
+
+    /// The body of a good answer; what is wrong with any other.
+    pub fn parsed<T: DeserializeOwned>(&self, answer: &HttpAnswer) -> Result<T, Fault> {
+        body(answer).ok_or_else(|| self.fault(answer))
+    }
+
+    /// Asks for a body.
+    pub async fn fetch<T: DeserializeOwned>(&self, path: &str, query: Pairs<'_>) -> Result<T, Fault> {
+        self.parsed(&self.ask(path, query).await?)
+    }
+
+    /// Asks for one thing; `None` where there is none such.
+    pub async fn find<T: DeserializeOwned>(&self, path: &str, query: Pairs<'_>) -> Result<Option<T>, Fault> {
+        let answer = self.ask(path, query).await?;
+        if answer.status == 404 && !answer.is_html() {
+            return Ok(None);
+        }
+        self.parsed(&answer).map(Some)
+    }
+
+    /// What a delivery is about, as it is now; `gone` is what is said where it is there no more.
+    pub async fn now<T: DeserializeOwned>(
+        &self,
+        pass: &Cleared,
+        path: &str,
+        query: Pairs<'_>,
+        gone: impl FnOnce() -> Fault,
+    ) -> Result<T, DeliveryError> {
+        let found = self.find(path, query).await.map_err(|fault| self.unseen(pass, fault))?;
+        found.ok_or_else(|| refused(gone()))
+    }
+
+    /// For `doctor`: is the token accepted? With what was asked, or the checks that say why not.
+    pub async fn token<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: Pairs<'_>,
+    ) -> Result<(T, HttpAnswer), Vec<ServiceCheck>> {
+        let failed = |fault| vec![check("token", ServiceFinding::Failed(fault))];
+        let answer = self.ask(path, query).await.map_err(failed)?;
+        Ok((self.parsed(&answer).map_err(failed)?, answer))
+    }
+}
+
+/// A check of `doctor`.
+pub(super) fn check(name: &str, result: ServiceFinding) -> ServiceCheck {
+    ServiceCheck { name: name.to_owned(), result }
+}
+
+/// For `doctor`, what any answer tells: how many more requests there may be in this `period`, and the clock.
+pub(super) fn rate_and_clock(answer: &HttpAnswer, period: &str) -> Vec<ServiceCheck> {
+    let rate = |left| check("rate", ServiceFinding::Well(format!("{left} more requests in this {period}")));
+    let clock = answer.date.map(|date| check("clock", ServiceFinding::Clock(date)));
+    answer.remaining.map(rate).into_iter().chain(clock).collect()
+}
+
+/// A look that came to an end before it saw all: nobody knows whether it arrived, unless a person who was asked wants it
+/// sent.
+pub(super) fn unfinished(pass: &Cleared, why: &str) -> Result<(), DeliveryError> {
+    if pass.insisted() {
+        return Ok(());
+    }
+    let fault = Fault::new(FaultKind::Timeout, format!("it may have arrived: {why}"));
+    Err(refused(fault.hint("look there: drop it if it arrived; retrying sends it again")))
 }
 
 /// A person has to change something.
@@ -134,15 +239,16 @@ pub(super) fn judged(answer: &HttpAnswer, fault: Fault) -> DeliveryError {
 
 /// How long a server wants to be left alone, in seconds.
 pub(super) fn wait(answer: &HttpAnswer) -> u64 {
-    answer.retry_after.unwrap_or(LATER).max(1)
+    patience::wait(answer)
 }
 
 /// What an unwelcome answer says about the next attempt.
 fn again(answer: &HttpAnswer) -> Again {
     match answer.status {
-        420 | 429 | 503 => Again::In(wait(answer)),
-        // It went through and its answer makes no sense, or a gateway gave up on what it passed on.
-        200..300 | 408 | 500..600 => Again::Doubtful,
+        420 | 429 => Again::In(wait(answer)),
+        // It went through and its answer makes no sense or leads elsewhere, or a gateway gave up on what it passed on: also
+        // with 503, which a proxy says of a server that took the request and then broke off.
+        200..400 | 408 | 500..600 => Again::Doubtful,
         _ => Again::Ask,
     }
 }
@@ -213,6 +319,32 @@ pub(super) fn ending(mark: &str) -> String {
     format!("\n[opsdeck {mark}]")
 }
 
+/// Does a text end with that mark?
+pub(super) fn is_marked(text: &str, mark: &str) -> bool {
+    text.trim_end().ends_with(ending(mark).trim())
+}
+
+/// What is said of something that an earlier attempt left, with when it did.
+pub(super) fn left_at(at: &str) -> String {
+    instant(at).map_or_else(|| THERE.to_owned(), |at| format!("{THERE}, since {}", moment(at)))
+}
+
+/// What is said of what a look found.
+pub(super) const THERE: &str = "it was there already";
+
+/// What a service said, in one line that is not longer than an error should be.
+pub(super) fn brief(text: &str) -> String {
+    line(text).chars().take(300).collect()
+}
+
+/// The path of something by its id. A path would take some ids for a direction, or (`parts`) for another part of the API.
+pub(super) fn path_of(under: &str, id: &str, parts: &[&str], what: &str) -> Result<String, DeliveryError> {
+    if matches!(id, "" | "." | "..") || parts.contains(&id) {
+        return Err(refused(Fault::new(FaultKind::NotConfigured, format!("`{id}` is no id of {what}"))));
+    }
+    Ok(format!("{under}/{}", segment(id)))
+}
+
 /// A key of at most `limit` bytes: the mark itself where it fits, else a digest of it.
 pub(super) fn key_of(mark: &str, limit: usize) -> String {
     use sha2::Digest as _;
@@ -231,4 +363,16 @@ pub(super) fn those(known: &[String]) -> String {
     let more = known.len().saturating_sub(named.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("there are: {}{more}", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_service_is_left_alone_for_days_because_it_says_so() {
+        let answer = |retry_after| HttpAnswer { status: 429, retry_after, ..HttpAnswer::default() };
+        assert_eq!(again(&answer(Some(1_000_000_000))), Again::In(15 * 60));
+        assert_eq!((again(&answer(Some(7))), again(&answer(None))), (Again::In(7), Again::In(LATER)));
+    }
 }

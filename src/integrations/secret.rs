@@ -14,7 +14,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use self::file::read as read_file;
 use crate::config::secret::SecretSource;
 use crate::domain::text::clean;
 use crate::ports::feed::{Fault, FaultKind};
@@ -50,18 +49,27 @@ impl fmt::Debug for Secret {
 
 /// Reads it; `setting` is the key that faults name (`prometheus.token`). White space around the value is dropped.
 pub async fn resolve(source: &SecretSource, setting: &str) -> Result<Secret, Fault> {
+    find(source, setting).await?.ok_or_else(|| match source {
+        SecretSource::Keyring(name) => keyring::absent(name, setting),
+        SecretSource::Keyutils(name) => keyutils::absent(name, setting),
+        SecretSource::File(path) => file::absent(path, setting),
+        SecretSource::Env(_) | SecretSource::Command(_) => missing(setting, "what it names is empty"),
+    })
+}
+
+/// The same, and `None` where it is certain that nothing is there. What cannot be looked at is a fault: it may be anything.
+pub async fn find(source: &SecretSource, setting: &str) -> Result<Option<Secret>, Fault> {
     let value = match source {
-        SecretSource::Env(name) => of_environment(name, setting, |name| std::env::var(name).ok()).await?,
-        SecretSource::Keyring(name) => keyring::read(name, setting).await?,
-        SecretSource::Keyutils(name) => keyutils::read(name, setting).await?,
-        SecretSource::File(path) => read_file(path, setting).await?,
-        SecretSource::Command(argv) => run(argv, setting, HELPER_TIMEOUT).await?,
+        SecretSource::Env(name) => of_environment(name, setting, |name| std::env::var(name).ok()).await.map(Some),
+        SecretSource::Keyring(name) => keyring::read(name, setting).await,
+        SecretSource::Keyutils(name) => keyutils::read(name, setting).await,
+        SecretSource::File(path) => file::read(path, setting).await,
+        SecretSource::Command(argv) => run(argv, setting, HELPER_TIMEOUT).await.map(Some),
     };
-    let value = value.trim();
-    if value.is_empty() {
-        return Err(missing(setting, "what it names is empty"));
+    match value?.as_deref().map(str::trim) {
+        Some("") => Err(missing(setting, "what it names is empty")),
+        value => Ok(value.map(|value| Secret(value.to_owned()))),
     }
-    Ok(Secret(value.to_owned()))
 }
 
 fn missing(setting: &str, why: impl fmt::Display) -> Fault {
@@ -80,7 +88,10 @@ async fn waiting<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T
 async fn of_environment(name: &str, setting: &str, get: impl Fn(&str) -> Option<String>) -> Result<String, Fault> {
     match (get(name), get(&format!("{name}_FILE"))) {
         (Some(value), _) => Ok(value),
-        (None, Some(path)) => read_file(Path::new(&path), setting).await,
+        (None, Some(path)) => {
+            let path = Path::new(&path);
+            file::read(path, setting).await?.ok_or_else(|| file::absent(path, setting))
+        }
         (None, None) => {
             let why = format!("neither of the environment variables {name} and {name}_FILE is set");
             Err(missing(setting, why).hint(format!("export {name}, or change {setting}")))

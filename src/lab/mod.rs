@@ -12,6 +12,8 @@ pub mod kubernetes;
 pub mod pagerduty;
 pub mod prometheus;
 pub mod scenario;
+#[cfg(test)]
+mod served;
 pub mod slack;
 pub mod store;
 pub mod telemetry;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::served::client;
 use super::*;
 
 fn origin() -> DateTime<Utc> {
@@ -13,9 +14,7 @@ fn origin() -> DateTime<Utc> {
 }
 
 async fn get(url: &str) -> serde_json::Value {
-    // A provider that is there already is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     client.get(url).send().await.unwrap().json().await.unwrap()
 }
 
@@ -50,8 +49,7 @@ async fn the_bad_deploy_is_on_all_three_servers() {
 #[tokio::test]
 async fn what_fires_when_the_lab_opens_has_paged_already() {
     let lab = start(LabOptions::new(ScenarioName::BadDeploy, LabClock::frozen(origin()))).await.unwrap();
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let request = client
         .get(format!("{}/incidents?statuses%5B%5D=triggered", lab.pagerduty_url))
         .header("Authorization", format!("Token token={}", pagerduty::USER_TOKEN));

@@ -1,5 +1,7 @@
 //! Front matter: ours is read strictly; Hugo's, Jekyll's and MkDocs' only for a title, tags and a description.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use super::API_VERSION;
@@ -7,6 +9,7 @@ use super::diagnostic::{Diagnostic, Spot, did_you_mean};
 use super::meta::{Contact, Incident, MatchRule, Meta};
 use super::parameter::{From, Parameter, Type, Value, read, seconds};
 use super::yaml::{self, Fields, Node};
+use crate::domain::incident::Role;
 
 /// Kinds of front matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,7 +327,7 @@ fn incident(node: &Node, found: &mut Vec<Diagnostic>) -> Incident {
         ..Incident::default()
     };
     incident.spots = spots;
-    incident.roles = fields.texts("roles", found);
+    incident.roles = fields.get("roles").map(|node| roles(node, found)).unwrap_or_default();
     incident.invite = fields.texts("invite", found);
     if let Some((text, spot)) = fields.text("update_every", found) {
         incident.update_every = seconds(text);
@@ -333,4 +336,28 @@ fn incident(node: &Node, found: &mut Vec<Diagnostic>) -> Incident {
         }
     }
     incident
+}
+
+/// `roles: {communications: support, scribe: bob}`. A list gives nobody a role: runbooks of before may have one, and stay
+/// valid.
+fn roles(node: &Node, found: &mut Vec<Diagnostic>) -> BTreeMap<Role, String> {
+    if node.entries().is_none() {
+        let wrong = Diagnostic::warning(node.spot, "`roles` does not say who has which: it is passed over");
+        found.push(wrong.hint(format!("write {{ROLE: NAME}}; roles are {}", Role::ALL.map(Role::word).join(", "))));
+        return BTreeMap::new();
+    }
+    let fields = Fields::new(node, "`roles`", &Role::ALL.map(Role::word), found);
+    let mut roles = BTreeMap::new();
+    for role in Role::ALL {
+        match fields.text(role.word(), found) {
+            Some((who, spot)) if who.contains("{{") => {
+                found.push(Diagnostic::error(spot, "who has a role is a name: templates are not filled in here"));
+            }
+            Some((who, _)) if !who.trim().is_empty() => {
+                roles.insert(role, who.trim().to_owned());
+            }
+            _ => {}
+        }
+    }
+    roles
 }

@@ -1,8 +1,11 @@
 //! What the front matter says beside parameters: for whom it is, what it is written for, whom to call.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use super::diagnostic::Spot;
+use crate::domain::incident::Role;
 
 /// Front matter.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +48,8 @@ pub struct Incident {
     pub topic: Option<String>,
     /// Severity.
     pub severity: Option<String>,
-    /// Roles to give away.
-    pub roles: Vec<String>,
+    /// Who has which role from the start.
+    pub roles: BTreeMap<Role, String>,
     /// Whom to invite.
     pub invite: Vec<String>,
     /// The first message (template).

@@ -153,6 +153,12 @@ impl Runbook {
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
     }
+
+    /// Values of its parameters as they may be shown: of secrets only that they are.
+    pub fn without_secrets(&self, values: Values) -> Values {
+        let secrets = self.parameters.iter().filter(|parameter| parameter.secret);
+        parameter::hidden(values, secrets.map(|parameter| &parameter.name))
+    }
 }
 
 /// What a section is for.

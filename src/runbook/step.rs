@@ -138,6 +138,15 @@ impl IncidentWord {
             Self::Note => "note",
         }
     }
+
+    /// What it does, in words.
+    pub const fn does(self) -> &'static str {
+        match self {
+            Self::Declare => "declares an incident; all that is sent is shown first",
+            Self::Notify => "tells everyone in the incident's channel",
+            Self::Note => "writes it into the incident's timeline",
+        }
+    }
 }
 
 impl StepKind {

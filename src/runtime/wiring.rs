@@ -217,8 +217,12 @@ impl Road {
 }
 
 impl Launch {
-    /// Who is named in what a person writes into an incident: `oncall@bastion`.
+    /// Who is named in what a person writes into an incident: `oncall@bastion`. On the lab it is always that one, so that
+    /// pictures and recordings of it name nobody.
     pub fn person(&self) -> Text {
+        if self.is_demo() {
+            return Text::from("oncall@bastion");
+        }
         match whoami::hostname() {
             Ok(host) if !host.is_empty() => format!("{}@{host}", self.user).into(),
             _ => self.user.as_str().into(),
@@ -325,6 +329,13 @@ impl Launch {
             user: self.user.clone(),
             ssh_client: self.ssh_client.clone(),
         }
+    }
+
+    /// The context that the kubeconfig is set to.
+    pub async fn current_context(&self) -> Option<String> {
+        let (kubeconfig, _) = self.ground().await.ok()?;
+        let entries = crate::integrations::kubernetes::contexts(kubeconfig.as_ref()).ok()?;
+        entries.into_iter().find(|entry| entry.current).map(|entry| entry.name.to_string())
     }
 
     /// The contexts of the kubeconfig, with what the configuration says of them.

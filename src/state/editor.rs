@@ -1,6 +1,6 @@
 //! Several lines of text being written, with the editing keys of `tui-textarea`; lines are wrapped, not cut.
 
-use tui_textarea::{CursorMove, Input as Event, Key as Code, TextArea, WrapMode};
+use tui_textarea::{Input as Event, Key as Code, TextArea, WrapMode};
 
 use crate::config::keymap::{Key, KeyCode};
 
@@ -11,13 +11,11 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// A text, the cursor at its end.
+    /// A text, the cursor at its beginning: a draft is read before it is changed.
     pub fn with(text: &str) -> Self {
         let mut area = TextArea::new(text.lines().map(str::to_owned).collect());
         area.set_wrap_mode(WrapMode::Word);
         area.set_cursor_line_style(ratatui::style::Style::default());
-        area.move_cursor(CursorMove::Bottom);
-        area.move_cursor(CursorMove::End);
         Self { area }
     }
 
@@ -66,6 +64,10 @@ mod tests {
     #[test]
     fn lines_are_written_pasted_and_joined() {
         let mut editor = Editor::with("one\ntwo");
+        editor.key(Key::char('a'));
+        editor.key(Key::plain(KeyCode::Backspace));
+        editor.key(Key::plain(KeyCode::Down));
+        editor.key(Key::plain(KeyCode::End));
         editor.key(Key::plain(KeyCode::Enter));
         editor.key(Key::char('x'));
         editor.paste("y\nz");

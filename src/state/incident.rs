@@ -4,23 +4,23 @@
 mod facts;
 pub mod room;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use facts::facts;
+pub use facts::{book_facts, burn_of, change_of, facts, runbook, runbook_for};
 
-use crate::config::context::matches;
 use crate::config::incidents::Incidents;
 use crate::domain::Text;
-use crate::domain::incident::IncidentId;
 use crate::domain::incident::delivery::DeliveryKey;
-use crate::domain::incident::entry::{Deed, Entry};
-use crate::incident::Noticed;
+use crate::domain::incident::entry::{Deed, Entry, Moment};
+use crate::domain::incident::{IncidentId, Severity};
+use crate::domain::time::Instant;
 use crate::incident::command::Command;
-use crate::incident::declare::{ChatFacts, StatusPageFacts};
+use crate::incident::declare::{ChatFacts, RunbookFacts, StatusPageFacts};
 use crate::incident::outbox::Standing;
+use crate::incident::{Incident, Noticed};
 use crate::ports::feed::Fault;
 use crate::ports::incident::{ChannelView, OnCall, Page};
+use crate::runbook::facts::Facts as BookFacts;
 
 /// What the runtime is asked for. What is written is written in the order in which it is asked for; everything else is
 /// done beside.
@@ -52,13 +52,6 @@ pub enum IncidentEffect {
         /// Where it goes on.
         into: IncidentId,
     },
-    /// Writes down what a person confirmed by itself: a publication on the status page; likewise.
-    Plan {
-        /// In which incident.
-        id: IncidentId,
-        /// `Planned` deliveries.
-        deeds: Vec<Deed>,
-    },
     /// Writes down what was noticed, in the name of opsdeck itself; likewise.
     Notice {
         /// In which incident.
@@ -70,10 +63,14 @@ pub enum IncidentEffect {
     TakeInActions,
     /// Reads one that is over, to look at it or to open it again → [`IncidentNews::Entries`].
     Open(IncidentId),
+    /// Which incidents of this context are over? → [`IncidentNews::Lately`].
+    Lately,
     /// What does its channel show? → [`IncidentNews::Channel`].
     ViewChannel(IncidentId),
     /// Which pages are open, who is on call? → [`IncidentNews::Paging`].
     AskPaging,
+    /// Which runbook is meant for the first of these for which there is one? → [`IncidentNews::Runbook`].
+    FindRunbook(Vec<BookFacts>),
     /// Writes the post-mortem, keeping what people wrote in it → [`IncidentNews::PostMortem`].
     PostMortem(IncidentId),
     /// Writes the redacted bundle → [`IncidentNews::Exported`].
@@ -99,6 +96,8 @@ pub enum IncidentNews {
     },
     /// All that was open has been told.
     Looked,
+    /// Those that are over, the newest first; each can be asked for by [`IncidentEffect::Open`].
+    Lately(Vec<Brief>),
     /// It was not written, and nothing that depends on it was done.
     Refused {
         /// Of which incident.
@@ -122,6 +121,8 @@ pub enum IncidentNews {
     },
     /// Open pages and who is on call, of each paging service by its name.
     Paging(Vec<(Text, Result<PagingView, Fault>)>),
+    /// The runbook that a declare was asked for, when there is one.
+    Runbook(Option<Box<RunbookFacts>>),
     /// The post-mortem was written, or why not.
     PostMortem {
         /// Of which incident.
@@ -142,6 +143,31 @@ pub enum IncidentNews {
     Remark(String),
 }
 
+/// An incident that is over, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// Its id.
+    pub id: IncidentId,
+    /// Its title.
+    pub title: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// When it ended: resolved, or merged into another.
+    pub ended: Instant,
+}
+
+impl Brief {
+    /// Of one that is over; `None` while it goes on.
+    pub fn of(incident: &Incident) -> Option<Self> {
+        (!incident.is_open()).then(|| Self {
+            id: incident.id().clone(),
+            title: incident.title().to_owned(),
+            severity: incident.severity(),
+            ended: incident.time(Moment::Resolved).unwrap_or_else(|| incident.status_since()),
+        })
+    }
+}
+
 /// Open pages, and who is on call.
 pub type PagingView = (Vec<Page>, Vec<OnCall>);
 
@@ -153,7 +179,7 @@ pub struct ServicesInfo {
     /// Paging services: name and product.
     pub paging: Vec<(Text, &'static str)>,
     /// The status page, when there is one.
-    pub status_page: Option<StatusPageInfo>,
+    pub status_page: Option<StatusPageFacts>,
     /// Where responders share incidents, when they do (`ConfigMaps of namespace opsdeck`).
     pub shared: Option<Text>,
 }
@@ -167,30 +193,6 @@ pub struct Here {
     pub config: Incidents,
     /// Who sits here, as entries are signed (`oncall@bastion`).
     pub who: Text,
-}
-
-/// A status page, as far as a plan has to know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusPageInfo {
-    /// Its configured name.
-    pub name: Text,
-    /// Its product.
-    pub product: &'static str,
-    /// Which components show which services, as configured: globs.
-    pub components: BTreeMap<String, Vec<String>>,
-}
-
-impl StatusPageInfo {
-    /// As a proposal about this service wants to know it.
-    pub fn facts(&self, service: &str) -> StatusPageFacts {
-        let shows = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches(pattern, service));
-        let components = self.components.iter().filter(|(_, patterns)| shows(patterns));
-        StatusPageFacts {
-            name: self.name.clone(),
-            product: self.product,
-            components: components.map(|(name, _)| name.clone()).collect(),
-        }
-    }
 }
 
 /// By name: effects and news are compared in tests.

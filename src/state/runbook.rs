@@ -8,7 +8,7 @@ use crate::actions::ActionRequest;
 use crate::domain::time::Instant;
 use crate::runbook::Runbook;
 use crate::runbook::facts::Facts;
-use crate::runbook::parameter::{Values, hidden, prefill};
+use crate::runbook::parameter::{Values, prefill};
 use crate::runbook::run::record::{Place, Record};
 use crate::runbook::run::work::Outcome;
 use crate::runbook::run::{Run, RunEffect};
@@ -207,10 +207,7 @@ impl Desk {
     pub fn values(&self) -> Values {
         match (self.run(), &self.page) {
             (Some(run), _) => run.values(),
-            (None, Some(page)) => {
-                let secrets = page.book.parameters.iter().filter(|known| known.secret).map(|known| &known.name);
-                hidden(page.values.clone(), secrets)
-            }
+            (None, Some(page)) => page.book.without_secrets(page.values.clone()),
             (None, None) => Values::new(),
         }
     }

@@ -176,6 +176,24 @@ pub enum PickerKind {
     StatusPage,
     /// A page to escalate.
     Page,
+    /// A page through which people are asked to join.
+    JoinPage,
+    /// A page to acknowledge, or to leave a note on.
+    NotePage,
+    /// Something to leave unsent.
+    Unsent,
+}
+
+impl PickerKind {
+    /// Is it about an incident? Then only what the list holds can be taken.
+    pub const fn is_of_incident(self) -> bool {
+        !matches!(self, Self::Palette | Self::Context | Self::Namespace | Self::Runbook)
+    }
+
+    /// Does it hold pages of the paging services?
+    pub const fn holds_pages(self) -> bool {
+        matches!(self, Self::Page | Self::JoinPage | Self::NotePage)
+    }
 }
 
 /// One line of a picker.

@@ -1,11 +1,12 @@
 //! Rows in order, with an index by group and a lens on what is shown. Deltas cost `log n` per row; only a new lens walks
 //! the rows it may show. Drawing asks for a window and touches no more rows than fit on the screen.
 
+mod lens;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::filter::Filter;
-use crate::domain::Text;
+pub use self::lens::{Lens, Scope};
 
 /// What a table holds.
 pub trait Row: Sized {
@@ -33,74 +34,6 @@ pub trait Row: Sized {
     fn is_on(&self, place: &str) -> bool {
         let _ = place;
         false
-    }
-}
-
-/// Which rows a table shows.
-#[derive(Clone, Debug)]
-pub enum Scope<R: Row> {
-    /// All.
-    All,
-    /// One group.
-    Group(R::Group),
-    /// Several groups.
-    Groups(BTreeSet<R::Group>),
-    /// What is at a place.
-    At(Text),
-    /// One row.
-    One(R::Key),
-    /// None: the focus is on something that this table knows nothing of.
-    Nothing,
-}
-
-/// Scope, filter and fault switch together.
-#[derive(Clone, Debug)]
-pub struct Lens<R: Row> {
-    /// Scope.
-    pub scope: Scope<R>,
-    /// Filter.
-    pub filter: Option<Filter>,
-    /// Only rows that want attention.
-    pub faults_only: bool,
-}
-
-impl<R: Row> Default for Lens<R> {
-    fn default() -> Self {
-        Self { scope: Scope::All, filter: None, faults_only: false }
-    }
-}
-
-// Written out, because a derive would ask the row to be comparable and not its key and group.
-impl<R: Row> PartialEq for Scope<R> {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::All, Self::All) | (Self::Nothing, Self::Nothing) => true,
-            (Self::Group(a), Self::Group(b)) => a == b,
-            (Self::Groups(a), Self::Groups(b)) => a == b,
-            (Self::At(a), Self::At(b)) => a == b,
-            (Self::One(a), Self::One(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
-impl<R: Row> PartialEq for Lens<R> {
-    fn eq(&self, other: &Self) -> bool {
-        self.scope == other.scope && self.filter == other.filter && self.faults_only == other.faults_only
-    }
-}
-
-impl<R: Row> Lens<R> {
-    fn shows(&self, row: &R) -> bool {
-        (match &self.scope {
-            Scope::All => self.filter.is_some() || !row.is_quiet(),
-            Scope::Group(group) => row.group().as_ref() == Some(group),
-            Scope::Groups(groups) => row.group().is_some_and(|group| groups.contains(&group)),
-            Scope::At(place) => row.is_on(place),
-            Scope::One(key) => row.key() == *key,
-            Scope::Nothing => false,
-        }) && (!self.faults_only || row.wants_attention())
-            && self.filter.as_ref().is_none_or(|filter| filter.accepts(&row.haystack()))
     }
 }
 
@@ -410,6 +343,7 @@ impl<R: Row> Table<R> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::state::filter::Filter;
     use proptest::prelude::*;
 
     #[derive(Clone, Debug, PartialEq)]

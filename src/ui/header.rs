@@ -164,7 +164,7 @@ fn run(look: &Look<'_>, order: u8) -> Part {
 /// The incident that is open, with its clock and what it waits for most.
 fn incident(look: &Look<'_>, words: bool) -> Part {
     let room = &look.session.incidents;
-    let Some(incident) = room.incident().filter(|incident| incident.is_open()) else { return Part::new(0, Vec::new()) };
+    let Some(incident) = room.going_on() else { return Part::new(0, Vec::new()) };
     let clock = span_fine(incident.clock(look.now).num_seconds());
     let mut spans = vec![
         Span::styled(format!("{} ", incident.severity()), look.style(Role::Critical)),
@@ -174,7 +174,7 @@ fn incident(look: &Look<'_>, words: bool) -> Part {
     if others > 0 {
         spans.push(Span::styled(format!(" +{others}"), look.style(Role::Warning)));
     }
-    if let Some(nudge) = room.nudges(incident, look.now).first().filter(|_| words) {
+    if let Some(nudge) = room.nudges.first().filter(|_| words) {
         let role = if nudge.urgent { Role::Warning } else { Role::Dim };
         spans.push(Span::styled(format!(" {} {}", look.glyphs.mid, nudge.text), look.style(role)));
     }

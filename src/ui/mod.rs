@@ -46,6 +46,8 @@ pub struct Look<'a> {
     pub glyphs: &'a Glyphs,
     /// The runbook's text, laid out.
     pub sheets: &'a runbook::Sheets,
+    /// The incident's timeline, laid out.
+    pub timelines: &'a incident::Timelines,
     /// The time.
     pub now: Instant,
     /// May actions be offered?

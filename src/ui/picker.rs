@@ -23,10 +23,13 @@ pub fn render(look: &Look<'_>, picker: &Picker, area: Rect, buffer: &mut Buffer)
         PickerKind::Status => ("Status", "how far it has come"),
         PickerKind::Severity => ("Severity", "how bad it is"),
         PickerKind::Role => ("Role", "which one"),
-        PickerKind::Incident => ("Incident", "which one, or a new one"),
+        PickerKind::Incident => ("Incident", "one that goes on, a new one, or one that is over"),
         PickerKind::Merge => ("Merge", "the incident that this one is the same as"),
         PickerKind::StatusPage => ("Status page", "every customer can read it"),
         PickerKind::Page => ("Escalate", "the page that goes to the next level"),
+        PickerKind::JoinPage => ("Ask to join", "through which page"),
+        PickerKind::NotePage => ("Page", "which one is about this incident"),
+        PickerKind::Unsent => ("Leave unsent", "what is not to be sent"),
     };
     let rows = (picker.items.len() as u16).clamp(3, MOST);
     let width = area.width.saturating_sub(4).min(88);
@@ -41,6 +44,8 @@ pub fn render(look: &Look<'_>, picker: &Picker, area: Rect, buffer: &mut Buffer)
             format!("reading{}", look.glyphs.cut)
         } else if picker.input.text().is_empty() {
             "nothing to choose from".to_owned()
+        } else if picker.kind.is_of_incident() {
+            "nothing matches".to_owned()
         } else {
             "nothing matches; enter takes the text as it is".to_owned()
         };

@@ -20,8 +20,10 @@ pub const CASES: &[Case] =
 
 /// Notes of each person's loop of subcommands, each a process of its own.
 const EACH: usize = 50;
-/// Notes typed into each console meanwhile.
-const TYPED: usize = 10;
+/// Notes typed into each console meanwhile, so that each of the two people writes 500.
+const TYPED: usize = 450;
+/// Notes that are typed without looking up.
+const BREATH: usize = 25;
 const SIZE: (u16, u16) = (160, 60);
 const PROMPT: &str = "note, with the time of now:";
 
@@ -99,7 +101,15 @@ fn looped(who: &str, number: usize) -> String {
 }
 
 fn typed(who: &str, number: usize) -> String {
-    format!("{who} types {number:02} end")
+    format!("{who} types {number:03} end")
+}
+
+/// Many notes by keys, as fast as the terminal takes them; the last of them has to come up.
+fn notes(console: &mut Console, texts: &[String]) {
+    for text in texts {
+        console.send(&format!("i{text}\r"));
+    }
+    console.wait_for(texts.last().unwrap());
 }
 
 /// A note by keys, into the incident that is shown.
@@ -183,7 +193,7 @@ fn consoles(binaries: &Path) {
         screen.contains("Declare an incident") && screen.contains("Nothing is sent")
     });
     let declared = Instant::now();
-    first.send("y");
+    first.declare();
     first.wait_for("Times (UTC)");
     let id = one.incident().unwrap();
     for (console, person, who) in [(&mut second, &two, "the second"), (&mut viewer, &looking, "the viewer")] {
@@ -213,14 +223,16 @@ fn consoles(binaries: &Path) {
     let began = Instant::now();
     std::thread::scope(|scope| {
         let loops = [scope.spawn(|| one.notes(&id, "one")), scope.spawn(|| two.notes(&id, "two"))];
-        for number in 0..TYPED {
-            if number == TYPED / 2 {
+        let numbers: Vec<usize> = (0..TYPED).collect();
+        for (breath, numbers) in numbers.chunks(BREATH).enumerate() {
+            if breath == TYPED / BREATH / 2 {
                 until("some of the notes", || notes_of(&one.entries(&id)).len() > 20);
                 stack.control_plane.apiserver.kill();
                 assert!(loops.iter().any(|one| !one.is_finished()), "killed while they write");
             }
-            note(&mut first, &typed("one", number));
-            note(&mut second, &typed("two", number));
+            for (console, who) in [(&mut first, "one"), (&mut second, "two")] {
+                notes(console, &numbers.iter().map(|&number| typed(who, number)).collect::<Vec<_>>());
+            }
         }
         stack.control_plane.apiserver.restart().unwrap();
         stack.control_plane.until_ready().unwrap();

@@ -1,6 +1,11 @@
-//! What integration tests share: the binary with files of its own, and the console in a real pseudo-terminal.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! What integration tests share: the binary with files of its own, and the console in a real pseudo-terminal. `lab` is a
+//! lab in another process, `road` carries HTTP, `killed` kills runs on it, `keyring` brings a
+//! Secret Service, `walk` answers a runbook's questions.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+pub mod keyring;
+pub mod killed;
+pub mod lab;
 pub mod road;
 pub mod walk;
 
@@ -62,13 +67,26 @@ pub struct Console {
 }
 
 impl Console {
-    pub fn start(home: &Path, arguments: &[&str], (columns, rows): (u16, u16)) -> Self {
+    pub fn start(home: &Path, arguments: &[&str], size: (u16, u16)) -> Self {
+        Self::start_with(home, arguments, &[], size)
+    }
+
+    /// The same with variables of its own.
+    pub fn start_with(
+        home: &Path,
+        arguments: &[&str],
+        variables: &[(String, String)],
+        (columns, rows): (u16, u16),
+    ) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin("opsdeck"));
         command.args(arguments);
         command.env_clear();
         for (name, value) in environment(home) {
+            command.env(name, value);
+        }
+        for (name, value) in variables {
             command.env(name, value);
         }
         let child = pty.slave.spawn_command(command).unwrap();
@@ -121,6 +139,21 @@ impl Console {
         self.input.flush().unwrap();
     }
 
+    /// Declares what is proposed. Where more has just come to be sent (a page, a runbook), the key is asked for once more.
+    pub fn declare(&mut self) {
+        const ONCE_MORE: &str = "press the key once more";
+        loop {
+            self.send("y");
+            self.wait_until("declared", |screen| !screen.contains("Declare an incident") || screen.contains(ONCE_MORE));
+            if !self.screen.screen().contents().contains(ONCE_MORE) {
+                return;
+            }
+            // Any key takes the remark away, so that the next one is seen.
+            self.send("\u{1b}[B");
+            self.wait_until("the remark gone", |screen| !screen.contains(ONCE_MORE));
+        }
+    }
+
     /// Reads until the screen holds what is asked for.
     pub fn wait_for(&mut self, what: &str) {
         self.wait_until(what, |screen| screen.contains(what));
@@ -138,6 +171,16 @@ impl Console {
                 }
             }
         }
+    }
+
+    /// Types the name that a plan asks for, and says yes as soon as that is what enter means.
+    pub fn confirm_by_name(&mut self, name: &str) {
+        self.wait_for("type the name");
+        self.send(name);
+        self.wait_until("the key that confirms", |screen| {
+            screen.lines().any(|line| line.contains("type the name") && line.contains("enter "))
+        });
+        self.send("\r");
     }
 
     /// Waits until the process has ended; its exit code.
@@ -172,45 +215,6 @@ impl Console {
 impl Drop for Console {
     fn drop(&mut self) {
         let _ = self.child.kill();
-    }
-}
-
-/// A lab in a process of its own: for tests that start many programs on one world, each within a second.
-pub struct Lab {
-    server: std::process::Child,
-    directory: std::path::PathBuf,
-}
-
-impl Lab {
-    /// Serves a scenario; its files go into `directory`.
-    pub fn serve(scenario: &str, directory: &Path) -> Self {
-        let mut server = std::process::Command::new(assert_cmd::cargo::cargo_bin("opsdeck"))
-            .args([scenario, "lab", "serve", "--dir"])
-            .arg(directory)
-            .env_clear()
-            .env("HOME", directory)
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
-        // The last thing that it says; then everything listens.
-        lines.map_while(Result::ok).find(|line| line.starts_with("try")).expect("the lab says how it is reached");
-        Self { server, directory: directory.to_owned() }
-    }
-
-    /// The binary, on this lab.
-    pub fn opsdeck(&self) -> assert_cmd::Command {
-        let mut command = opsdeck(&self.directory);
-        command.arg("--kubeconfig").arg(self.directory.join("kubeconfig"));
-        command.arg("--config").arg(self.directory.join("opsdeck.toml"));
-        command
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use serde_json::Value;
+
 /// A whole request; none from who hangs up before its end.
 pub fn request(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -41,4 +43,12 @@ pub fn answer(upstream: &mut TcpStream) -> Vec<u8> {
 /// The answer to a request, over a connection of its own.
 pub fn forward(request: &[u8], server: &str) -> Vec<u8> {
     answer(&mut submit(request, server).unwrap())
+}
+
+/// The JSON that an answer holds, which comes in one piece.
+pub fn json_body(answer: &[u8]) -> Value {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
+    assert!(!head.to_ascii_lowercase().contains("chunked"), "{head}");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}"))
 }

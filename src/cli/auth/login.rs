@@ -12,10 +12,10 @@ use crate::cli::{Global, start};
 use crate::config::SecretSource;
 use crate::config::credentials::Credential;
 use crate::integrations::secret::{self, Secret};
-use crate::ports::feed::Fault;
+use crate::ports::feed::{Fault, FaultKind};
+use crate::runtime::credentials::PATIENCE;
 use crate::runtime::credentials::ask::{AskError, ask};
 use crate::runtime::credentials::ledger::Ledger;
-use crate::runtime::credentials::look_at;
 use crate::runtime::credentials::prove::{Proof, prove};
 
 /// Stored, but nobody knows whether it is right.
@@ -26,8 +26,10 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
     let start = start::start(global).await?;
     let all = start.launch.configuration().await?.credentials();
     let credential = choose(all.clone(), args.source.as_deref())?;
-    let command = format!("opsdeck auth login {}", shell_words::quote(credential.word(&all)));
-    let to = target(global, args, &credential, &command)?;
+    let word = credential.word(&all);
+    let command = format!("opsdeck auth login {}", shell_words::quote(word));
+    let name = entry(&credential, word);
+    let to = target(global, args, &credential, &name, &command)?;
     let prompt = format!("Secret of {} (not shown; goes to {to}): ", credential.source);
     let secret = tokio::select! {
         // Polled first: who interrupts while the question appears gets the terminal's echo back too.
@@ -35,11 +37,19 @@ pub(super) async fn run(global: &Global, args: &LoginArgs) -> Result<ExitCode, F
         () = start::interrupted() => return Err(Failure::failed("nothing was stored")),
         asked = ask(&prompt) => asked.map_err(|error| unasked(&error))?,
     };
-    let before = look_at(&to, &credential.setting).await.ok();
+    // What cannot be looked at may be anything, and could not be put back.
+    let before = look_before(&to, &credential.setting).await.map_err(|fault| refused(fault, &command, &to))?;
     secret::store(&to, &secret, &credential.setting).await.map_err(|fault| refused(fault, &command, &to))?;
     line(&format!("the secret of {} is in {}", credential.source, described(&to)));
 
-    let proof = proven(&credential, &to).await;
+    let proof = tokio::select! {
+        biased;
+        () = start::interrupted() => {
+            let fault = Fault::new(FaultKind::Timeout, "interrupted before the service had answered");
+            return Err(put_back(fault, before, &credential, &to).await);
+        }
+        proof = proven(&credential, &to) => proof,
+    };
     if let Some(Proof::Refused(fault)) = proof {
         return Err(put_back(fault, before, &credential, &to).await);
     }
@@ -86,29 +96,41 @@ fn unasked(error: &AskError) -> Failure {
     }
 }
 
+/// What is there now, under the limit of a look.
+async fn look_before(at: &SecretSource, setting: &str) -> Result<Option<Secret>, Fault> {
+    tokio::time::timeout(PATIENCE, secret::find(at, setting)).await.unwrap_or_else(|_| {
+        Err(Fault::new(FaultKind::Timeout, format!("{setting}: {at} did not say in time what is there now")))
+    })
+}
+
 /// Where it goes: what was asked for, else what the configuration says.
-fn target(global: &Global, args: &LoginArgs, credential: &Credential, command: &str) -> Result<SecretSource, Failure> {
-    let name = entry(credential);
+fn target(
+    global: &Global,
+    args: &LoginArgs,
+    credential: &Credential,
+    name: &str,
+    command: &str,
+) -> Result<SecretSource, Failure> {
     match (args.to, &args.file) {
-        (Some(To::Keyring), None) => Ok(SecretSource::Keyring(name)),
-        (Some(To::Keyutils), None) => Ok(SecretSource::Keyutils(name)),
+        (Some(To::Keyring), None) => Ok(SecretSource::Keyring(name.to_owned())),
+        (Some(To::Keyutils), None) => Ok(SecretSource::Keyutils(name.to_owned())),
         (Some(To::File) | None, Some(path)) => std::path::absolute(path)
             .map(SecretSource::File)
             .map_err(|error| Failure::usage(format!("cannot use {}: {error}", path.display()))),
         (Some(To::File), None) => match &credential.at {
             SecretSource::File(_) => Ok(credential.at.clone()),
-            _ => default_file(global, &name).map(SecretSource::File),
+            _ => default_file(global, name).map(SecretSource::File),
         },
         (Some(To::Keyring | To::Keyutils), Some(_)) => Err(Failure::usage("--file goes with --to file")),
         (None, None) => match &credential.at {
-            at @ (SecretSource::Env(_) | SecretSource::Command(_)) => Err(unwritable(at, credential, command)),
+            at @ (SecretSource::Env(_) | SecretSource::Command(_)) => Err(unwritable(at, credential, name, command)),
             at => Ok(at.clone()),
         },
     }
 }
 
 /// Environment and commands: opsdeck reads them and cannot write them.
-fn unwritable(at: &SecretSource, credential: &Credential, command: &str) -> Failure {
+fn unwritable(at: &SecretSource, credential: &Credential, name: &str, command: &str) -> Failure {
     let setting = &credential.setting;
     let here = match at {
         SecretSource::Env(name) => {
@@ -118,12 +140,13 @@ fn unwritable(at: &SecretSource, credential: &Credential, command: &str) -> Fail
     };
     Failure::usage(format!("{setting} is taken from {at}, where opsdeck cannot store it")).hint(format!(
         "{here}; or store it elsewhere: {command} --to keyring, and write {}",
-        sentence(credential, &SecretSource::Keyring(entry(credential)))
+        sentence(credential, &SecretSource::Keyring(name.to_owned()))
     ))
 }
 
-/// What an entry of it is called: as the configuration calls one already, else as its source.
-fn entry(credential: &Credential) -> String {
+/// What an entry of it is called: as the configuration calls one already, else by the word that means it alone. Two secrets
+/// in one entry would be one.
+fn entry(credential: &Credential, word: &str) -> String {
     if let SecretSource::Keyring(name) | SecretSource::Keyutils(name) = &credential.at {
         return name.clone();
     }
@@ -131,7 +154,7 @@ fn entry(credential: &Credential) -> String {
     let word = if credential.setting.starts_with("contexts.") || credential.setting.contains(".headers.") {
         &credential.setting
     } else {
-        &credential.source
+        word
     };
     word.replace(['"', '*'], "").chars().map(plain).take(64).collect()
 }
@@ -183,6 +206,10 @@ fn refused(fault: Fault, command: &str, to: &SecretSource) -> Failure {
 /// counts before silence, and silence before consent.
 async fn proven(credential: &Credential, to: &SecretSource) -> Option<Proof> {
     let mut worst = None;
+    if !credential.uses.is_empty() && !credential.is_provable() {
+        let why = "nothing can be asked with this key: it only sends, and sending pages somebody";
+        return Some(Proof::Unknown(Fault::new(FaultKind::NotServed, why)));
+    }
     for service in &credential.uses {
         let proof = prove(&service.clone().with(&credential.at, to)).await;
         worst = match (worst, proof) {
@@ -233,18 +260,23 @@ mod tests {
                 "contexts.\"prod-*\".prometheus.token = { keyring = \"contexts.prod-.prometheus.token\" } (in the configuration)",
             ),
         ] {
-            assert_eq!(sentence(&one, &SecretSource::Keyring(entry(&one))), said);
+            assert_eq!(sentence(&one, &SecretSource::Keyring(entry(&one, &one.source))), said);
         }
         let kept = credential("unleash", "flags.unleash.token", SecretSource::Keyring("ops/unleash".into()));
-        assert_eq!(entry(&kept), "ops/unleash");
+        assert_eq!(entry(&kept, "unleash"), "ops/unleash");
+        let (token, key) =
+            (credential("pd", "paging.pd.token", env()), credential("pd", "paging.pd.routing-key", env()));
+        let all = [token.clone(), key.clone()];
+        assert_eq!(entry(&token, token.word(&all)), "paging.pd.token", "one source, two secrets, two entries");
+        assert_eq!(entry(&key, key.word(&all)), "paging.pd.routing-key");
     }
 
     #[test]
     fn where_nothing_can_be_stored_the_way_out_is_named() {
         let one = credential("unleash", "flags.unleash.token", SecretSource::Env("UNLEASH".into()));
-        let said = format!("{:?}", unwritable(&one.at, &one, "opsdeck auth login unleash"));
+        let said = format!("{:?}", unwritable(&one.at, &one, "unleash", "opsdeck auth login unleash"));
         assert!(said.contains("export UNLEASH=") && said.contains("--to keyring"), "{said}");
-        let fault = Fault::new(crate::ports::feed::FaultKind::Unauthorized, "no keyring can be reached");
+        let fault = Fault::new(FaultKind::Unauthorized, "no keyring can be reached");
         let said =
             format!("{:?}", refused(fault, "opsdeck auth login unleash", &SecretSource::Keyring("unleash".into())));
         assert!(said.contains("--to keyutils") && said.contains("--to file (plain text"), "{said}");

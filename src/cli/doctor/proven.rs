@@ -16,7 +16,7 @@ pub(super) async fn record(global: &Global, launch: &Launch, context: &str, chec
     let Ok(config) = launch.configuration().await else { return };
     let ledger = Ledger::new(&start::dirs(global));
     for credential in config.credentials_in(context) {
-        let Some(service) = credential.uses.first() else { continue };
+        let Some(service) = credential.uses.first().filter(|_| credential.is_provable()) else { continue };
         let Some(proof) = proof(&credential, service, checks) else { continue };
         // A secret that is missing was not refused: nobody was asked.
         if matches!(proof, Proof::Refused(_)) && !all_there(service).await {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::desk::all;
+use super::desk::{all, take_in_shared};
 use crate::cli::output::{Failure, json as print_json, line};
 use crate::cli::{Global, start};
 use crate::domain::text::clean;
@@ -33,7 +33,7 @@ pub struct ToilArgs {
     json: bool,
 }
 
-/// The store, without anything that needs the network.
+/// The store; nothing in it needs the network.
 pub fn store(global: &Global) -> Result<IncidentStore, Failure> {
     let config = start::load_config(global)?.config;
     Ok(start::incident_home(&config, &start::dirs(global), global.demo.is_some()).store)
@@ -44,11 +44,8 @@ fn took(seconds: Option<i64>) -> String {
 }
 
 pub fn run(global: &Global, args: &ListArgs) -> Result<ExitCode, Failure> {
-    let store = store(global)?;
-    let mut known = all(&store);
-    if let Some(context) = &global.context {
-        known.retain(|one| one.context == *context);
-    }
+    take_in_shared(global)?;
+    let known = all(&store(global)?, global.context.as_deref());
     let rows: Vec<ListRow> = known.iter().map(|known| ListRow::of(&known.incident)).collect();
     let statistics = Statistics::of(&rows);
     let open: Vec<bool> = known.iter().map(|known| known.incident.is_open()).collect();
@@ -118,7 +115,7 @@ fn medians(statistics: &Statistics) -> Vec<Vec<String>> {
 }
 
 pub fn toil(global: &Global, args: &ToilArgs) -> Result<ExitCode, Failure> {
-    let known = all(&store(global)?);
+    let known = all(&store(global)?, None);
     let found = toil_of(known.iter().map(|known| &known.incident));
     if args.json {
         print_json(&found)?;

@@ -2,8 +2,8 @@
 //! entries as in the console, and what waits to be sent is sent by whoever runs next.
 
 mod change;
-mod declare;
-mod desk;
+pub(super) mod declare;
+pub(super) mod desk;
 mod list;
 mod paper;
 mod publish;
@@ -115,7 +115,7 @@ pub enum IncidentCommand {
     #[command(after_help = examples!("  opsdeck incident task \"alert on the pricing table\" --owner payments-lead\n  opsdeck incident task --done 20261121T143207123Z-0000-w7f3"))]
     Task(change::TaskArgs),
     /// Send the page of an incident to the next level, or ask people to join
-    #[command(after_help = examples!("  opsdeck incident escalate\n  opsdeck incident escalate --ask PUSER1 --ask PUSER2 --message \"payments are down\""))]
+    #[command(after_help = examples!("  opsdeck incident escalate\n  opsdeck incident escalate --ask PUSER1 --ask PUSER2 --message \"payments are down\" --yes"))]
     Escalate(change::EscalateArgs),
     /// Try what could not be sent again, now; without a key all of it
     #[command(after_help = examples!("  opsdeck incident retry\n  opsdeck incident retry invite:alice"))]
@@ -127,6 +127,7 @@ pub enum IncidentCommand {
         which: Which,
     },
     /// Leave something unsent
+    #[command(after_help = examples!("  opsdeck incident drop invite:alice --reason \"she is here already\""))]
     Drop {
         /// The delivery, as `show` names it
         #[arg(value_name = "KEY")]
@@ -137,14 +138,19 @@ pub enum IncidentCommand {
         #[command(flatten)]
         which: Which,
     },
+    /// Send what another console had planned and not sent, when nobody is at it any more
+    #[command(after_help = examples!("  opsdeck incident take-over\n  opsdeck incident take-over 20261121-1432-payment-x7k2 --console w7f3a2c1 --yes"))]
+    TakeOver(change::TakeOverArgs),
     /// Hand the command over: posts a summary
     #[command(after_help = examples!("  opsdeck incident hand-over bob --yes"))]
     HandOver(change::HandOverArgs),
     /// Write a redacted bundle of an incident, for another person to open
+    #[command(after_help = examples!("  opsdeck incident export\n  opsdeck incident export last --out payments.incident.json"))]
     Export(paper::ExportArgs),
     /// Open a bundle that another person exported, and look at it
     Open(paper::OpenArgs),
     /// Say that an incident is the same as another, where it goes on
+    #[command(after_help = examples!("  opsdeck incident merge 20261121-1440-cart-b2m9 --into 20261121-1432-payment-x7k2"))]
     Merge {
         /// The duplicate
         #[arg(value_name = "ID")]
@@ -157,6 +163,7 @@ pub enum IncidentCommand {
         json: bool,
     },
     /// Open a resolved incident again
+    #[command(after_help = examples!("  opsdeck incident reopen last --reason \"it is back\""))]
     Reopen {
         /// Which: its id, or `last`
         #[arg(value_name = "ID", default_value = "last")]
@@ -169,6 +176,7 @@ pub enum IncidentCommand {
         json: bool,
     },
     /// Write the draft of the post-mortem, or make it anew: what people wrote in it stays
+    #[command(after_help = examples!("  opsdeck incident post-mortem last\n  opsdeck incident post-mortem last --out docs/payments.md"))]
     PostMortem(paper::PostMortemArgs),
     /// Publish on the status page, where everyone can read it; needs --public, also with --yes
     #[command(after_help = publish::HELP)]
@@ -176,6 +184,7 @@ pub enum IncidentCommand {
     /// Which actions were done how often, by alert
     Toil(list::ToilArgs),
     /// Send what waits, and share what the cluster lacks
+    #[command(after_help = examples!("  opsdeck incident sync\n  opsdeck incident sync --incident last"))]
     Sync {
         #[command(flatten)]
         which: Which,
@@ -212,6 +221,7 @@ pub fn run(global: &Global, command: &IncidentCommand) -> Result<ExitCode, Failu
         Is::Drop { key, reason, which } => {
             change::perform(global, which, Command::Drop { key: key.as_str().into(), reason: reason.clone() })
         }
+        Is::TakeOver(args) => change::take_over(global, args),
         Is::HandOver(args) => change::hand_over(global, args),
         Is::Export(args) => paper::export(global, args),
         Is::Open(args) => paper::open(args),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::desk::{Desk, choose};
+use super::desk::{Desk, choose, take_in_shared};
 use super::list::store;
 use super::show::whole;
 use crate::cli::output::{Failure, error_line, json as print_json, line};
@@ -53,6 +53,7 @@ pub struct PostMortemArgs {
 }
 
 fn known(global: &Global, id: Option<&str>) -> Result<Incident, Failure> {
+    take_in_shared(global)?;
     let known = choose(&store(global)?, id, global.context.as_deref())?;
     let none = || Failure::usage("there is no such incident").hint("opsdeck incident list --all");
     Ok(known.ok_or_else(none)?.incident)

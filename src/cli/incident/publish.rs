@@ -5,14 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::change::text;
-use super::desk::{Desk, confirm};
+use super::desk::{Desk, confirm, preview};
 use super::{Which, examples};
-use crate::cli::output::{Failure, line};
+use crate::cli::output::Failure;
 use crate::cli::{Global, start};
-use crate::domain::incident::delivery::What;
-use crate::domain::text::clean_lines;
 use crate::incident::command::Command;
-use crate::incident::plan::publication;
+use crate::incident::publication::Publication;
 
 pub const HELP: &str = examples!(
     "  opsdeck incident publish \"We are looking into failing payments\" --public
@@ -49,6 +47,16 @@ fn component(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), state.trim().to_owned()))
 }
 
+/// It is not published: `--yes` alone is no word about the public.
+pub fn not_public(what: &str) -> Failure {
+    Failure::refused(format!("{what}: everyone could read it; say so with --public"))
+}
+
+/// There is nowhere to publish.
+pub fn no_page() -> Failure {
+    Failure::usage("no status page is configured for this context").hint("[[status-page]] names one")
+}
+
 pub fn run(global: &Global, args: &PublishArgs) -> Result<ExitCode, Failure> {
     let body = text(&args.text)?;
     if body.trim().is_empty() {
@@ -59,30 +67,24 @@ pub fn run(global: &Global, args: &PublishArgs) -> Result<ExitCode, Failure> {
         let (mut desk, id) = Desk::open(global, wanted, args.which.json).await?;
         let incident = desk.incident(&id)?;
         let info = desk.ground.services.info();
-        let page = info.status_page.ok_or_else(|| {
-            Failure::usage("no status page is configured for this context").hint("[[status-page]] names one")
-        })?;
-        let shown = page.facts(&incident.declared().service).components;
-        let What::Publish { title, status, components, .. } = publication(&incident, body.clone(), &shown) else {
-            return Err(Failure::usage("there is nothing to publish"));
-        };
-        let title = args.title.clone().unwrap_or(title);
-        let status = args.status.clone().unwrap_or(status);
-        let components = if args.component.is_empty() { components } else { args.component.iter().cloned().collect() };
-        let said = format!("on {} ({}), for everyone:\n{title} [{status}]\n{body}", page.name, page.product);
-        if !args.which.json {
-            line(&clean_lines(&said));
-            for (name, state) in &components {
-                line(&clean_lines(&format!("  {name}: {state}")));
-            }
+        let page = info.status_page.ok_or_else(no_page)?;
+        let mut said = Publication::next(&incident, body, page.showing(&incident.declared().service));
+        if let Some(title) = &args.title {
+            said.title.clone_from(title);
         }
-        if args.public {
-            confirm("publish this?", args.yes)?;
-        } else {
-            // --yes alone is no word about the public.
-            return Err(Failure::refused("not published: everyone could read it; say so with --public"));
+        if let Some(status) = &args.status {
+            said.status.clone_from(status);
         }
-        let what = What::Publish { title, status, body, components };
+        if !args.component.is_empty() {
+            said.components = args.component.iter().cloned().collect();
+        }
+        preview(&format!("on {} ({}), for everyone:", page.name, page.product), args.which.json);
+        preview(&said.lines().join("\n"), args.which.json);
+        if !args.public {
+            return Err(not_public("not published"));
+        }
+        confirm("publish this?", args.yes)?;
+        let what = said.into();
         desk.office.perform(&id, Command::Send { service: page.name.clone(), what, confirmed: true }).await?;
         desk.finish(&id).await
     })

@@ -1,11 +1,11 @@
-//! `opsdeck incident show`: one incident, as it is on disk. Nothing is asked and nothing is sent.
+//! `opsdeck incident show`: one incident, as it is on disk after what others share was taken in. Nothing is sent.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use super::desk::choose;
+use super::desk::{choose, take_in_shared};
 use super::list::store;
 use crate::cli::Global;
 use crate::cli::output::{Failure, json as print_json, line};
@@ -35,6 +35,7 @@ pub struct ShowArgs {
 }
 
 pub fn run(global: &Global, args: &ShowArgs) -> Result<ExitCode, Failure> {
+    take_in_shared(global)?;
     let store = store(global)?;
     let known = choose(&store, args.id.as_deref(), global.context.as_deref())?;
     let known = known.ok_or_else(|| {

@@ -7,7 +7,6 @@ use crate::domain::text::clean_lines;
 use crate::runbook::run::record::{Event, Record, Verdict};
 use crate::runbook::run::work::{Question, Work};
 use crate::runbook::run::{Phase, Run, RunInput};
-use crate::runbook::step::IncidentWord;
 use crate::runbook::step::StepKind;
 
 /// Lines of an output that are printed.
@@ -163,23 +162,20 @@ impl Face {
                 )
             }
             Question::Incident(word, text) => {
-                self.say(&format!("  {}", run.masked(text)));
-                let command = match word {
-                    IncidentWord::Declare => "opsdeck incident declare",
-                    IncidentWord::Notify => "opsdeck incident update",
-                    IncidentWord::Note => "opsdeck incident note",
-                };
-                self.say(&format!("  in another terminal: {command}"));
-                Self::choose(
-                    "it is done",
-                    &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")],
-                    |key| match key {
-                        'n' => Some(RunInput::Decline { reason: ask("why? ")? }),
-                        's' => skip(),
-                        'a' => abort(),
-                        _ => Some(RunInput::Approve),
-                    },
-                )
+                self.say(&format!("  {}", word.does()));
+                if !text.trim().is_empty() {
+                    self.say(&format!("  > {}", run.masked(text)));
+                }
+                // A declare asks by itself, unless it was said beforehand; the other two say only what is written here.
+                if self.unattended || self.yes {
+                    return Some(RunInput::Approve);
+                }
+                Self::choose("do it", &[('n', "it cannot be done"), ('s', "skip"), ('a', "abort")], |key| match key {
+                    'n' => Some(RunInput::Decline { reason: ask("why? ")? }),
+                    's' => skip(),
+                    'a' => abort(),
+                    _ => Some(RunInput::Approve),
+                })
             }
             Question::Approve(text) => {
                 self.say(&format!("  {}", run.masked(text)));

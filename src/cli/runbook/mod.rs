@@ -1,6 +1,7 @@
 //! `opsdeck runbook`: runbooks listed, shown, checked, begun from a template, and walked without the screen.
 
 mod face;
+mod incident;
 mod lint;
 mod list;
 mod new;

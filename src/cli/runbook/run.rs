@@ -10,6 +10,7 @@ use super::{Ground, ground, parameter};
 use crate::cli::output::{Failure, error_line, line};
 use crate::cli::{Global, start};
 use crate::domain::alert::Alert;
+use crate::domain::incident::IncidentId;
 use crate::domain::target::WorkloadRef;
 use crate::domain::text::clean_lines;
 use crate::ports::cluster::Look;
@@ -47,13 +48,16 @@ pub struct RunArgs {
     /// Take a run up where it stands
     #[arg(long, value_name = "RUN", conflicts_with_all = ["name", "parameters", "alert", "dry_run"])]
     resume: Option<String>,
+    /// The incident that steps write into [default: the open one]
+    #[arg(long, value_name = "ID")]
+    incident: Option<IncidentId>,
     /// Nobody answers: what needs a person fails
     #[arg(long)]
     non_interactive: bool,
     /// Show what each step would do, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Approve every plan, whatever confirmation the guardrails ask for
+    /// Approve every plan, whatever confirmation the guardrails ask for; declare without being asked
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
     /// Print the records of the run as JSON lines
@@ -77,6 +81,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
         let connected = start.launch.connect(context, start.namespace.clone(), 1).await.map_err(start::unusable)?;
         start.settle(&connected).await;
         let walker = Walker {
+            start: &start,
             launch: &start.launch,
             tools: Tools::of(&connected, start.launch.clock, &settings),
             connected: &connected,
@@ -84,6 +89,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
             library: &library,
             face: Face { json: args.json, unattended: args.non_interactive, yes: args.yes },
             who: start.launch.user.clone(),
+            incident: args.incident.clone(),
         };
         let on = if let Some(taken) = taken {
             walker.resume(taken)?
@@ -104,7 +110,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
         if !args.json {
             error_line(&format!("run {id}"));
         }
-        Ok(ExitCode::from(match walker.walk(on).await? {
+        Ok(ExitCode::from(match Box::pin(walker.walk(on)).await? {
             Some(RunEnd::Done { failed: 0 }) => 0,
             Some(RunEnd::Aborted { .. }) => 3,
             Some(_) => 5,

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use super::face::Face;
 use crate::cli::drive::{Manner, through};
 use crate::cli::output::Failure;
+use crate::cli::start::Start;
+use crate::domain::incident::IncidentId;
+use crate::domain::time::Instant;
 use crate::runbook::Runbook;
 use crate::runbook::action::Act;
 use crate::runbook::parameter::Values;
-use crate::runbook::run::record::RunEnd;
-use crate::runbook::run::work::{Outcome, Work};
+use crate::runbook::run::record::{Event, Record, RunEnd};
+use crate::runbook::run::work::{Outcome, Question, Work};
 use crate::runbook::run::{Begin, Phase, Run, RunEffect, RunInput};
 use crate::runtime::runbooks::deed::{self, Fate};
 use crate::runtime::runbooks::keep::{self, Ground, Kept, Taken};
@@ -22,6 +25,7 @@ use crate::runtime::wiring::{Connected, Launch};
 
 /// What a walk needs.
 pub struct Walker<'a> {
+    pub start: &'a Start,
     pub launch: &'a Launch,
     pub connected: &'a Connected,
     pub tools: Tools,
@@ -29,6 +33,8 @@ pub struct Walker<'a> {
     pub library: &'a Library,
     pub face: Face,
     pub who: String,
+    /// The incident that steps are about; else the open one.
+    pub incident: Option<IncidentId>,
 }
 
 /// A run with its log and what it still has to do.
@@ -37,6 +43,8 @@ pub struct OnTheWay {
     pub kept: Kept,
     pub ground: Ground,
     pub effects: Vec<RunEffect>,
+    /// When it came to the step at which it was cut off.
+    pub cut: Option<Instant>,
 }
 
 impl Walker<'_> {
@@ -57,7 +65,7 @@ impl Walker<'_> {
         let kept = keep::begin(&self.store, &book, &ground, now).map_err(Failure::failed)?;
         let (run, effects) =
             Run::begin(book, begin(kept.id().to_owned())).map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(OnTheWay { run, kept, ground, effects })
+        Ok(OnTheWay { run, kept, ground, effects, cut: None })
     }
 
     /// Takes a run up again.
@@ -72,12 +80,14 @@ impl Walker<'_> {
         }
         let mut run = Run::replay(book, &records).map_err(|error| Failure::failed(error.to_string()))?;
         let effects = run.resume(&self.who, self.launch.clock.now());
-        Ok(OnTheWay { run, kept, ground, effects })
+        let onward = |record: &&Record| !matches!(record.event, Event::Resumed | Event::Noted { .. });
+        let cut = records.iter().rev().find(onward).map(|record| record.at);
+        Ok(OnTheWay { run, kept, ground, effects, cut })
     }
 
     /// Walks it to its end; `None` when it is left open.
     pub async fn walk(&self, on: OnTheWay) -> Result<Option<RunEnd>, Failure> {
-        let OnTheWay { mut run, kept, ground, effects } = on;
+        let OnTheWay { mut run, kept, ground, effects, mut cut } = on;
         let mut queue: VecDeque<RunEffect> = effects.into();
         let mut shown = None;
         let mut looked_up = false;
@@ -91,6 +101,10 @@ impl Walker<'_> {
                                 .hint("the run stays open")
                         })?;
                         self.face.recorded(&run, &record)?;
+                        // It has left the step at which it was cut off.
+                        if !matches!(record.event, Event::Resumed | Event::Noted { .. }) {
+                            cut = None;
+                        }
                     }
                     RunEffect::Perform { ticket, work, patience, .. } => {
                         self.face.begins(&run, &work);
@@ -122,7 +136,20 @@ impl Walker<'_> {
                 self.face.arrived(&run);
                 shown = Some(standing);
             }
-            let Some(input) = self.face.next(&run) else { return Ok(None) };
+            let Some(mut input) = self.face.next(&run) else { return Ok(None) };
+            if let (Phase::Asking(Question::Incident(word, text)), RunInput::Approve) = (run.phase(), &input) {
+                match Box::pin(self.tell_incident(&run, &ground, (*word, text), cut)).await {
+                    Ok(()) => {}
+                    // Nobody says how it goes on.
+                    Err(why) if self.face.unattended || self.face.yes => {
+                        input = RunInput::Decline { reason: why.to_string() }
+                    }
+                    Err(why) => {
+                        Face::remark(&format!("not done: {why}"));
+                        continue;
+                    }
+                }
+            }
             queue.extend(run.feed(input, self.launch.clock.now()));
         }
     }
@@ -224,7 +251,9 @@ impl Walker<'_> {
             stack,
         };
         match Run::begin(book, begin) {
-            Ok((run, effects)) => Ok(of(Box::pin(self.walk(OnTheWay { run, kept, ground, effects })).await?)),
+            Ok((run, effects)) => {
+                Ok(of(Box::pin(self.walk(OnTheWay { run, kept, ground, effects, cut: None })).await?))
+            }
             Err(error) => Ok(Outcome::failed(error.to_string())),
         }
     }

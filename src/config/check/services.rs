@@ -107,6 +107,67 @@ fn pagerduty(service: &Table, place: &Place, path: &str, found: &mut Vec<Diagnos
 /// The words of an alert's severity.
 const ALERT_SEVERITIES: [&str; 3] = ["critical", "warning", "info"];
 
+/// What the templates of an incident know (`[incidents]` says so).
+const FIELDS: [&str; 14] = [
+    "id",
+    "title",
+    "severity",
+    "service",
+    "workload",
+    "namespace",
+    "context",
+    "date",
+    "time",
+    "alerts",
+    "burn",
+    "suspect",
+    "runbook",
+    "commander",
+];
+
+/// Templates that cannot be filled in: found now, and not in the middle of a night.
+pub(super) fn templates(table: &Table, found: &mut Vec<Diagnostic>) {
+    let Some((_, Node { value: Value::Table(incidents), .. })) = table.get("incidents") else { return };
+    for setting in ["channel", "topic", "first-message"] {
+        if let Some((template, place)) = text(incidents, setting) {
+            template_of(template, place, &join("incidents", setting), found);
+        }
+    }
+    let Some((_, Node { value: Value::Table(links), .. })) = incidents.get("links") else { return };
+    for name in links.keys() {
+        if let Some((template, place)) = text(links, name) {
+            template_of(template, place, &join("incidents.links", name), found);
+        }
+    }
+}
+
+fn template_of(template: &str, place: &Place, key: &str, found: &mut Vec<Diagnostic>) {
+    let mut environment = minijinja::Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    environment.set_fuel(Some(50_000));
+    let parsed = match environment.template_from_str(template) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+            return found.push(Diagnostic::new(place, key, format!("this is no template: {why}")));
+        }
+    };
+    let values = minijinja::Value::from_pairs(FIELDS.map(|field| (field, "x")));
+    let Err(error) = parsed.render(values) else { return };
+    let mut unknown: Vec<String> = parsed.undeclared_variables(false).into_iter().collect();
+    unknown.retain(|name| !FIELDS.contains(&name.as_str()));
+    unknown.sort();
+    found.push(match unknown.first() {
+        Some(name) if error.kind() == minijinja::ErrorKind::UndefinedError => {
+            Diagnostic::new(place, key, format!("`{name}` is no field of an incident")).accepts(name, &FIELDS)
+        }
+        _ => {
+            let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+            Diagnostic::new(place, key, format!("this template cannot be filled in: {why}"))
+        }
+    });
+}
+
 fn rules(table: &Table, found: &mut Vec<Diagnostic>) {
     let Some((_, Node { value: Value::Table(incidents), .. })) = table.get("incidents") else { return };
     let Some((_, Node { value: Value::Array(rules), .. })) = incidents.get("rule") else { return };
@@ -118,5 +179,30 @@ fn rules(table: &Table, found: &mut Vec<Diagnostic>) {
             let diagnostic = Diagnostic::new(place, key, format!("`{word}` is no severity of an alert"));
             found.push(diagnostic.accepts(word, &ALERT_SEVERITIES));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::super::diagnostic::Origin;
+    use super::super::super::document::parse;
+    use super::*;
+
+    #[test]
+    fn templates_that_cannot_be_filled_in_are_found_before_the_night() {
+        let text = "[incidents]\nchannel = \"inc-{{ servce }}\"\ntopic = \"{{ title\"\nfirst-message = \"{{ title }}\"\n\
+             [incidents.links]\nDashboard = \"https://x.example/{{ dashboard }}\"\nGood = \"https://x.example/{{ date }}\"\n";
+        let table = parse(Origin::BuiltIn("test"), text.to_owned()).unwrap();
+        let mut found = Vec::new();
+        check(&table, &mut found);
+        assert!(found.is_empty(), "an incident is declared all the same: {found:?}");
+        templates(&table, &mut found);
+        let said: Vec<String> = found.iter().map(|one| format!("{} {}", one.key, one.message)).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert_eq!(said[0], "incidents.channel `servce` is no field of an incident");
+        assert_eq!(found[0].suggestion.as_deref(), Some("service"));
+        assert!(said[1].starts_with("incidents.topic this is no template"), "{said:?}");
+        assert!(said[2].starts_with("incidents.links.Dashboard `dashboard`"), "{said:?}");
     }
 }

@@ -145,6 +145,9 @@ pub enum Deed {
     Status {
         /// The new one.
         to: Status,
+        /// The one before, as far as its writer knew. Without it (an older version) the entry counts as it stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Status>,
         /// Why.
         reason: Option<String>,
     },
@@ -283,6 +286,9 @@ pub enum Deed {
         key: DeliveryKey,
         /// Why.
         reason: Option<String>,
+        /// Left because of this one: it waits for it, or that one takes its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<DeliveryKey>,
     },
     /// This console sends what another one had planned and not sent.
     Taken {
@@ -300,6 +306,15 @@ pub enum Deed {
         from: IncidentId,
         /// Its title.
         title: String,
+        /// The first sign of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detected: Option<Instant>,
+        /// The names of its alerts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alerts: Vec<String>,
+        /// Its workloads.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        workloads: Vec<WorkloadRef>,
     },
     /// Handed over.
     HandedOver {
@@ -341,7 +356,7 @@ pub struct Declared {
     /// Who may see its channel.
     #[serde(default)]
     pub visibility: Visibility,
-    /// When the first sign of it was: the oldest of its alerts.
+    /// When the first sign of it was: the oldest of its worst alerts.
     pub detected: Option<Instant>,
     /// Names of the alerts that fire.
     #[serde(default)]
@@ -352,8 +367,14 @@ pub struct Declared {
     pub suspect: Option<String>,
     /// The runbook's id.
     pub runbook: Option<String>,
-    /// Seconds between updates.
+    /// The severity that the rules proposed. What they say again later is no news to who chose another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Severity>,
+    /// Seconds between updates; SEV1 and SEV2 halve them unless `update_fixed`.
     pub update_every: u64,
+    /// Did the runbook say how often? Then that holds for every severity.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub update_fixed: bool,
     /// Is it of the lab?
     #[serde(default)]
     pub demo: bool,
@@ -458,7 +479,7 @@ mod tests {
             Deed::Note { text: "x".into() },
             Deed::Unsent { key: "k".into(), why: "w".into(), hint: None, again: Again::In(3) },
             Deed::Unsent { key: "k".into(), why: "w".into(), hint: None, again: Again::Doubtful },
-            Deed::Status { to: Status::Resolved, reason: None },
+            Deed::Status { to: Status::Resolved, from: Some(Status::Monitoring), reason: None },
         ];
         for deed in deeds {
             let entry = Entry { stamp: Stamp::next(now, &writer, None), at: now, by: "x".into(), deed };

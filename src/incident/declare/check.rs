@@ -1,7 +1,7 @@
 //! What is wrong with a proposal, field by field. Only a missing title keeps it from being declared.
 
 use super::{Field, Proposal};
-use crate::domain::incident::Role;
+use crate::domain::incident::{Role, Visibility};
 use crate::incident::command::LONGEST_TITLE;
 
 /// Something to know about a field.
@@ -38,6 +38,13 @@ impl Proposal {
         }
         if let Some(chat) = &self.facts.chat {
             if chat.has_channels && !self.channel.is_empty() {
+                if let Some(why) = &self.renamed {
+                    say(Field::Channel, format!("{why}; `{}` is used instead", self.channel));
+                }
+                if self.visibility == Visibility::Private && self.invite.is_empty() {
+                    let text = "the channel is private, and nobody is invited: only the bot would be in it";
+                    say(Field::Invite, text.to_owned());
+                }
                 if let Err(why) = chat.name_of(&self.channel) {
                     say(Field::Channel, format!("{} takes no such name: {why}", chat.product));
                 }
@@ -75,8 +82,9 @@ impl Proposal {
                 say(Field::Links, format!("`{title}` leads nowhere: {url}"));
             }
         }
-        if self.status_page.as_ref().is_some_and(|draft| draft.body.trim().is_empty()) {
-            say(Field::StatusPage, "there is no text: nothing is published".to_owned());
+        if self.confirmed.is_some() && self.public().is_none() {
+            let why = "what everyone would read changed after it was confirmed: nothing is published";
+            say(Field::StatusPage, why.to_owned());
         }
         if self.title.trim().is_empty() {
             found.push(Finding { field: Field::Title, text: "what is wrong, in one line?".to_owned(), blocks: true });

@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::PageChoice;
+use crate::config::context::matches;
 use crate::domain::Text;
 use crate::domain::alert::{Alert, AlertState};
+use crate::domain::incident::Role;
 use crate::domain::slo::SloReading;
 use crate::domain::target::WorkloadRef;
 use crate::domain::time::Instant;
@@ -84,6 +86,8 @@ pub struct RunbookFacts {
     pub topic: Option<String>,
     /// Severity.
     pub severity: Option<String>,
+    /// Who has which role.
+    pub roles: BTreeMap<Role, String>,
     /// Whom to invite.
     pub invite: Vec<String>,
     /// First message, a template.
@@ -106,19 +110,21 @@ pub struct PageFact {
 }
 
 impl PageFact {
-    /// Is it about the same? Then it is proposed to acknowledge it.
+    /// Is it about the same? Then it is proposed to acknowledge it, unless somebody did, and to note the incident on it.
     pub(super) fn choice(&self, facts: &Facts) -> PageChoice {
         let page = &self.page;
         let names = facts.alert_names();
         let same_alert = page.alerts.iter().any(|alert| names.contains(alert))
             || names.iter().any(|name| !name.is_empty() && page.title.contains(name.as_str()));
         let service = facts.service();
+        let is_open = matches!(page.status.as_str(), "triggered" | "acknowledged");
         let same_service = !service.is_empty() && page.service.eq_ignore_ascii_case(&service);
         PageChoice {
             service: self.service.clone(),
             id: page.id.clone(),
             title: page.title.clone(),
-            chosen: page.status == "triggered" && (same_alert || (page.alerts.is_empty() && same_service)),
+            chosen: is_open && (same_alert || (page.alerts.is_empty() && same_service)),
+            acknowledged: page.status == "acknowledged",
         }
     }
 }
@@ -161,8 +167,16 @@ pub struct StatusPageFacts {
     pub name: Text,
     /// The product.
     pub product: &'static str,
-    /// Components that show this service, by the configuration.
-    pub components: Vec<String>,
+    /// Its components, and which services each shows, as configured: globs.
+    pub components: BTreeMap<String, Vec<String>>,
+}
+
+impl StatusPageFacts {
+    /// The components that show this service.
+    pub fn showing<'a>(&'a self, service: &'a str) -> impl Iterator<Item = String> + 'a {
+        let shows = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, service));
+        self.components.iter().filter(move |(_, patterns)| shows(patterns)).map(|(name, _)| name.clone())
+    }
 }
 
 impl Facts {
@@ -190,9 +204,9 @@ impl Facts {
         fast.max_by(f64::total_cmp)
     }
 
-    /// When the oldest of the alerts began to fire.
+    /// When the oldest of the worst alerts began to fire: what has been so for days is another matter.
     pub fn detected(&self) -> Option<Instant> {
-        self.firing().iter().map(|alert| alert.since).min()
+        self.firing().first().map(|alert| alert.since)
     }
 
     /// The service: as the worst alert calls it, else the workload's name.

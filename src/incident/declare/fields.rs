@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{PageChoice, Proposal, StatusDraft};
+use super::{PageChoice, Proposal};
 use crate::domain::incident::{Role, Severity, Visibility};
 
 /// A field.
@@ -134,7 +134,7 @@ impl Proposal {
                 let chosen = self.pages.iter().filter(|page| page.chosen).map(|page| page.id.as_str());
                 chosen.collect::<Vec<_>>().join(", ")
             }
-            Field::StatusPage => self.status_draft().map(|draft| draft.body).unwrap_or_default(),
+            Field::StatusPage => self.status_draft().map(|draft| draft.said.body).unwrap_or_default(),
         }
     }
 
@@ -168,12 +168,9 @@ impl Proposal {
             Field::Channel => {
                 let wanted = text.trim();
                 self.channel = if wanted.is_empty() { String::new() } else { self.named(wanted) };
-                if let Some(Err(why)) = self.facts.chat.as_ref().map(|chat| chat.name_of(wanted))
-                    && !wanted.is_empty()
-                {
-                    self.touched.insert(field);
-                    return Err(format!("{why}; `{}` is used instead", self.channel));
-                }
+                let taken = self.facts.chat.as_ref().filter(|_| !wanted.is_empty()).map(|chat| chat.name_of(wanted));
+                // Not refused: the rest of the form counts all the same, and the finding says what is used instead.
+                self.renamed = taken.and_then(Result::err);
             }
             Field::Topic => self.topic = text.split_whitespace().collect::<Vec<_>>().join(" "),
             Field::Invite => self.invite = listed(text),
@@ -196,8 +193,10 @@ impl Proposal {
                 }
             }
             Field::StatusPage => {
-                let Some(draft) = self.status_draft() else { return Err("no status page is configured".to_owned()) };
-                self.status_page = Some(StatusDraft { body: text.trim().to_owned(), confirmed: false, ..draft });
+                if self.facts.status_page.is_none() {
+                    return Err("no status page is configured".to_owned());
+                }
+                self.public_words = Some(text.trim().to_owned());
             }
         }
         self.touched.insert(field);
@@ -208,6 +207,9 @@ impl Proposal {
     /// Gives a field back to what is proposed for it.
     pub fn reset(&mut self, field: Field) {
         self.touched.remove(&field);
+        if field == Field::Channel {
+            self.renamed = None;
+        }
         self.refresh();
     }
 }

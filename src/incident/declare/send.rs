@@ -1,33 +1,24 @@
 //! What declaring sends: the same list is shown as the preview and written as plans.
 
-use std::collections::BTreeMap;
-
-use super::{Field, Proposal};
+use super::Proposal;
 use crate::domain::Text;
 use crate::domain::incident::delivery::{Delivery, DeliveryKey, What};
 use crate::domain::incident::entry::Deed;
-use crate::domain::incident::{IncidentId, Severity, Visibility};
+use crate::domain::incident::{IncidentId, Visibility};
 use crate::domain::time::Instant;
 use crate::incident::command::LONGEST_TITLE;
 use crate::incident::plan::{CHANNEL, FIRST_MESSAGE, Now, page_note};
+use crate::incident::publication::Publication;
 use crate::incident::template::{flat, shortened};
 use crate::incident::timeline::describe;
 
-/// What is published on the status page. It is public: it is sent only when it was confirmed by itself.
+/// What would be published, and where. It is public: it is sent only when exactly this was confirmed by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusDraft {
     /// The configured name of the status page.
-    pub service: Text,
-    /// Its name, to customers.
-    pub title: String,
-    /// `investigating`.
-    pub status: String,
-    /// The text.
-    pub body: String,
-    /// Components and their state.
-    pub components: BTreeMap<String, String>,
-    /// Did a person say that it is to be published?
-    pub confirmed: bool,
+    pub page: Text,
+    /// What everyone reads there.
+    pub said: Publication,
 }
 
 /// One thing that will be sent.
@@ -48,33 +39,33 @@ pub struct Line {
 }
 
 impl Proposal {
-    /// What would be published: as edited, else a text that says no more than everyone can see.
+    /// What would be published: with the words that a person wrote, else with some that say no more than everyone can
+    /// see; `None` where no status page is configured.
     pub fn status_draft(&self) -> Option<StatusDraft> {
-        if let Some(draft) = &self.status_page {
-            return Some(draft.clone());
-        }
         let page = self.facts.status_page.as_ref()?;
-        let state = match self.severity {
-            Severity::Sev1 => "major_outage",
-            Severity::Sev2 => "partial_outage",
-            Severity::Sev3 | Severity::Sev4 => "degraded_performance",
-        };
+        let service = self.service.trim();
         let named = self.facts.runbook.as_ref().and_then(|book| book.component.clone());
-        let components = page.components.iter().cloned().chain(named);
-        Some(StatusDraft {
-            service: page.name.clone(),
-            title: format!("Problems with {}", flat(&self.service)),
-            status: "investigating".to_owned(),
-            body: format!("We are looking into problems with {}. More follows here.", flat(&self.service)),
-            components: components.map(|component| (component, state.to_owned())).collect(),
-            confirmed: false,
-        })
+        let mut said = Publication::first(service, self.severity, page.showing(service).chain(named));
+        if let Some(words) = &self.public_words {
+            said.body.clone_from(words);
+        }
+        Some(StatusDraft { page: page.name.clone(), said })
     }
 
-    /// Publishes this, or (`None`) nothing. Who calls it has asked for a confirmation of its own.
+    /// Publishes this with the rest, or (`None`) nothing. Who calls it has asked for a confirmation of its own, of all of
+    /// it: when words, severity or service change afterwards, it is withheld until it was confirmed again.
     pub fn publish(&mut self, draft: Option<StatusDraft>) {
-        self.status_page = draft.map(|draft| StatusDraft { confirmed: true, ..draft });
-        self.touched.insert(Field::StatusPage);
+        if let Some(draft) = &draft {
+            self.public_words = Some(draft.said.body.clone());
+        }
+        self.confirmed = draft;
+    }
+
+    /// What is published with the rest: what was confirmed, as long as it would still be published like that.
+    pub fn public(&self) -> Option<StatusDraft> {
+        self.confirmed
+            .clone()
+            .filter(|draft| !draft.said.body.trim().is_empty() && self.status_draft().as_ref() == Some(draft))
     }
 
     /// Everything that is sent, in the order in which it is planned.
@@ -89,7 +80,9 @@ impl Proposal {
         for page in self.pages.iter().filter(|page| page.chosen) {
             let id = &page.id;
             let text = page_note(&declared, &now, self.at);
-            plan(format!("acknowledge:{id}"), &page.service, What::Acknowledge { page: id.clone() }, &[]);
+            if !page.acknowledged {
+                plan(format!("acknowledge:{id}"), &page.service, What::Acknowledge { page: id.clone() }, &[]);
+            }
             plan(format!("page-note:{id}"), &page.service, What::PageNote { page: id.clone(), text }, &[]);
         }
         if let Some(chat) = &self.facts.chat {
@@ -125,15 +118,9 @@ impl Proposal {
                 }
             }
         }
-        if let Some(draft) = self.status_page.as_ref().filter(|draft| draft.confirmed && !draft.body.trim().is_empty())
-        {
-            let what = What::Publish {
-                title: draft.title.clone(),
-                status: draft.status.clone(),
-                body: draft.body.clone(),
-                components: draft.components.clone(),
-            };
-            plan("publish:1".to_owned(), &draft.service, what, &[]);
+        // Last, and of nothing else's making: a chat that is down does not keep customers uninformed.
+        if let Some(StatusDraft { page, said }) = self.public() {
+            plan("publish:1".to_owned(), &page, said.into(), &[]);
         }
         all
     }
@@ -159,7 +146,10 @@ impl Proposal {
                 What::Link { url, .. } => (format!("everyone in {channel}"), Some(url.clone())),
                 What::PageNote { text, .. } => (format!("who is on call, in {place}"), Some(text.clone())),
                 What::Acknowledge { .. } => (format!("who is on call, in {place}"), None),
-                What::Publish { body, .. } => ("everyone, customers too".to_owned(), Some(body.clone())),
+                What::Publish { .. } => {
+                    let public = self.public().map(|draft| draft.said.lines().join("\n"));
+                    ("everyone, customers too; subscribers of the page are told by mail or message".to_owned(), public)
+                }
                 _ => (format!("everyone in {channel}"), None),
             };
             let (what, public) = (describe(&delivery.what), delivery.what.is_public());

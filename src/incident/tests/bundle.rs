@@ -28,6 +28,16 @@ fn secrets_do_not_pass_and_names_do() {
         ("kJ8sd7Fh3kLm9Qw2Er5Ty7Ui1Op4As6D==", "kJ8sd7"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "MIIE"),
         ("syt_YWxpY2U_abcdefgh", "syt_YW"),
+        ("Authorization: Token s3cret", "s3cret"),
+        ("Authorization: Splunk 11111111-2222-3333-4444-555555555555", "11111111"),
+        ("curl -u admin:hunter22 https://x.example", "hunter22"),
+        ("mysql --password hunter2", "hunter2"),
+        ("the password is hunter2", "hunter2"),
+        ("amqp://u:pa/ss@h", "ss@h"),
+        ("password=ab,cd", "cd"),
+        ("Password=P@ss;w0rd", "w0rd"),
+        ("password: [abc", "abc"),
+        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "K7MDENG"),
     ];
     for (text, secret) in secrets {
         let redacted = redact(text);
@@ -40,6 +50,8 @@ fn secrets_do_not_pass_and_names_do() {
         "payment@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "https://shop.slack.com/archives/C0123456789/p1700000000000000",
         "the token bucket was empty",
+        "a basic understanding of it",
+        "https://grafana.example:3000/d/abc?who=alice@example.com",
         "20261121-1400-payment-test",
     ] {
         assert_eq!(redact(text), text);
@@ -95,10 +107,26 @@ fn the_summary_says_where_it_stands() {
     for part in [
         "SEV1 payment",
         "Status resolved",
-        "Suspect: deployment/payment, revision 42",
+        "Suspect: rollout of deployment/payment to revision 42",
         "Channel: inc-payment",
         "write a test",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
+}
+
+#[test]
+fn what_is_not_known_of_alerts_is_not_said() {
+    let (mut incident, mut pen) = begun();
+    let text = summary(&incident, at(9));
+    assert!(text.contains("Declared for `HighErrorRate`; whether that still fires is not known."), "{text}");
+    let fires = |firing| Deed::Alert { alert: "HighErrorRate".into(), subject: "payment".into(), firing };
+    incident.insert(pen.entry(at(10), fires(true)));
+    assert!(summary(&incident, at(11)).contains("Firing: `HighErrorRate`."));
+    incident.insert(pen.entry(at(12), fires(false)));
+    assert!(summary(&incident, at(13)).contains("No alert of it fires."));
+    // After a quoted header the rest of the line stays.
+    assert!(
+        redact("curl -H 'Authorization: Bearer abcdefgh12' https://x.example/y").ends_with("' https://x.example/y")
+    );
 }

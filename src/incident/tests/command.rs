@@ -9,6 +9,7 @@ use crate::domain::incident::{IncidentId, Role, Severity, Status};
 use crate::incident::Incident;
 use crate::incident::command::{Circumstances, Command, Refusal, merge, perform};
 use crate::incident::plan;
+use crate::incident::publication::Publication;
 
 struct Desk {
     incident: Incident,
@@ -71,7 +72,7 @@ fn refusals_say_why() {
     desk.act(&time(Moment::Detected, -30)).unwrap();
     desk.act(&status(Status::Resolved)).unwrap();
     assert!(desk.refused(&status(Status::Triage)).contains("reopen"));
-    assert!(desk.refused(&Command::Update { text: "x".into(), next: None }).contains("reopen"));
+    desk.act(&Command::Update { text: "It is over, and stays so.".into(), next: None }).unwrap();
     desk.act(&Command::Note("afterwards".into())).unwrap();
     desk.act(&Command::Reopen { reason: Some("5xx again".into()) }).unwrap();
     assert_eq!(desk.incident.status(), Status::Mitigating);
@@ -176,4 +177,69 @@ fn what_is_public_is_confirmed_by_itself_and_follows_what_was_published() {
         other => panic!("{other:?}"),
     };
     assert_eq!(of(&second).1, [of(&first).0]);
+}
+
+#[test]
+fn a_dropped_channel_takes_what_waits_for_it_along_and_may_be_taken_up_again() {
+    let mut desk = Desk::new(true);
+    let update = |text: &str| Command::Update { text: text.to_owned(), next: None };
+    desk.act(&update("one")).unwrap();
+    let drop = Command::Drop { key: plan::CHANNEL.into(), reason: Some("no chat".into()) };
+    assert_eq!(desk.act(&drop).unwrap().len(), 3, "the channel, its topic, the post");
+    assert_eq!(desk.incident.waiting().count(), 0);
+    assert_eq!(desk.incident.chat(), None);
+    assert_eq!(desk.act(&update("two")).unwrap().len(), 1, "nothing more is planned for it");
+    assert!(desk.refused(&drop).contains("left already"));
+    // After a restart it is another writer: what was left belongs to who wants it.
+    desk.pen = Pen::new("w2", "bob");
+    let again = Command::Retry(plan::CHANNEL.into());
+    assert_eq!(desk.act(&again).unwrap().len(), 3);
+    assert!(desk.incident.waiting().all(|parcel| *parcel.owner == *"w2"));
+    assert_eq!(desk.incident.waiting().count(), 3);
+    desk.act(&drop).unwrap();
+    let what = What::OpenChannel { name: "other".into(), private: false, purpose: String::new() };
+    desk.act(&Command::Send { service: "chat".into(), what, confirmed: false }).unwrap();
+    assert!(desk.incident.chat().unwrap().channel.unwrap().starts_with("channel:"));
+    assert!(desk.refused(&again).contains("another channel"));
+}
+
+#[test]
+fn a_newer_topic_takes_the_place_of_one_that_waits() {
+    let mut desk = Desk::new(true);
+    let severity = |to| Command::Severity { to, reason: None };
+    desk.act(&severity(Severity::Sev1)).unwrap();
+    let topics = desk.incident.waiting().filter(|parcel| matches!(parcel.delivery.what, What::Topic { .. }));
+    assert_eq!(topics.count(), 1);
+    assert!(desk.refused(&Command::Retry("topic".into())).contains("newer topic"));
+    assert!(desk.incident.timeline().iter().all(|row| !row.text.contains("left unsent")));
+}
+
+#[test]
+fn what_the_public_was_told_to_be_broken_is_told_to_be_well() {
+    let mut desk = Desk::new(true);
+    let publish = |components: &[(&str, &str)]| What::Publish {
+        title: "Checkout fails".into(),
+        status: "investigating".into(),
+        body: "b".into(),
+        components: components.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect(),
+    };
+    for what in [publish(&[("Checkout", "major_outage"), ("Api", "major_outage")]), publish(&[("Api", "operational")])]
+    {
+        desk.act(&Command::Send { service: "page".into(), what, confirmed: true }).unwrap();
+    }
+    desk.act(&status(Status::Resolved)).unwrap();
+    let Publication { title, components, .. } = Publication::next(&desk.incident, "b".into(), ["Web".to_owned()]);
+    assert_eq!(title, "Checkout fails");
+    let told: Vec<_> = components.iter().map(|(name, state)| (name.as_str(), state.as_str())).collect();
+    assert_eq!(told, [("Checkout", "operational"), ("Web", "operational")]);
+}
+
+#[test]
+fn pages_of_an_incident_are_remembered() {
+    let mut desk = Desk::new(false);
+    let note = What::PageNote { page: "P1".into(), text: "t".into() };
+    for what in [note, What::Escalate { page: "P1".into(), level: None }] {
+        desk.act(&Command::Send { service: "pager".into(), what, confirmed: false }).unwrap();
+    }
+    assert_eq!(desk.incident.pages(), [(&"pager".into(), "P1")]);
 }

@@ -94,7 +94,10 @@ fn fields_follow_until_somebody_touches_them() {
     assert!(proposal.set(Field::Severity, "SEV9").unwrap_err().contains("SEV1, SEV2"));
     assert!(proposal.set(Field::Roles, "boss=x").unwrap_err().contains("commander"));
     assert!(proposal.set(Field::Pages, "P9").unwrap_err().contains("no page"));
-    assert!(proposal.set(Field::Channel, "!!!").unwrap_err().contains("no letter"));
+    proposal.set(Field::Channel, "!!!").unwrap();
+    assert!(
+        proposal.check().iter().any(|finding| finding.field == Field::Channel && finding.text.contains("no letter"))
+    );
     assert!(proposal.get(Field::Channel).starts_with("inc-20261121"), "{}", proposal.get(Field::Channel));
     proposal.set(Field::Title, " ").unwrap();
     assert!(proposal.check().iter().any(|finding| finding.blocks && finding.field == Field::Title));
@@ -129,6 +132,7 @@ fn the_runbook_and_its_parameters_are_heard() {
         channel: Some("inc-{{ node }}".into()),
         topic: Some("{{ node }} is not well".into()),
         severity: Some("SEV1".into()),
+        roles: BTreeMap::from([(Role::Scribe, "dora".to_owned())]),
         invite: vec!["carol".into(), "alice".into()],
         first_message: Some("Looking at {{ node }}.".into()),
         update_every: Some(900),
@@ -139,15 +143,46 @@ fn the_runbook_and_its_parameters_are_heard() {
     assert_eq!(proposal.get(Field::Channel), "inc-node-7");
     assert_eq!(proposal.get(Field::Topic), "node-7 is not well");
     assert_eq!((proposal.severity(), proposal.declared().update_every), (Severity::Sev1, 900));
+    let mut pen = super::Pen::new("w1", "alice");
+    let (_, deeds) = proposal.declare();
+    let incident = Incident::of(deeds.into_iter().map(|deed| pen.entry(at(0), deed))).unwrap();
+    assert_eq!(incident.update_every().as_secs(), 900, "what the runbook says is not halved");
     assert_eq!(proposal.get(Field::Invite), "alice, bob@example.com, carol");
     assert!(proposal.get(Field::FirstMessage).contains("Looking at node-7.\n"));
     assert!(proposal.get(Field::Links).contains("https://runbooks.example/node"));
+    assert_eq!(proposal.get(Field::Roles), "commander=alice@bastion, scribe=dora");
+}
+
+#[test]
+fn a_runbook_that_is_found_later_fills_in_what_nobody_set() {
+    let mut proposal = propose_it(facts());
+    proposal.set(Field::Severity, "SEV3").unwrap();
+    proposal.set(Field::Topic, "mine").unwrap();
+    proposal.learn_runbook(RunbookFacts {
+        id: "errors".into(),
+        title: "Errors".into(),
+        severity: Some("SEV1".into()),
+        channel: Some("inc-errors".into()),
+        topic: Some("theirs".into()),
+        roles: BTreeMap::from([(Role::Commander, "erin".to_owned()), (Role::Scribe, "dora".to_owned())]),
+        invite: vec!["carol".into()],
+        ..RunbookFacts::default()
+    });
+    assert_eq!((proposal.severity(), proposal.get(Field::Topic)), (Severity::Sev3, "mine".into()), "set by hand");
+    assert_eq!(proposal.get(Field::Channel), "inc-errors");
+    assert_eq!(proposal.get(Field::Roles), "commander=erin, scribe=dora");
+    assert_eq!(proposal.get(Field::Invite), "alice, bob@example.com, carol");
+    assert!(proposal.get(Field::FirstMessage).contains("Incident Commander: erin"));
+    assert_eq!(proposal.declared().runbook.as_deref(), Some("errors"));
 }
 
 #[test]
 fn nothing_is_public_before_it_is_confirmed() {
     let mut facts = facts();
-    let components = vec!["Checkout".to_owned()];
+    let components = BTreeMap::from([
+        ("Checkout".to_owned(), vec!["pay*".to_owned()]),
+        ("Login".to_owned(), vec!["auth".to_owned()]),
+    ]);
     facts.status_page = Some(StatusPageFacts { name: "page".into(), product: "Statuspage", components });
     let mut proposal = propose_it(facts);
     proposal.set(Field::StatusPage, "We are looking into it.").unwrap();
@@ -159,8 +194,37 @@ fn nothing_is_public_before_it_is_confirmed() {
     assert!(matches!(&published.what, What::Publish { body, components, .. }
         if body == "We are looking into it." && components["Checkout"] == "partial_outage"));
     // A text that changes after it was confirmed is confirmed again.
-    proposal.set(Field::StatusPage, "Other words.").unwrap();
-    assert!(planned(&proposal).iter().all(|delivery| !delivery.what.is_public()));
+    // So is anything else of it: what was confirmed is what is sent, or nothing.
+    let is_public = |proposal: &Proposal| planned(proposal).iter().any(|delivery| delivery.what.is_public());
+    for (field, text) in [
+        (Field::StatusPage, "Other words."),
+        (Field::Severity, "SEV1"),
+        (Field::Service, "auth"),
+        (Field::StatusPage, ""),
+    ] {
+        proposal.set(field, text).unwrap();
+        assert!(!is_public(&proposal), "{field:?}");
+        let said = proposal.check().into_iter().find(|finding| finding.field == Field::StatusPage).unwrap();
+        assert!(said.text.contains("changed after it was confirmed") && !said.blocks, "{said:?}");
+        let draft = proposal.status_draft();
+        proposal.publish(draft);
+        assert_eq!(is_public(&proposal), !text.is_empty(), "{field:?}");
+    }
+    let Some(Delivery { what: What::Publish { components, .. }, .. }) = ({
+        proposal.set(Field::StatusPage, "Now.").unwrap();
+        let draft = proposal.status_draft();
+        proposal.publish(draft);
+        planned(&proposal).pop()
+    }) else {
+        panic!("it is the last")
+    };
+    assert_eq!(
+        components,
+        BTreeMap::from([("Login".to_owned(), "major_outage".to_owned())]),
+        "of the service as it is now"
+    );
+    proposal.publish(None);
+    assert!(!is_public(&proposal) && proposal.check().iter().all(|finding| finding.field != Field::StatusPage));
 }
 
 #[test]
@@ -206,7 +270,7 @@ fn ids_and_names_are_plain_whatever_the_service_is_called() {
 fn the_first_rule_that_fits_says_how_bad_it_is() {
     let rules = config().rule;
     let alerts = [alert("HighErrorRate", alert::Severity::Critical, at(0))];
-    let signs = Signs { alerts: &alerts, burn: Some(60.0), production: true, workload: None };
+    let signs = Signs { alerts: &[&alerts[0]], burn: Some(60.0), production: true, workload: None };
     let (severity, why) = propose(&rules, signs);
     assert_eq!(severity, Severity::Sev1);
     assert!(why.contains("60.0 times") && why.contains("production"), "{why}");
@@ -225,4 +289,51 @@ fn a_template_is_bounded() {
     assert!(!long.is_empty());
     assert!(render("{{ nope }}", &values).unwrap_err().contains("there are title"));
     assert!(render("{% include 'x' %}", &values).is_err());
+}
+
+#[test]
+fn the_first_sign_is_that_of_the_worst_alerts() {
+    let mut facts = facts();
+    facts.alerts.push(alert("CertificateExpires", alert::Severity::Info, at(-3 * 86_400)));
+    facts.alerts.push(alert("Slow", alert::Severity::Critical, at(-300)));
+    assert_eq!(propose_it(facts).declared().detected, Some(at(-300)));
+}
+
+#[test]
+fn pages_that_come_late_or_were_acknowledged() {
+    let mut facts = facts();
+    facts.pages = vec![page("P1", &["HighErrorRate"], "acknowledged")];
+    let mut proposal = propose_it(facts);
+    let keys = |proposal: &Proposal| -> Vec<String> {
+        let all = planned(proposal).into_iter().map(|delivery| delivery.key.to_string());
+        all.filter(|key| key.contains(":P")).collect()
+    };
+    assert_eq!(keys(&proposal), ["page-note:P1"], "somebody has it already: only the note");
+    assert!(proposal.learn_pages(&[page("P2", &["HighErrorRate"], "triggered")]), "more is sent than was read");
+    proposal.set(Field::Pages, "P1").unwrap();
+    assert!(!proposal.learn_pages(&[page("P3", &["HighErrorRate"], "triggered")]), "a person chose");
+    assert_eq!(proposal.get(Field::Pages), "P1");
+}
+
+#[test]
+fn a_private_channel_without_guests_is_said() {
+    let mut proposal = propose_it(facts());
+    proposal.set(Field::Visibility, "private").unwrap();
+    let alone = |proposal: &Proposal| proposal.check().iter().any(|finding| finding.text.contains("only the bot"));
+    assert!(!alone(&proposal));
+    proposal.set(Field::Invite, "").unwrap();
+    assert!(alone(&proposal));
+}
+
+#[test]
+fn one_alert_meets_all_that_a_rule_says_of_alerts() {
+    let mut rule = config().rule.remove(1);
+    rule.alerts = Some(vec!["Slow*".into()]);
+    let alerts =
+        [alert("HighErrorRate", alert::Severity::Critical, at(0)), alert("SlowQueries", alert::Severity::Info, at(0))];
+    let signs = |alerts| Signs { alerts, ..Signs::default() };
+    let alerts: Vec<_> = alerts.iter().collect();
+    assert_eq!(propose(std::slice::from_ref(&rule), signs(&alerts)).1, "no rule fits");
+    let both = alert("SlowQueries", alert::Severity::Critical, at(0));
+    assert_eq!(propose(&[rule], signs(&[&both])).0, Severity::Sev2);
 }

@@ -31,7 +31,11 @@ fn deed(kind: u8, n: u8) -> Deed {
     let key = || format!("k{}", n % 3).into();
     match kind {
         0 => Deed::Note { text: format!("n{n}") },
-        1 => Deed::Status { to: Status::ALL[usize::from(n) % 4], reason: None },
+        1 => Deed::Status {
+            to: Status::ALL[usize::from(n) % 4],
+            from: Some(Status::ALL[usize::from(n / 4) % 4]),
+            reason: None,
+        },
         2 => Deed::Severity { to: Severity::ALL[usize::from(n) % 4], reason: None },
         3 => Deed::Role { role: Role::ALL[usize::from(n) % 4], who: (!n.is_multiple_of(3)).then(|| format!("p{n}")) },
         4 => Deed::Alert { alert: format!("a{}", n % 2), subject: "s".into(), firing: n % 4 < 2 },
@@ -74,6 +78,19 @@ proptest! {
         }
         prop_assert_eq!(shown(&grown), shown(&whole));
         prop_assert_eq!(grown.len(), entries.len());
+        // Several at once, as journals and the cluster tell them: some at the end, some that come late.
+        let mut batched = Incident::of([entries[0].clone()]).unwrap();
+        let mut rest = &shuffled[..];
+        for size in order.iter().cycle().map(|size| size % 7 + 1) {
+            let (batch, after) = rest.split_at(size.min(rest.len()));
+            let new = batch.iter().filter(|entry| !batched.contains(&entry.stamp)).count();
+            prop_assert_eq!(batched.extend(batch.iter().cloned()), new);
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(shown(&batched), shown(&whole));
     }
 }
 
@@ -84,7 +101,7 @@ fn the_four_times_follow_status_and_hand() {
         let entry = pen.entry(at(seconds), deed);
         incident.insert(entry);
     };
-    let status = |to| Deed::Status { to, reason: None };
+    let status = |to| Deed::Status { to, from: None, reason: None };
     assert_eq!(incident.time(Moment::Detected), Some(at(0)), "nothing else is known");
     assert_eq!(incident.time(Moment::Acknowledged), Some(at(0)));
     add(&mut incident, 100, status(Status::Mitigating));
@@ -147,7 +164,7 @@ fn of_two_that_were_merged_into_each_other_the_older_goes_on() {
         let incident = Incident::of([
             pen.entry(at(0), Deed::Declared(Box::new(first))),
             pen.entry(at(1), Deed::Merged { into: other.clone() }),
-            pen.entry(at(2), Deed::Absorbed { from: other.clone(), title: "x".into() }),
+            pen.entry(at(2), absorbed(&other, None)),
         ])
         .unwrap();
         assert_eq!(incident.merged_into().is_some(), ends, "{own}");
@@ -184,4 +201,100 @@ fn nothing_is_an_incident_before_it_is_declared() {
     assert!(Incident::of([note.clone()]).is_none());
     let incident = Incident::of([pen.entry(at(1), Deed::Declared(Box::new(declared()))), note]).unwrap();
     assert_eq!(incident.timeline().len(), 2, "what came before it counts");
+}
+
+#[test]
+fn a_suspect_that_was_declared_and_seen_is_one() {
+    let mut pen = Pen::new("w1", "alice");
+    let suspect = "rollout of deployment/payment to revision 42, 11s before HighErrorRate: payment:2.4.0".to_owned();
+    let declared = crate::domain::incident::entry::Declared {
+        suspect: Some(suspect.clone()),
+        detected: Some(at(-60)),
+        ..declared()
+    };
+    let rollout = |revision| Deed::Rollout { workload: payment(), change: "payment:2.4.0".into(), revision };
+    let deeds = [Deed::Declared(Box::new(declared)), rollout(42), rollout(4)];
+    let entries: Vec<Entry> = deeds.map(|deed| pen.entry(at(-90), deed)).into();
+    let incident = Incident::of(entries).unwrap();
+    let other = "rollout of deployment/payment to revision 4: payment:2.4.0".to_owned();
+    assert_eq!(incident.suspects(), [suspect, other]);
+}
+
+fn absorbed(from: &IncidentId, detected: Option<crate::domain::time::Instant>) -> Deed {
+    let cart = crate::domain::target::WorkloadRef::new(crate::domain::target::WorkloadKind::Deployment, "shop", "cart");
+    let (alerts, workloads) = (vec!["CartSlow".into()], vec![cart]);
+    Deed::Absorbed { from: from.clone(), title: "x".into(), detected, alerts, workloads }
+}
+
+#[test]
+fn a_status_set_without_knowing_the_end_opens_nothing() {
+    let (incident, mut one) = begun();
+    let mut two = Pen::new("w2", "bob");
+    let status = |to, from| Deed::Status { to, from, reason: None };
+    let end = one.entry(at(1_800), status(Status::Resolved, Some(Status::Mitigating)));
+    let late = two.entry(at(1_860), status(Status::Monitoring, Some(Status::Mitigating)));
+    let mut merged = incident.clone();
+    merged.extend([late.clone(), end.clone()]);
+    assert_eq!((merged.status(), merged.reopened()), (Status::Resolved, 0));
+    assert_eq!(merged.time(Moment::Resolved), Some(at(1_800)));
+    assert!(merged.timeline().last().unwrap().text.contains("stays so"));
+    // Who knew opens it; and what an older version wrote counts as it did.
+    merged.insert(two.entry(at(1_900), status(Status::Mitigating, Some(Status::Resolved))));
+    assert_eq!((merged.status(), merged.reopened(), merged.reopened_at()), (Status::Mitigating, 1, Some(at(1_900))));
+    let mut old = incident;
+    let line = r#"{"stamp":"20261121T143100000Z-0000-w2","at":"2026-11-21T14:31:00Z","by":"bob","kind":"status","to":"monitoring","reason":null}"#;
+    old.extend([end, serde_json::from_str(line).unwrap()]);
+    assert_eq!((old.status(), old.reopened()), (Status::Monitoring, 1));
+}
+
+#[test]
+fn acknowledged_is_never_before_detected_and_a_slow_clock_is_not_first() {
+    let (mut incident, mut pen) = begun();
+    // Bob's clock is an hour behind; his entry stands after ours.
+    let late = Entry { at: at(-3_540), ..pen.entry(at(60), Deed::Note { text: "x".into() }) };
+    incident.insert(late);
+    assert_eq!(incident.time(Moment::Acknowledged), Some(at(0)));
+    incident.insert(pen.entry(at(70), Deed::Time { which: Moment::Detected, to: at(30) }));
+    assert_eq!(incident.time(Moment::Acknowledged), Some(at(30)));
+}
+
+#[test]
+fn what_was_merged_brings_its_alerts_workloads_and_first_sign() {
+    let (mut incident, mut pen) = begun();
+    let other = IncidentId::made_of("20261121-1359-cart-aaaa");
+    incident.insert(pen.entry(at(10), absorbed(&other, Some(at(-900)))));
+    assert_eq!(incident.time(Moment::Detected), Some(at(-900)));
+    assert_eq!(incident.alert_names().collect::<Vec<_>>(), ["HighErrorRate", "CartSlow"]);
+    assert_eq!(incident.workloads().map(|one| &*one.name).collect::<Vec<_>>(), ["payment", "cart"]);
+    let of_cart = r#"{"kind":"absorbed","from":"20261121-1359-cart-bbbb","title":"old"}"#;
+    let deed: Deed = serde_json::from_str(of_cart).unwrap();
+    incident.insert(pen.entry(at(20), deed));
+    assert_eq!(incident.absorbed().len(), 2, "what an older version wrote counts");
+}
+
+#[test]
+fn failures_of_one_cause_are_one_row() {
+    let (mut incident, mut pen) = begun();
+    let what = What::Post { text: "x".into() };
+    incident.insert(
+        pen.entry(at(0), Deed::Planned(Delivery { key: "k".into(), service: "c".into(), what, after: vec![] })),
+    );
+    for n in 1..=14 {
+        incident.insert(pen.entry(at(n * 10), Deed::Sending { key: "k".into(), attempt: 1 }));
+        let why = if n == 14 { "forbidden" } else { "no answer" };
+        let deed = Deed::Unsent { key: "k".into(), why: why.into(), hint: None, again: Again::In(5) };
+        incident.insert(pen.entry(at(n * 10 + 1), deed));
+    }
+    let rows: Vec<&str> =
+        incident.timeline().iter().filter(|row| row.kind == RowKind::Trouble).map(|row| row.text.as_str()).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].ends_with("(×13, last at 14:02:11)"), "{rows:?}");
+    let table = |incident: &Incident| {
+        let text = crate::incident::post_mortem::draft(incident);
+        text.lines().filter(|line| line.starts_with("| 2026-") && line.contains("not sent")).count()
+    };
+    assert_eq!(table(&incident), 1, "only what stands");
+    incident.insert(pen.entry(at(200), Deed::Sending { key: "k".into(), attempt: 15 }));
+    incident.insert(pen.entry(at(201), Deed::Sent { key: "k".into(), receipt: Receipt::default() }));
+    assert_eq!(table(&incident), 0);
 }

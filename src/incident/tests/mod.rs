@@ -126,7 +126,9 @@ pub(super) fn declared() -> Declared {
         burn: None,
         suspect: None,
         runbook: None,
+        proposed: None,
         update_every: 3_600,
+        update_fixed: false,
         demo: false,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::watch::reading;
-use super::{Pen, alert, at, config, facts, payment};
+use super::{Pen, alert, at, begun, config, facts, payment};
 use crate::domain::audit;
 use crate::domain::incident::delivery::Receipt;
 use crate::domain::incident::entry::{Deed, Moment};
@@ -181,7 +181,7 @@ fn times_and_post_mortem_are_the_scripts_truth() {
         // 27 minutes lie within 30: 9 · 1800 / 2592000 = 0.6 %; 1800 of 72000 · 27/60 events.
         "| payment availability | 0.6 % | 62.0 % | 1800 | 32400 |",
         "- [ ] write a test (carol)",
-        "- deployment/payment, revision 42: payment:2.3.7 → payment:2.4.0",
+        "- rollout of deployment/payment to revision 42: payment:2.3.7 → payment:2.4.0",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -209,7 +209,7 @@ fn lists_medians_and_toil_count_what_happened() {
     assert_eq!(statistics.by_severity[&Severity::Sev1].incidents, 4);
     let found = toil([&incident, &incident]);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].alert.as_str(), found[0].action.as_str(), found[0].times), ("HighErrorRate", "rollback", 2));
+    assert_eq!((found[0].alert.as_str(), found[0].action.as_str(), found[0].times), ("HighErrorRate", "rollback", 1));
     assert_eq!((found[0].incidents, found[0].targets.as_slice()), (1, &["deployment/payment".to_owned()][..]));
     assert!(incident.roles().contains_key(&Role::Commander));
 }
@@ -224,4 +224,16 @@ fn a_draft_of_an_update_has_three_parts() {
     }
     assert!(!text.contains("Next update"), "it is over");
     assert!(matches!(incident.entries().next().unwrap().deed, Deed::Declared(_)));
+}
+
+#[test]
+fn alerts_of_one_name_are_one_line_of_an_update() {
+    let (mut incident, mut pen) = begun();
+    for (pod, since) in [("payment-a", 60), ("payment-b", 20), ("payment-c", 90)] {
+        let deed = Deed::Alert { alert: "PodCrashLooping".into(), subject: pod.into(), firing: true };
+        incident.insert(pen.entry(at(since), deed));
+    }
+    let text = crate::incident::update::draft(&incident, &[], at(1_000));
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("PodCrashLooping")).collect();
+    assert_eq!(lines, ["- `PodCrashLooping` (×3) fires since 2026-11-21 14:00 UTC"]);
 }

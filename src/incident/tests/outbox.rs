@@ -110,6 +110,22 @@ fn failures_wait_ask_and_look_first() {
 }
 
 #[test]
+fn a_person_who_was_asked_may_insist_until_an_attempt_is_in_doubt_again() {
+    let (mut incident, mut pen, mut outbox) = with([channel()]);
+    let retried = || Deed::Retried { key: "channel".into() };
+    let cleared = send(&mut incident, &mut outbox, &mut pen, "channel", 3, failed(Again::Doubtful));
+    assert_eq!((cleared.first_attempt(), cleared.insisted()), (Some(at(3)), false));
+    incident.insert(pen.entry(at(8), retried()));
+    let cleared = send(&mut incident, &mut outbox, &mut pen, "channel", 9, failed(Again::Ask));
+    assert_eq!((cleared.first_attempt(), cleared.insisted()), (Some(at(3)), false), "nobody was asked yet");
+    incident.insert(pen.entry(at(10), retried()));
+    let cleared = send(&mut incident, &mut outbox, &mut pen, "channel", 11, failed(Again::Doubtful));
+    assert!(cleared.insisted() && cleared.doubt());
+    let cleared = send(&mut incident, &mut outbox, &mut pen, "channel", 400, failed(Again::Doubtful));
+    assert!(!cleared.insisted(), "the attempt that they wanted may have arrived, too");
+}
+
+#[test]
 fn a_post_never_overtakes_one_that_waits_but_passes_one_that_asks() {
     let link = plan("link", "chat", What::Link { title: "t".into(), url: "u".into() }, &[]);
     let (mut incident, mut pen, mut outbox) = with([post("a", &[]), post("b", &[]), link]);
@@ -119,7 +135,9 @@ fn a_post_never_overtakes_one_that_waits_but_passes_one_that_asks() {
     send(&mut incident, &mut outbox, &mut pen, "a", 10, failed(Again::Ask));
     assert_eq!(outbox.next(&incident, at(11)), ["b".into()]);
     send(&mut incident, &mut outbox, &mut pen, "b", 11, failed(Again::In(30)));
-    assert!(outbox.next(&incident, at(12)).is_empty(), "the service wants to be left alone");
+    assert_eq!(outbox.next(&incident, at(12)), ["link".into()], "only messages want to wait");
+    incident.insert(pen.entry(at(12), post("c", &[])));
+    assert!(matches!(standing(&incident, &outbox, "c", 12), Standing::Later(_)), "what was said of one holds for all");
     // The clock went back an hour: nothing hangs for that hour.
     assert_eq!(outbox.next(&incident, at(-3_600)), ["b".into()]);
 }
@@ -150,7 +168,7 @@ fn what_was_under_way_in_a_crash_is_looked_for() {
 #[test]
 fn a_dropped_channel_leaves_its_messages_visible_and_unsent() {
     let (mut incident, mut pen, mut outbox) = with([channel(), post("a", &["channel"])]);
-    incident.insert(pen.entry(at(1), Deed::Dropped { key: "channel".into(), reason: None }));
+    incident.insert(pen.entry(at(1), Deed::Dropped { key: "channel".into(), reason: None, with: None }));
     assert!(outbox.next(&incident, at(1)).is_empty());
     assert!(
         matches!(standing(&incident, &outbox, "a", 1), Standing::Stranded(why) if why.contains("open channel inc"))
@@ -159,7 +177,7 @@ fn a_dropped_channel_leaves_its_messages_visible_and_unsent() {
     incident.insert(pen.entry(at(2), post("b", &[])));
     let deed = outbox.begin(&incident, &"b".into(), at(2)).unwrap();
     incident.insert(pen.entry(at(2), deed));
-    incident.insert(pen.entry(at(2), Deed::Dropped { key: "b".into(), reason: None }));
+    incident.insert(pen.entry(at(2), Deed::Dropped { key: "b".into(), reason: None, with: None }));
     assert!(outbox.recorded(&incident, &"b".into()).is_none());
     assert!(!outbox.is_busy());
 }

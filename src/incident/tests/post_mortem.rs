@@ -30,6 +30,13 @@ fn untouched_it_is_as_if_made_anew() {
 }
 
 #[test]
+fn what_goes_on_is_not_told_as_over() {
+    let (incident, _) = begun();
+    let text = draft(&incident);
+    assert!(text.contains("Users are still affected.") && !text.contains("affected for open"), "{text}");
+}
+
+#[test]
 fn what_was_edited_is_kept_and_what_is_new_stands_beside_it() {
     let (mut incident, mut pen) = begun();
     let edited = draft(&incident)

@@ -152,15 +152,108 @@ fn the_header_reminds_of_what_is_so_now() {
     assert_eq!(update::due(&incident), Some(at(2_600)));
     let worse = (Severity::Sev1, "burn".to_owned());
     assert_eq!(kinds(&incident, Some(&worse), 2_010)[0], (NudgeKind::Severity, true, "SEV1? burn".to_owned()));
+    // A decision by hand answers it, until something new fires.
+    incident.insert(pen.entry(at(2_011), Deed::Severity { to: Severity::Sev3, reason: None }));
+    let asked = |incident: &Incident, now| {
+        kinds(incident, Some(&worse), now).into_iter().any(|(kind, ..)| kind == NudgeKind::Severity)
+    };
+    assert!(!asked(&incident, 2_012));
     let fires = |firing| Deed::Alert { alert: "A".into(), subject: "s".into(), firing };
     incident.insert(pen.entry(at(2_020), fires(true)));
+    assert!(asked(&incident, 2_021));
     incident.insert(pen.entry(at(2_030), fires(false)));
     let moves = |incident: &Incident, now| {
         kinds(incident, None, now).into_iter().find(|(kind, ..)| *kind == NudgeKind::Status).map(|(.., text)| text)
     };
     assert_eq!(moves(&incident, 2_100), None, "not yet");
     assert_eq!(moves(&incident, 2_400).as_deref(), Some("alerts quiet for 6m: monitoring?"));
-    incident.insert(pen.entry(at(2_410), Deed::Status { to: Status::Resolved, reason: None }));
+    incident.insert(pen.entry(at(2_410), Deed::Status { to: Status::Resolved, from: None, reason: None }));
     assert!(kinds(&incident, Some(&worse), 9_999).is_empty());
     assert_eq!(update::due(&incident), None);
+}
+
+#[test]
+fn an_alert_of_another_workload_is_none_of_ours() {
+    let (incident, _) = begun();
+    let with = |labels: &[(&str, &str)]| {
+        let mut one = alert("HighErrorRate", alert::Severity::Critical, at(-90));
+        one.labels.retain(|name, _| **name != *"service");
+        one.labels.extend(labels.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        one
+    };
+    assert!(watch::concerns(&incident, &with(&[])), "it was declared for that");
+    assert!(watch::concerns(&incident, &with(&[("job", "kube-state-metrics")])), "what was scraped says nothing");
+    assert!(watch::concerns(&incident, &with(&[("pod", "payment-5c9f-x7k2")])));
+    for other in [("pod", "frontend-5c9f-x7k2"), ("deployment", "frontend"), ("service", "frontend")] {
+        assert!(!watch::concerns(&incident, &with(&[other])), "{other:?}");
+    }
+}
+
+#[test]
+fn an_alert_that_fires_again_counts_though_the_clock_is_behind() {
+    let (mut incident, mut pen) = begun();
+    let firing = [alert("HighErrorRate", alert::Severity::Critical, at(-90))];
+    take(watch::alerts(&incident, &firing, at(3_600)), &mut incident, &mut pen, 3_600);
+    take(watch::alerts(&incident, &[], at(3_660)), &mut incident, &mut pen, 3_660);
+    // The clock went back by an hour.
+    take(watch::alerts(&incident, &firing, at(60)), &mut incident, &mut pen, 60);
+    assert!(incident.alert("HighErrorRate", "payment").unwrap().firing);
+    assert!(watch::alerts(&incident, &firing, at(80)).is_empty(), "once");
+}
+
+#[test]
+fn an_action_that_ends_after_the_incident_is_told() {
+    let (mut incident, mut pen) = begun();
+    let record = |id: &str, at: &str| {
+        json!({"seq": 1, "kind": "intent", "id": id, "at": at, "user": "alice", "context": "prod-eu",
+            "namespace": "shop", "action": "rollback", "target": "deployment/payment"})
+    };
+    let intent = record("a1", "2026-11-21T14:01:00Z");
+    let begun = audit::entries([intent.clone()]).remove(0);
+    take(watch::action(&incident, &begun), &mut incident, &mut pen, 60);
+    incident.insert(pen.entry(at(90), Deed::Status { to: Status::Resolved, from: None, reason: None }));
+    let outcome = json!({"seq": 2, "kind": "outcome", "id": "a1", "end": "done", "duration_ms": 52_000});
+    let ended = audit::entries([intent, outcome]).remove(0);
+    assert_eq!(take(watch::action(&incident, &ended), &mut incident, &mut pen, 112), 1);
+    let later = audit::entries([record("a2", "2026-11-21T15:00:00Z")]).remove(0);
+    assert!(watch::action(&incident, &later).is_empty(), "that was afterwards");
+}
+
+#[test]
+fn the_last_reading_is_taken_once_after_the_end_and_long_incidents_count_what_burns_now() {
+    let (mut incident, mut pen) = begun();
+    let first = reading([30.0, 30.0, 30.0, 2.0], (1_080.0, 36_000.0), 0.8, 3_600);
+    take(watch::impacts(&incident, &[first], at(3_600), false), &mut incident, &mut pen, 3_600);
+    // It burns no more: the hour's pace would add 90.
+    let second = reading([0.0, 12.0, 25.0, 2.0], (900.0, 36_000.0), 0.8, 3_901);
+    take(watch::impacts(&incident, &[second], at(3_901), false), &mut incident, &mut pen, 3_901);
+    assert_eq!(incident.impacts().next().unwrap().1.bad, Some(1_080.0));
+    incident.insert(pen.entry(at(4_000), Deed::Status { to: Status::Resolved, from: None, reason: None }));
+    assert!(watch::is_ending(&incident, at(4_010)));
+    let last = [reading([1.0, 12.0, 25.0, 2.0], (900.0, 36_000.0), 0.75, 4_010)];
+    assert_eq!(take(watch::impacts(&incident, &last, at(4_010), false), &mut incident, &mut pen, 4_010), 1);
+    let more = [reading([2.0, 12.0, 25.0, 2.0], (900.0, 36_000.0), 0.7, 4_020)];
+    assert!(watch::impacts(&incident, &more, at(4_020), false).is_empty(), "once");
+    assert!(!watch::is_ending(&incident, at(9_000)));
+}
+
+#[test]
+fn after_it_was_opened_again_updates_are_due_from_there_and_what_nobody_sends_is_named() {
+    let (mut incident, mut pen) = begun();
+    let status = |to| Deed::Status { to, from: None, reason: None };
+    incident.insert(pen.entry(at(10), Deed::Update { text: "u".into(), next: Some(600) }));
+    incident.insert(pen.entry(at(100), status(Status::Resolved)));
+    incident.insert(pen.entry(at(50_000), status(Status::Mitigating)));
+    assert_eq!(update::due(&incident), Some(at(51_800)));
+    let what = crate::domain::incident::delivery::What::Post { text: "x".into() };
+    incident.insert(pen.entry(at(50_000), crate::incident::plan::planned("k", &"chat".into(), what, Vec::new())));
+    let outbox = Outbox::new("w2".into(), false);
+    let said = |now| {
+        let standings: Vec<_> =
+            outbox.standings(&incident, at(now)).into_iter().map(|(_, standing)| standing).collect();
+        let first = nudges(&incident, &standings, None, at(now)).remove(0);
+        (first.kind, first.text)
+    };
+    assert_ne!(said(50_060).0, NudgeKind::Outbox, "it may be on its way");
+    assert_eq!(said(50_600), (NudgeKind::Outbox, "1 of another console not sent for 10m: take over?".to_owned()));
 }

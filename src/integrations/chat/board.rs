@@ -5,58 +5,106 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::road::Trouble;
-use crate::domain::incident::delivery::{Again, Receipt};
+use super::words::{Manner, pieces};
+use crate::domain::incident::delivery::Receipt;
+use crate::domain::time::Instant;
 use crate::incident::clearance::Cleared;
+use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::incident::ChatLimits;
 
+/// What is said of what a look found.
+pub(super) const ARRIVED: &str = "it had arrived already";
 /// Names with a number at their end that are tried before a person is asked.
 pub(super) const NAMES: usize = 9;
 
 /// Where messages are put and found again.
 pub(super) trait Board: Sync {
-    /// Which of these marks messages of the channel carry, and their ids.
+    /// What it holds.
+    const LIMITS: ChatLimits;
+    /// The writing in which a message is measured.
+    const MANNER: Manner;
+
+    /// Which of these marks messages of the channel carry, and their ids. It looks as far back as the first attempt; an
+    /// error ([`unfinished`]) where it cannot look that far.
     fn find(
         &self,
+        cleared: &Cleared,
         channel: &str,
         marks: &[String],
     ) -> impl Future<Output = Result<BTreeMap<String, String>, Trouble>> + Send;
 
-    /// Posts one message, and answers with its id.
+    /// Posts one message, and answers with its id. The text is in the simple writing.
     fn put(
         &self,
         cleared: &Cleared,
         channel: &str,
         mark: &str,
-        body: &str,
+        text: &str,
     ) -> impl Future<Output = Result<String, Trouble>> + Send;
 }
 
+/// What a look finds where an earlier attempt may have arrived; `None`, and nothing is asked, where none may have. As long
+/// as the look fails, the doubt stays.
+pub(super) async fn in_doubt<T>(
+    cleared: &Cleared,
+    look: impl Future<Output = Result<T, Trouble>>,
+) -> Result<Option<T>, Trouble> {
+    if !cleared.doubt() {
+        return Ok(None);
+    }
+    look.await.map(Some).map_err(|trouble| trouble.unseen(cleared))
+}
+
+/// Clocks may differ by so much, in seconds, before a look ends too early.
+const CLOCKS: i64 = 600;
+
+/// Is something so old that it came of no attempt of this delivery?
+pub(super) fn is_before(cleared: &Cleared, at: Option<Instant>) -> bool {
+    let first = cleared.first_attempt().and_then(|first| first.checked_sub_signed(TimeDelta::seconds(CLOCKS)));
+    at.zip(first).is_some_and(|(at, first)| at < first)
+}
+
+/// A look that came to an end before it reached the time of the first attempt: nobody knows whether it arrived, unless a
+/// person who was asked wants it sent.
+pub(super) fn unfinished(cleared: &Cleared, looked: usize) -> Result<(), Trouble> {
+    if cleared.insisted() {
+        return Ok(());
+    }
+    let message = format!("it may have arrived: it is not among the last {looked} messages, and there are older ones");
+    let hint = "look into the channel: drop it if it is there; retrying sends what was not found";
+    Err(Trouble::ask(Fault::new(FaultKind::Timeout, message).hint(hint)))
+}
+
 /// Posts the parts of a text in their order, each once. The receipt names the first.
-pub(super) async fn post(
-    board: &impl Board,
+pub(super) async fn post<B: Board>(
+    board: &B,
     cleared: &Cleared,
     channel: &str,
-    parts: &[String],
+    text: &str,
 ) -> Result<Receipt, Trouble> {
-    let marks = marks(&cleared.mark(), parts.len());
-    let mut known = BTreeMap::new();
-    if cleared.doubt() {
-        known = board.find(channel, &marks).await.map_err(|trouble| trouble.unseen(cleared))?;
+    let parts = pieces(text, B::LIMITS.message, B::MANNER);
+    if parts.is_empty() {
+        let fault = Fault::new(FaultKind::NotConfigured, "the message is empty");
+        return Err(Trouble::ask(fault.hint("write something, or drop this delivery")));
     }
+    let marks = marks(&cleared.mark(), parts.len());
+    let mut known = in_doubt(cleared, board.find(cleared, channel, &marks)).await?.unwrap_or_default();
     let mut remarks = Vec::new();
     if !known.is_empty() {
         remarks.push(match (known.len(), parts.len()) {
-            (_, 1) => "it had arrived already".to_owned(),
+            (_, 1) => ARRIVED.to_owned(),
             (found, of) => format!("{found} of its {of} messages had arrived already"),
         });
     }
     let mut first = None;
-    for (at, (mark, body)) in marks.iter().zip(parts).enumerate() {
+    for (at, (mark, text)) in marks.iter().zip(&parts).enumerate() {
         let id = match known.remove(mark) {
             Some(id) => id,
-            None => board.put(cleared, channel, mark, body).await.map_err(|trouble| {
+            None => board.put(cleared, channel, mark, text).await.map_err(|trouble| {
                 if at == 0 {
                     trouble
                 } else {
@@ -70,19 +118,6 @@ pub(super) async fn post(
         remarks.push(format!("it was too long for one message and became {}", parts.len()));
     }
     Ok(Receipt { id: first, remarks, ..Receipt::default() })
-}
-
-/// What came of pinning a link that was posted where a chat has no other place for it. Only what a person would have to
-/// see to is left at a remark.
-pub(super) fn pinned(mut receipt: Receipt, pin: Result<Receipt, Trouble>) -> Result<Receipt, Trouble> {
-    match pin {
-        Ok(_) => Ok(receipt),
-        Err(trouble) if trouble.error.again == Again::Ask => {
-            receipt.remarks.push(format!("it was posted, but not pinned: {}", trouble.said()));
-            Ok(receipt)
-        }
-        Err(trouble) => Err(trouble.after_a_part("the link was posted")),
-    }
 }
 
 /// The marks of the parts: the delivery's own for a single one, else numbered.

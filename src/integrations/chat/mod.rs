@@ -1,14 +1,16 @@
-//! Chats that incidents speak to. A product is a file here (with a folder) and its line in [`provider`]; everything above
-//! knows chats only by [`crate::ports::incident::Chat`] and [`Courier`].
+//! Chats that incidents speak to. A product is a file here (with a folder) that says how it does what `rooms::Rooms` asks
+//! for, and its line in [`provider`]; everything above knows chats only by [`crate::ports::incident::Chat`] and [`Courier`].
 //!
 //! What every one of them keeps to: each request is sent once; an end without a clear answer is said to be in doubt;
 //! where there is doubt, it looks before it sends; text from outside pings nobody and is cleaned where it enters.
 
+mod account;
 mod board;
 mod discord;
 mod matrix;
 mod mattermost;
 mod road;
+mod rooms;
 #[cfg(test)]
 mod script;
 mod slack;

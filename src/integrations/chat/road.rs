@@ -2,6 +2,7 @@
 //! whether it was done.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -9,8 +10,8 @@ use crate::domain::incident::delivery::Again;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
 use crate::incident::clearance::Cleared;
-use crate::integrations::flags::patience::Patience;
-use crate::integrations::http::{HttpAnswer, JSON, Pairs, Transport, Write, fault};
+use crate::integrations::flags::patience::Patiences;
+use crate::integrations::http::{HttpAnswer, JSON, Pairs, Product, Transport, Write, fault};
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{DeliveryError, ServiceCheck, ServiceFinding};
@@ -76,6 +77,9 @@ impl Trouble {
     }
 }
 
+/// What came of asking or telling.
+pub(super) type Outcome<T> = Result<T, Trouble>;
+
 impl From<Trouble> for DeliveryError {
     fn from(trouble: Trouble) -> Self {
         trouble.error
@@ -99,14 +103,22 @@ pub(super) type Refusal = fn(&Road, &HttpAnswer, &Value) -> Option<Trouble>;
 /// A transport that leaves its server alone after "too many requests".
 pub(super) struct Road {
     transport: Arc<dyn Transport>,
-    patience: Patience,
+    prefix: &'static str,
+    patience: Patiences,
     refusal: Refusal,
+    /// The reading of the credentials that was accepted last.
+    good: AtomicU64,
 }
 
 impl Road {
-    /// Over a transport, with the product's way to refuse.
-    pub fn new(transport: Arc<dyn Transport>, refusal: Refusal) -> Self {
-        Self { transport, patience: Patience::default(), refusal }
+    /// Over a transport, with what all paths begin with and the product's way to refuse.
+    pub fn new(transport: Arc<dyn Transport>, prefix: &'static str, refusal: Refusal) -> Self {
+        Self { transport, prefix, patience: Patiences::default(), refusal, good: AtomicU64::new(0) }
+    }
+
+    /// The product, as people call it.
+    pub fn product(&self) -> &'static str {
+        self.transport.product().name()
     }
 
     /// Where it leads, without secrets.
@@ -116,26 +128,23 @@ impl Road {
 
     /// `Slack at https://slack.com`.
     pub fn whose(&self) -> String {
-        format!("{} at {}", self.transport.product().name(), self.origin())
-    }
-
-    /// Reads the credentials again before the next request.
-    pub fn forget_credentials(&self) {
-        self.transport.forget_credentials();
+        format!("{} at {}", self.product(), self.origin())
     }
 
     /// Asks.
     pub async fn read(&self, path: &str, query: Pairs<'_>) -> Result<Reply, Trouble> {
-        self.ready()?;
-        let answer = self.transport.get(path, query).await.map_err(unsent)?;
-        self.judge(answer, false)
+        let part = self.part("GET", path, &Value::Null);
+        self.ready(part.as_deref())?;
+        let answer = self.transport.get(&self.path(path), query).await.map_err(unsent)?;
+        self.judge(answer, part.as_deref(), false)
     }
 
     /// Asks with a form, for what is served by POST alone.
     pub async fn read_form(&self, path: &str, form: Pairs<'_>) -> Result<Reply, Trouble> {
-        self.ready()?;
-        let answer = self.transport.post_form(path, form).await.map_err(unsent)?;
-        self.judge(answer, false)
+        let part = self.part("POST", path, &Value::Null);
+        self.ready(part.as_deref())?;
+        let answer = self.transport.post_form(&self.path(path), form).await.map_err(unsent)?;
+        self.judge(answer, part.as_deref(), false)
     }
 
     /// Sends what was cleared, once; `body` may be `null` for none.
@@ -146,9 +155,11 @@ impl Road {
         path: &str,
         body: &Value,
     ) -> Result<Reply, Trouble> {
+        let part = self.part(method, path, body);
+        self.ready(part.as_deref())?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.ready()?;
-        let write = Write { pass: cleared.into(), method, path, content_type: JSON, body: body.as_bytes() };
+        let path = self.path(path);
+        let write = Write { pass: cleared.into(), method, path: &path, content_type: JSON, body: body.as_bytes() };
         let answer = self.transport.write(write).await.map_err(|error| match error {
             ClusterError::Fault(fault) => unsent(fault),
             ClusterError::Unknown(message) => Trouble::doubtful(
@@ -157,11 +168,41 @@ impl Road {
             ),
             other => Trouble::ask(Fault::new(FaultKind::Server, other.to_string())),
         })?;
-        self.judge(answer, true)
+        self.judge(answer, part.as_deref(), true)
     }
 
-    fn ready(&self) -> Result<(), Trouble> {
-        self.patience.left().map_or(Ok(()), |left| Err(self.too_many(left)))
+    /// What of the server counts its requests by itself; `None` for all of it.
+    ///
+    /// Slack counts by method, messages by channel as well (<https://docs.slack.dev/apis/web-api/rate-limits>); Discord by
+    /// route with the channel or server in it (<https://discord.com/developers/docs/topics/rate-limits>), of which it also
+    /// answers with the ids of its own buckets, not read here. Matrix leaves it to the server; Synapse tells apart joining,
+    /// inviting, making rooms and the rest (`rc_*`). Mattermost counts all requests of a user or address together.
+    fn part(&self, method: &str, path: &str, body: &Value) -> Option<String> {
+        match self.transport.product() {
+            Product::Slack if path == "chat.postMessage" => Some(format!("{path} {}", raw(body, "/channel"))),
+            Product::Slack => Some(path.to_owned()),
+            Product::Discord => {
+                let is_id = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+                let parts = path.split('/').filter(|part| !part.is_empty()).enumerate();
+                let route = parts.map(|(at, part)| if at > 1 && is_id(part) { "{id}" } else { part });
+                Some(format!("{method} {}", route.collect::<Vec<_>>().join("/")))
+            }
+            Product::Matrix => {
+                let mut parts = path.split('/').filter(|part| !part.is_empty());
+                let first = parts.next().unwrap_or_default();
+                let verb = if first == "rooms" { parts.nth(1) } else { Some(first) };
+                Some(format!("{method} {}", verb.unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    fn ready(&self, part: Option<&str>) -> Result<(), Trouble> {
+        self.patience.left(part).map_or(Ok(()), |left| Err(self.too_many(left)))
     }
 
     fn too_many(&self, seconds: u64) -> Trouble {
@@ -171,7 +212,7 @@ impl Road {
     }
 
     /// What an answer means: the one place that knows what is certain about a request.
-    fn judge(&self, answer: HttpAnswer, wrote: bool) -> Result<Reply, Trouble> {
+    fn judge(&self, answer: HttpAnswer, part: Option<&str>, wrote: bool) -> Result<Reply, Trouble> {
         let parsed: Option<Value> = match &answer.body {
             _ if answer.is_html() => None,
             body if body.iter().all(u8::is_ascii_whitespace) => Some(Value::Null),
@@ -179,23 +220,57 @@ impl Road {
         };
         if answer.status == 429 {
             let said = answer.retry_after.or_else(|| parsed.as_ref().and_then(wait)).unwrap_or(LATER).max(1);
-            self.patience.heed(&HttpAnswer { retry_after: Some(said), ..answer });
+            // A limit of the whole application says so; an answer without a body is of what stands before the API.
+            let all = parsed.as_ref().is_none_or(|json| json["global"].as_bool() == Some(true));
+            let all = all && self.transport.product() == Product::Discord;
+            self.patience.rest(part.filter(|_| !all), said);
             return Err(self.too_many(said));
         }
-        if let Some(trouble) = parsed.as_ref().and_then(|json| (self.refusal)(self, &answer, json)) {
+        let refused = |json| (self.refusal)(self, &answer, json).filter(|_| answer.status != 408);
+        if let Some(mut trouble) = parsed.as_ref().and_then(refused) {
+            // Slack refuses a token with status 200: the next attempt reads it again.
+            if trouble.error.fault.kind == FaultKind::Unauthorized {
+                self.transport.forget_credentials();
+                // One that was good until now may have been renewed.
+                if wrote && answer.status == 401 && self.was_good() {
+                    trouble.error.again = Again::In(1);
+                }
+            }
+            // Asking alters nothing.
+            if !wrote && trouble.error.again == Again::Doubtful {
+                trouble.error.again = Again::In(LATER);
+            }
             return Err(trouble);
         }
         let fault = || fault::of_answer(&answer, self.transport.product(), self.origin());
         match (answer.status, parsed) {
-            (200..300, Some(json)) => Ok(Reply { json, date: answer.date, scopes: answer.scopes }),
-            // It did not take it up.
-            (503, _) => Err(Trouble::later(fault(), answer.retry_after.unwrap_or(LATER).max(1))),
-            (500..600, _) if !wrote => Err(Trouble::later(fault(), LATER)),
-            // What came in between is not known: it may have been done before the answer broke.
-            (500..600 | 408, _) => Err(Trouble::doubtful(fault())),
+            (200..300, Some(json)) => {
+                self.good.store(self.transport.credentials(), Ordering::Relaxed);
+                Ok(Reply { json, date: answer.date, scopes: answer.scopes })
+            }
+            (500..600 | 408, _) if !wrote => Err(Trouble::later(fault(), answer.retry_after.unwrap_or(LATER).max(1))),
+            // What came in between is not known: it may have been done before the answer broke. Also with 503, which a
+            // proxy says of a server that took the request and then broke off.
+            (500..600 | 408, _) => {
+                if let Some(seconds) = answer.retry_after {
+                    self.patience.rest(part, seconds);
+                }
+                Err(Trouble::doubtful(fault()))
+            }
             (200..300, None) | (300..400, _) if wrote => Err(Trouble::doubtful(fault())),
             _ => Err(Trouble::ask(fault())),
         }
+    }
+
+    /// Which reading of the credentials is the current one.
+    pub fn credentials(&self) -> u64 {
+        self.transport.credentials()
+    }
+
+    /// Were the current credentials accepted at least once?
+    fn was_good(&self) -> bool {
+        let now = self.transport.credentials();
+        now > 0 && self.good.load(Ordering::Relaxed) == now
     }
 
     /// An answer of the right shape that lacks what it should hold: it was done, but how is not known.
@@ -248,22 +323,6 @@ pub(super) fn clock(reply: &Reply) -> Option<ServiceCheck> {
 pub(super) fn nobody(whose: &str, who: &str, why: &str, hint: impl Into<String>) -> Trouble {
     let message = format!("{whose} {why} `{}`, who is not invited", clean(who));
     Trouble::ask(Fault::new(FaultKind::NotConfigured, message).hint(hint)).coded("unknown_invitee")
-}
-
-/// A delivery that came before what it needs.
-pub(super) fn channel(cleared: &Cleared) -> Result<&str, Trouble> {
-    cleared.channel().filter(|channel| !channel.is_empty()).ok_or_else(|| {
-        let message = "there is no channel yet that it could go to";
-        Trouble::ask(Fault::new(FaultKind::NotConfigured, message).hint("open the channel first"))
-    })
-}
-
-/// The message that it is about.
-pub(super) fn message(cleared: &Cleared) -> Result<&str, Trouble> {
-    cleared.message().filter(|message| !message.is_empty()).ok_or_else(|| {
-        let fault = Fault::new(FaultKind::NotConfigured, "the message to pin was not posted yet");
-        Trouble::ask(fault.hint("post it first"))
-    })
 }
 
 /// A delivery that is no chat's business, or not this one's.

@@ -42,6 +42,11 @@ impl Call {
         self.pairs.get(name).map_or("", String::as_str)
     }
 
+    /// `POST`.
+    pub fn method(&self) -> &str {
+        self.line.split(' ').next().unwrap_or_default()
+    }
+
     /// The segments of the path.
     pub fn path(&self) -> Vec<String> {
         let path = self.line.split_once(' ').map_or("", |(_, path)| path);
@@ -252,6 +257,16 @@ pub async fn deliver(
     result
 }
 
+/// Opens the channel of the tests.
+pub fn open(private: bool) -> What {
+    What::OpenChannel { name: "inc-payment".into(), private, purpose: "slow".into() }
+}
+
+/// Posts a message.
+pub fn post(text: &str) -> What {
+    What::Post { text: text.into() }
+}
+
 /// What a declare sends to a chat.
 pub fn declare(invitees: &[&str]) -> Vec<(String, What)> {
     let mut steps = vec![
@@ -280,12 +295,22 @@ pub fn declare(invitees: &[&str]) -> Vec<(String, What)> {
 /// Sends all steps in their order, again as long as the chat says so; a step that a person would have to see to is
 /// left and told of.
 pub async fn outbox(chat: &dyn Provider, steps: &[(String, What)]) -> (BTreeMap<String, Receipt>, Vec<DeliveryError>) {
+    asked(chat, steps, 0).await
+}
+
+/// As [`outbox`], with a person who says "again" so many times for each step.
+async fn asked(
+    chat: &dyn Provider,
+    steps: &[(String, What)],
+    patient: usize,
+) -> (BTreeMap<String, Receipt>, Vec<DeliveryError>) {
     let mut receipts: BTreeMap<String, Receipt> = BTreeMap::new();
     let mut errors = Vec::new();
     for (key, what) in steps {
-        let mut doubt = false;
+        // What may have arrived once stays in doubt.
+        let (mut doubt, mut again_by_hand) = (false, patient);
         for attempt in 0.. {
-            assert!(attempt < 6, "{key} never ends: {errors:?}");
+            assert!(attempt < 8, "{key} never ends: {errors:?}");
             let id = |key: &str| receipts.get(key).and_then(|receipt| receipt.id.clone());
             let message = if let What::Pin { message } = what { id(message) } else { None };
             let aim = (id("channel"), message);
@@ -298,7 +323,8 @@ pub async fn outbox(chat: &dyn Provider, steps: &[(String, What)]) -> (BTreeMap<
                     let again = error.again;
                     errors.push(error);
                     match again {
-                        Again::Ask => break,
+                        Again::Ask if again_by_hand == 0 => break,
+                        Again::Ask => again_by_hand -= 1,
                         // Also the service that wants to be left alone is tried again only afterwards.
                         Again::Doubtful => {
                             doubt = true;
@@ -331,6 +357,10 @@ pub fn mishaps() -> Vec<Fail> {
         Fail::After(Answer::Raw(200, vec![("content-type", "application/json".into())], "{\"ok\": tr".into())),
         Fail::Instead(Answer::Raw(429, vec![("retry-after", "7".into())], "{}".into())),
         Fail::Instead(Answer::Json(503, Value::Null)),
+        Fail::After(Answer::Json(503, Value::Null)),
+        Fail::After(Answer::Json(504, Value::Null)),
+        Fail::After(Answer::Json(408, Value::Null)),
+        Fail::After(Answer::Raw(302, vec![], String::new())),
     ]
 }
 
@@ -356,14 +386,20 @@ pub async fn nothing_twice<W: World, P: Provider>(
         {
             let server = Server::start(world()).await;
             server.fail_at(number, mishap.clone());
-            let (receipts, errors) = outbox(&chat(&server.url), steps).await;
+            let chat = chat(&server.url);
+            let (receipts, errors) = asked(&chat, steps, 1).await;
             let told = format!("{} ends with {mishap:?}: {errors:?}", call.line);
-            // Where a read ends with a page that is no answer, a person is asked; then the step is done once more.
-            let left: Vec<_> = steps.iter().filter(|(key, _)| !receipts.contains_key(key)).cloned().collect();
-            assert!(left.is_empty() || errors.iter().any(|error| error.again == Again::Ask), "{told}");
-            // That is left to a person, too.
-            let remarks = || receipts.values().flat_map(|receipt| &receipt.remarks);
-            if left.is_empty() && !remarks().any(|remark| remark.contains("not pinned")) {
+            assert_eq!(receipts.len(), steps.len(), "{told}");
+            // A link that was posted and could not be pinned is pinned by hand.
+            for (key, receipt) in &receipts {
+                if receipt.remarks.iter().any(|remark| remark.contains("not pinned")) {
+                    let channel = receipts["channel"].id.as_deref();
+                    let pin = What::Pin { message: key.as_str().into() };
+                    deliver(&chat, "pin:by-hand", pin, (channel, receipt.id.as_deref()), false).await.unwrap();
+                }
+            }
+            // What is pinned last stands last in a Matrix room: nothing is compared then, but that it could be pinned.
+            if !receipts.values().any(|receipt| receipt.remarks.iter().any(|remark| remark.contains("not pinned"))) {
                 assert_eq!(seen(&server.world()), expected, "{told}");
             }
         }

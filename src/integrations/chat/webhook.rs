@@ -1,16 +1,18 @@
-//! Anything that takes `{"text": …}` by POST: incoming webhooks of Slack, Mattermost, Google Chat, Teams and others. It
-//! opens no channel and shows none; what may have arrived cannot be looked for, so a person is asked.
+//! Anything that takes `{"text": …}` by POST: incoming webhooks of Slack, Mattermost, Google Chat and others. Microsoft Teams
+//! is none of them: its workflows take cards. A webhook opens no channel and shows none; what may have arrived cannot be
+//! looked for, so a person is asked, and may say that it is sent again.
 //!
 //! Such an address is a secret as a whole: only its host is ever named.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Url;
 use serde_json::json;
 
-use super::board::short;
+use super::board::{Board, post, short};
 use super::road::{LATER, Trouble, found, not_here};
-use super::words::{Span, pieces, plain};
+use super::words::{Manner, Span, plain, quiet};
 use crate::config::Http;
 use crate::config::incidents::ChatSource;
 use crate::domain::incident::delivery::{Receipt, What};
@@ -24,9 +26,6 @@ use crate::ports::Future;
 use crate::ports::cluster::ClusterError;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{ChannelView, Chat, ChatLimits, DeliveryError, Service, ServiceCheck, ServiceFinding};
-
-/// What the strictest of them take.
-const LIMITS: ChatLimits = ChatLimits { name: 0, topic: 0, message: 4_000 };
 
 /// One address.
 pub(super) struct Webhook {
@@ -42,6 +41,8 @@ pub(super) struct Webhook {
 struct Open {
     transport: HttpTransport,
     path: String,
+    /// Its secret parts as an answer may repeat them, the longest first.
+    secrets: Vec<String>,
 }
 
 impl Webhook {
@@ -86,44 +87,19 @@ impl Webhook {
         base.set_fragment(None);
         let http = Http { token: None, ..self.http.clone() };
         let transport = HttpTransport::new(&HttpSettings::new(Product::Webhook, base.as_str(), http))?;
-        let made = Arc::new(Open { transport, path });
+        let made = Arc::new(Open { transport, path, secrets: secrets(&url) });
         *open = Some(Arc::clone(&made));
         Ok(made)
     }
 
     async fn send(&self, cleared: &Cleared) -> Result<Receipt, Trouble> {
-        let What::Post { text } = &cleared.delivery().what else {
-            return Err(not_here("a webhook", "do that: it only takes messages"));
-        };
-        if cleared.doubt() {
-            let message = "it may have arrived, and a webhook cannot be asked whether it did";
-            let hint =
-                "look into the channel; if it is not there, write it again as another message. Then drop this one";
-            return Err(Trouble::ask(Fault::new(FaultKind::Timeout, message).hint(hint)));
+        match &cleared.delivery().what {
+            What::Post { text } => post(self, cleared, "", text).await,
+            _ => Err(not_here("a webhook", "do that: it only takes messages")),
         }
-        let parts = pieces(text, LIMITS.message, as_it_is);
-        if parts.is_empty() {
-            let fault = Fault::new(FaultKind::NotConfigured, "the message is empty");
-            return Err(Trouble::ask(fault.hint("write something, or drop this delivery")));
-        }
-        for (at, part) in parts.iter().enumerate() {
-            self.put(cleared, &plain(part)).await.map_err(|trouble| {
-                if at == 0 {
-                    trouble
-                } else {
-                    trouble.after_a_part(&format!("{at} of {} messages arrived", parts.len()))
-                }
-            })?;
-        }
-        let mut remarks = Vec::new();
-        if parts.len() > 1 {
-            remarks.push(format!("it was too long for one message and became {}", parts.len()));
-        }
-        // It gives no id; later deliveries that name this one still have something to name.
-        Ok(Receipt { id: Some(short(&cleared.mark(), 8)), remarks, ..Receipt::default() })
     }
 
-    async fn put(&self, cleared: &Cleared, text: &str) -> Result<(), Trouble> {
+    async fn carry(&self, cleared: &Cleared, text: &str) -> Result<(), Trouble> {
         if let Some(left) = self.patience.left() {
             return Err(self.too_many(left));
         }
@@ -143,12 +119,13 @@ impl Webhook {
             Ok(answer) => self.refused(&open, answer).await,
             Err(trouble) => trouble,
         };
-        Err(without(trouble, &open.path))
+        Err(without(trouble, &open.secrets))
     }
 
     async fn refused(&self, open: &Open, answer: HttpAnswer) -> Trouble {
-        // Where it leads on may be as secret as where it was.
-        let answer = HttpAnswer { location: None, ..answer };
+        // Where it leads on may be as secret as where it was. What it repeats of the address goes before anything is cut.
+        let body = masked(&String::from_utf8_lossy(&answer.body), &open.secrets).into_bytes();
+        let answer = HttpAnswer { location: None, body, ..answer };
         let fault = of_answer(&answer, Product::Webhook, open.transport.origin());
         match answer.status {
             429 => {
@@ -156,7 +133,7 @@ impl Webhook {
                 self.patience.heed(&HttpAnswer { retry_after: Some(seconds), ..answer });
                 self.too_many(seconds)
             }
-            503 => Trouble::later(fault, answer.retry_after.unwrap_or(LATER).max(1)),
+            // Also 503: a proxy says it of a server that took the request and then broke off.
             200..=399 | 408 | 500..=599 => Trouble::doubtful(fault),
             401 | 403 | 404 | 410 => {
                 // It was withdrawn or renewed: the next attempt reads it again.
@@ -176,13 +153,62 @@ impl Webhook {
     }
 }
 
-/// A server may repeat the address in its answer.
-fn without(mut trouble: Trouble, path: &str) -> Trouble {
-    if path.len() > 1 {
-        let fault = &mut trouble.error.fault;
-        fault.message = fault.message.replace(path, "…");
-        fault.hint = fault.hint.take().map(|hint| hint.replace(path, "…"));
+impl Board for Webhook {
+    /// What the strictest of them take.
+    const LIMITS: ChatLimits = ChatLimits { name: 0, topic: 0, message: 4_000 };
+    const MANNER: Manner = as_it_is;
+
+    async fn find(&self, cleared: &Cleared, _: &str, _: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
+        if cleared.insisted() {
+            return Ok(BTreeMap::new());
+        }
+        let message = "it may have arrived, and a webhook cannot be asked whether it did";
+        let hint = "look into the channel: drop it if it is there; retrying sends all of it again";
+        Err(Trouble::ask(Fault::new(FaultKind::Timeout, message).hint(hint)))
     }
+
+    async fn put(&self, cleared: &Cleared, _: &str, mark: &str, text: &str) -> Result<String, Trouble> {
+        self.carry(cleared, &quiet(&plain(text))).await?;
+        // It gives no id; later deliveries that name this one still have something to name.
+        Ok(short(mark, 8))
+    }
+}
+
+/// The shortest part of an address that is taken for a secret, in bytes.
+const SECRET: usize = 6;
+
+/// The parts of an address that must not be named, in the writings in which an answer may repeat them: as they are, in
+/// JSON, decoded. The longest first, so that nothing is left of it.
+fn secrets(url: &Url) -> Vec<String> {
+    let path = url.path().trim_start_matches('/').to_owned();
+    let query = url.query().unwrap_or_default().to_owned();
+    let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+    parts.extend(query.split('&').map(str::to_owned));
+    parts.extend(url.query_pairs().flat_map(|(name, value)| [format!("{name}={value}"), value.into_owned()]));
+    parts.extend(query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())));
+    parts.extend([format!("{path}?{query}"), path, query]);
+    let writings = |part: &String| {
+        let pair = format!("x={}", part.replace('+', "%2B").replace('&', "%26"));
+        let decoded = form_urlencoded::parse(pair.as_bytes()).next();
+        let decoded = decoded.map(|(_, value)| value.into_owned()).unwrap_or_default();
+        let encoded = form_urlencoded::byte_serialize(decoded.as_bytes()).collect();
+        [part.replace('/', "\\/"), decoded.replace('/', "\\/"), part.clone(), decoded, encoded]
+    };
+    let mut all: Vec<String> = parts.iter().flat_map(writings).filter(|part| part.len() >= SECRET).collect();
+    all.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    all.dedup();
+    all
+}
+
+fn masked(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+}
+
+/// A server may repeat the address in its answer.
+fn without(mut trouble: Trouble, secrets: &[String]) -> Trouble {
+    let fault = &mut trouble.error.fault;
+    fault.message = masked(&fault.message, secrets);
+    fault.hint = fault.hint.take().map(|hint| masked(&hint, secrets));
     trouble
 }
 
@@ -226,7 +252,7 @@ impl Service for Webhook {
 
 impl Chat for Webhook {
     fn limits(&self) -> ChatLimits {
-        LIMITS
+        Self::LIMITS
     }
 
     fn has_channels(&self) -> bool {
@@ -258,9 +284,10 @@ mod tests {
     use crate::config::SecretSource;
     use crate::config::incidents::ChatProduct;
     use crate::domain::incident::delivery::Again;
-    use crate::integrations::chat::script::{Answer, Call, Fail, Server, World, deliver, source};
+    use crate::incident::clearance::Aim;
+    use crate::integrations::chat::script::{Answer, Call, Fail, Server, World, deliver, pass, post, source};
 
-    const SECRET: &str = "/services/T0/B0/hook-canary-91?thread=1";
+    const SECRET: &str = "/services/T0/B0/hook-canary-91?thread=1&sig=canary%2Fsig%2B7";
 
     /// Takes everything.
     struct Hook(Vec<Value>);
@@ -278,10 +305,6 @@ mod tests {
         Webhook::new(&source)
     }
 
-    fn post(text: &str) -> What {
-        What::Post { text: text.into() }
-    }
-
     #[tokio::test]
     async fn messages_arrive_in_order_and_call_nobody() {
         let server = Server::start(Hook(Vec::new())).await;
@@ -295,12 +318,33 @@ mod tests {
         assert!(server.calls()[0].line.ends_with("/services/T0/B0/hook-canary-91"));
     }
 
+    #[test]
+    fn nobody_is_called_in_any_of_their_languages() {
+        for (text, expected) in [
+            ("<!channel> <!here>", "<\u{200b}!channel> <\u{200b}!here>"),
+            ("<@U123> <#C1> <users/all>", "<\u{200b}@\u{200b}U123> <\u{200b}#C1> <\u{200b}users/all>"),
+            ("@alice, (@sre-team) and ada@shop.example", "@\u{200b}alice, (@\u{200b}sre-team) and ada@shop.example"),
+            ("a < b, <https://x|y>", "a < b, <https://x|y>"),
+        ] {
+            assert_eq!(quiet(text), expected);
+        }
+    }
+
     #[tokio::test]
     async fn every_end_is_honest_and_names_no_secret() {
         let server = Server::start(Hook(Vec::new())).await;
         let chat = hook(&server.url);
         let html = || Answer::Raw(200, vec![("content-type", "text/html".into())], "<html>".into());
         let echo = || Answer::Raw(404, vec![], format!("no such hook: {SECRET}"));
+        // Parts of it, in other writings, and where the end of what is shown would cut them.
+        let parts = [
+            "no /services/T0/B0/hook-canary-91 here".to_owned(),
+            "sig=canary/sig+7 is wrong".to_owned(),
+            r#"{"error":"no \/services\/T0\/B0\/hook-canary-91"}"#.to_owned(),
+            "canary%2Fsig%2B7".to_owned(),
+            format!("{} {SECRET}", "x".repeat(280)),
+            format!("{}/services/T0/B0/hook-canary-91", "x".repeat(285)),
+        ];
         let on = || Answer::Raw(302, vec![("location", format!("http://other{SECRET}"))], String::new());
         for (fail, again) in [
             (Fail::After(Answer::Cut), Again::Doubtful),
@@ -309,7 +353,13 @@ mod tests {
             (Fail::Instead(on()), Again::Doubtful),
             (Fail::Instead(echo()), Again::Ask),
             (Fail::Instead(Answer::Json(400, Value::Null)), Again::Ask),
-            (Fail::Instead(Answer::Json(503, Value::Null)), Again::In(30)),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[0].clone())), Again::Ask),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[1].clone())), Again::Ask),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[2].clone())), Again::Ask),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[3].clone())), Again::Ask),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[4].clone())), Again::Ask),
+            (Fail::Instead(Answer::Raw(400, vec![], parts[5].clone())), Again::Ask),
+            (Fail::After(Answer::Json(503, Value::Null)), Again::Doubtful),
             (Fail::Instead(Answer::Raw(429, vec![("retry-after", "9".into())], String::new())), Again::In(9)),
         ] {
             server.fail("POST", fail.clone());
@@ -335,12 +385,16 @@ mod tests {
         let error = deliver(&chat, "a", post("x"), (None, None), true).await.unwrap_err();
         assert!(error.again == Again::Ask && error.fault.message.contains("may have arrived"), "{error}");
         let long: Vec<String> = (0..1_000).map(|line| format!("line {line}")).collect();
-        server.fail_at(1, Fail::Instead(Answer::Json(503, Value::Null)));
+        server.fail_at(1, Fail::After(Answer::Json(503, Value::Null)));
         let half = deliver(&chat, "b", post(&long.join("\n")), (None, None), false).await.unwrap_err();
         assert!(half.again == Again::Doubtful && half.fault.message.starts_with("1 of 3 messages arrived"), "{half}");
         let channel = What::Archive;
         assert_eq!(deliver(&chat, "c", channel, (None, None), false).await.unwrap_err().again, Again::Ask);
-        assert_eq!(server.world().0.len(), 1);
+        assert_eq!(server.world().0.len(), 2);
+        // A person who looked says that it is to be sent.
+        let insisted = pass("a", post("x"), Aim::default(), true).forged_past(None, true);
+        chat.deliver(&insisted).await.unwrap();
+        assert_eq!(server.world().0.len(), 3);
         assert!(chat.view("x").await.is_err() && chat.channel_name("x").is_err() && !chat.has_channels());
     }
 }

@@ -215,6 +215,27 @@ pub(super) fn calm(text: &str) -> String {
     out
 }
 
+/// A text that calls nobody, whoever reads it: `<!channel>` and `<@U123>` of Slack and Mattermost, `<users/all>` of Google
+/// Chat and `@name` are parted by a space of no width. It reads the same.
+pub(super) fn quiet(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        out.push(c);
+        let rest = &text[at + c.len_utf8()..];
+        let calls = match c {
+            '<' => rest.starts_with(['!', '@', '#']) || rest.starts_with("users/"),
+            '@' => !before.is_alphanumeric() && rest.starts_with(|next: char| next.is_alphanumeric()),
+            _ => false,
+        };
+        if calls {
+            out.push('\u{200b}');
+        }
+        before = c;
+    }
+    out
+}
+
 fn plainly(span: &Span) -> String {
     match span {
         Span::Text(text) | Span::Strong(text) | Span::Emphasis(text) => text.clone(),

@@ -1,5 +1,6 @@
 //! Leaving a provider alone for as long as it wants after "too many requests" (429; Statuspage says 420 as well).
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,28 @@ impl Patience {
     }
 }
 
+/// Waits of a server that counts its parts by themselves (a method, a route, a channel), and those of all of it.
+#[derive(Debug, Default)]
+pub(in crate::integrations) struct Patiences(Mutex<BTreeMap<Option<String>, Instant>>);
+
+impl Patiences {
+    /// The seconds that are left for a part.
+    pub fn left(&self, part: Option<&str>) -> Option<u64> {
+        let now = Instant::now();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, until| *until > now);
+        let until = [all.get(&None), all.get(&part.map(str::to_owned))].into_iter().flatten().max()?;
+        let left = until.duration_since(now).as_millis().div_ceil(1_000);
+        Some(u64::try_from(left).unwrap_or(LONGEST))
+    }
+
+    /// Leaves a part alone for so many seconds; with `None` the whole server.
+    pub fn rest(&self, part: Option<&str>, seconds: u64) {
+        let until = Instant::now() + Duration::from_secs(seconds.clamp(1, LONGEST));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part.map(str::to_owned), until);
+    }
+}
+
 /// The seconds that a 429 asks for.
 pub(in crate::integrations) fn wait(answer: &HttpAnswer) -> u64 {
     answer.retry_after.unwrap_or(PATIENCE).clamp(1, LONGEST)
@@ -44,6 +67,17 @@ mod tests {
 
     fn answer(status: u16, retry_after: Option<u64>) -> HttpAnswer {
         HttpAnswer { status, retry_after, ..HttpAnswer::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_has_to_wait_holds_up_no_other() {
+        let patiences = Patiences::default();
+        patiences.rest(Some("topic"), 600);
+        assert_eq!((patiences.left(Some("topic")), patiences.left(Some("message"))), (Some(600), None));
+        patiences.rest(None, 5);
+        assert_eq!((patiences.left(Some("topic")), patiences.left(Some("message"))), (Some(600), Some(5)));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!((patiences.left(Some("message")), patiences.left(None)), (None, None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,15 +48,6 @@ async fn requests_carry_prefix_query_headers_and_credentials() {
     assert_eq!(transport.post_form("/x", &[("query", "a+b")]).await.unwrap().status, 202);
 }
 
-#[test]
-fn base64_is_that_of_the_rfc() {
-    let cases =
-        [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")];
-    for (plain, coded) in cases {
-        assert_eq!(base64(plain.as_bytes()), coded);
-    }
-}
-
 #[tokio::test]
 async fn a_rotated_token_is_read_again_within_the_same_request() {
     let server = MockServer::start().await;

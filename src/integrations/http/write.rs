@@ -73,7 +73,8 @@ impl HttpTransport {
         self.exchange(request, headers).await
     }
 
-    /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again.
+    /// Sends it. A 401 was not carried out: credentials are read again, and only then it is sent again; by
+    /// the caller, where they may be for another place.
     pub(super) async fn write_once(&self, write: Write<'_>) -> Result<HttpAnswer, ClusterError> {
         let method = Method::from_bytes(write.method.as_bytes()).unwrap_or(Method::POST);
         loop {
@@ -90,7 +91,8 @@ impl HttpTransport {
             let answer = self.read(response, &headers).await.map_err(|fault| ClusterError::Unknown(fault.message))?;
             if answer.status == 401 {
                 *self.secrets.lock().await = None;
-                if from_cache && self.has_secrets() {
+                // A chat is asked first whose the new token is: it may be for another workspace.
+                if from_cache && self.has_secrets() && !self.product.has_workspaces() {
                     continue;
                 }
             }

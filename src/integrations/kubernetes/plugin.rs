@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use kube::config::{AuthInfo, ExecConfig};
 use serde::Deserialize;
 use serde_json::json;
@@ -15,7 +17,6 @@ use tokio::process::Command;
 use super::fault::short;
 use crate::domain::text::clean;
 use crate::domain::time::Instant;
-use crate::integrations::http::base64;
 use crate::ports::feed::{Fault, FaultKind};
 
 /// A plugin may fetch a token from far away; it must not hang for ever.
@@ -56,8 +57,8 @@ impl Credential {
             fields.insert("token".to_owned(), token.into());
         }
         if let Some((certificate, key)) = self.certificate {
-            fields.insert("client-certificate-data".to_owned(), base64(certificate.as_bytes()).into());
-            fields.insert("client-key-data".to_owned(), base64(key.as_bytes()).into());
+            fields.insert("client-certificate-data".to_owned(), BASE64.encode(certificate).into());
+            fields.insert("client-key-data".to_owned(), BASE64.encode(key).into());
         }
         // kube's type for secrets is not ours to name; its own reader makes one.
         let held: AuthInfo = serde_json::from_value(fields.into())

@@ -63,6 +63,8 @@ pub enum Trouble {
     Unreachable,
     /// A status in place of an answer; nothing is carried out.
     Status(u16),
+    /// A status in place of an answer, after it was carried out.
+    After(u16),
     /// Too many requests, for so many seconds.
     Limited(u64),
     /// It is carried out, and the answer is cut off.
@@ -73,7 +75,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Lost,
         Self::Unreachable,
         Self::Status(400),
@@ -84,6 +86,10 @@ impl Trouble {
         Self::Status(500),
         Self::Status(502),
         Self::Status(503),
+        Self::After(302),
+        Self::After(408),
+        Self::After(503),
+        Self::After(504),
         Self::Limited(7),
         Self::Cut,
         Self::LoginPage,
@@ -135,7 +141,7 @@ impl<S: Send + 'static> Server<S> {
             asked.push(request.clone());
             self.troubles.lock().unwrap().remove(&(asked.len() - 1))
         };
-        let acts = matches!(trouble, None | Some(Trouble::Lost | Trouble::Cut));
+        let acts = matches!(trouble, None | Some(Trouble::Lost | Trouble::Cut | Trouble::After(_)));
         let answer = acts.then(|| (self.behaviour)(&mut self.state.lock().unwrap(), request));
         let with = |status, content_type: &str, body: &str| HttpAnswer {
             status,
@@ -156,7 +162,9 @@ impl<S: Send + 'static> Server<S> {
             Some(Trouble::Unreachable) => {
                 Err(Some(Fault::new(FaultKind::Unreachable, "cannot connect: connection refused")))
             }
-            Some(Trouble::Status(status)) => Ok(with(status, "application/json", r#"{"error":"no"}"#)),
+            Some(Trouble::Status(status) | Trouble::After(status)) => {
+                Ok(with(status, "application/json", r#"{"error":"no"}"#))
+            }
             Some(Trouble::Limited(seconds)) => {
                 Ok(HttpAnswer { retry_after: Some(seconds), ..with(429, "application/json", "{}") })
             }
@@ -224,26 +232,27 @@ pub fn aimed(key: &str, what: What, channel: Option<&str>, doubt: bool) -> Clear
     Cleared::forged("20261121-1432-payment-x7k2".parse().unwrap(), delivery, aim, doubt)
 }
 
-/// Delivers it as often as an outbox would, at most four times; the first error, and what came of it in the end.
+/// Delivers it as an outbox would, at most nine times; the first error, and what came of it in the end.
 pub async fn delivered(
     courier: &dyn Courier,
     clear: impl Fn(bool) -> Cleared,
 ) -> (Option<DeliveryError>, Result<Receipt, DeliveryError>) {
     let (mut first, mut doubt) = (None, false);
-    for _ in 0..4 {
+    for tries in 1..10 {
         match courier.deliver(&clear(doubt)).await {
             Ok(receipt) => return (first, Ok(receipt)),
             Err(error) => {
                 let wait = match error.again {
                     Again::In(seconds) => seconds,
-                    // An outbox leaves a while between a doubtful attempt and the look.
-                    Again::Doubtful => 10,
+                    // An outbox leaves a while between a doubtful attempt and the look, and longer each time.
+                    Again::Doubtful => 1 << tries,
                     Again::Ask => 0,
                 };
                 if wait > 0 {
                     tokio::time::advance(std::time::Duration::from_secs(wait)).await;
                 }
-                doubt = error.again == Again::Doubtful;
+                // What may have arrived once stays in doubt.
+                doubt |= error.again == Again::Doubtful;
                 first.get_or_insert(error);
             }
         }
@@ -282,7 +291,7 @@ pub async fn survives<S: Send + 'static, C: Courier>(
                 continue;
             }
             match trouble {
-                Trouble::Lost | Trouble::Cut | Trouble::Status(500 | 502) if write => {
+                Trouble::Lost | Trouble::Cut | Trouble::Status(500 | 502 | 503) | Trouble::After(_) if write => {
                     assert_eq!(first.again, Again::Doubtful, "{place}");
                 }
                 Trouble::Limited(seconds) => assert_eq!(first.again, Again::In(seconds), "{place}"),

@@ -15,7 +15,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use self::events::Events;
@@ -25,8 +24,8 @@ use crate::config::incidents::PagingSource;
 use crate::config::secret::HeaderValue;
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::{Cleared, Courier};
-use crate::integrations::http::{self, HttpAnswer, HttpSettings, Pairs, Product, Transport};
-use crate::integrations::outgoing::{Road, body, line};
+use crate::integrations::http::{self, HttpAnswer, HttpSettings, Product, Transport};
+use crate::integrations::outgoing::{Hints, Road, line};
 use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{DeliveryError, OnCall, Page, Paging, Service, ServiceCheck};
@@ -62,44 +61,13 @@ impl PagerDuty {
 
     /// Over two roads.
     fn over(rest: Arc<dyn Transport>, events: Events, source: &PagingSource) -> Self {
-        Self { rest: Road::new(rest), events, source: source.clone(), writer: OnceCell::new(), scope: OnceCell::new() }
-    }
-
-    /// An unwelcome answer in words; PagerDuty's own where it gives them.
-    fn fault(&self, answer: &HttpAnswer) -> Fault {
-        let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let said = problem.words();
-        let told = said.as_ref().map_or_else(String::new, |said| format!(": {said}"));
-        let who = self.rest.whose();
-        let fault = |kind, what: &str| Fault::new(kind, format!("{who} {what}{told}"));
-        match answer.status {
-            429 => self.rest.limited(answer),
-            401 => fault(FaultKind::Unauthorized, "does not accept the token (401)").hint(
-                "paging.token was revoked or is another account's; make an API access key under Integrations, or a \
-                 user's under My Profile",
-            ),
-            402 => fault(FaultKind::Forbidden, "has no such feature in this account's plan (402)")
-                .hint("do it in PagerDuty itself, or have the plan changed"),
-            403 => fault(FaultKind::Forbidden, "does not allow it (403)")
-                .hint("paging.token is read-only, or its user's role may not do this; a responder's role is enough"),
-            404 if said.is_some() => {
-                fault(FaultKind::NotServed, "does not know it (404)").hint("it was deleted, or it is another account's")
-            }
-            400 if told.contains("From") || problem.code() == Some(1008) => {
-                fault(FaultKind::NotConfigured, "wants to know who writes (400)")
-                    .hint("set paging.from to the e-mail address of a user of this account")
-            }
-            400 if said.is_some() => fault(FaultKind::Server, "refuses it (400)"),
-            _ => self.rest.fault(answer),
+        Self {
+            rest: Road::new(rest, meaning),
+            events,
+            source: source.clone(),
+            writer: OnceCell::new(),
+            scope: OnceCell::new(),
         }
-    }
-
-    fn parsed<T: DeserializeOwned>(&self, answer: &HttpAnswer) -> Result<T, Fault> {
-        body(answer).ok_or_else(|| self.fault(answer))
-    }
-
-    async fn fetch<T: DeserializeOwned>(&self, path: &str, query: Pairs<'_>) -> Result<T, Fault> {
-        self.parsed(&self.rest.ask(path, query).await?)
     }
 
     /// Who writes.
@@ -109,7 +77,7 @@ impl PagerDuty {
 
     async fn find_writer(&self) -> Result<User, Fault> {
         let Some(from) = &self.source.paging.from else {
-            let own: Result<UserBody, Fault> = self.fetch("/users/me", &[]).await;
+            let own: Result<UserBody, Fault> = self.rest.fetch("/users/me", &[]).await;
             return own.map(|body| body.user).map_err(|fault| match fault.kind {
                 // An account's key has no user.
                 FaultKind::Server | FaultKind::NotServed => {
@@ -119,13 +87,39 @@ impl PagerDuty {
                 _ => fault,
             });
         };
-        let found: Users = self.fetch("/users", &[("query", from), ("limit", "100")]).await?;
+        let found: Users = self.rest.fetch("/users", &[("query", from), ("limit", "100")]).await?;
         found.users.into_iter().find(|user| user.email.eq_ignore_ascii_case(from)).ok_or_else(|| {
             let message = format!("{} has no user {}", self.rest.whose(), line(from));
             Fault::new(FaultKind::NotConfigured, message)
                 .hint("set paging.from to the e-mail address of a user of this account")
         })
     }
+}
+
+/// An unwelcome answer in words; PagerDuty's own where it gives them.
+fn meaning(road: &Road, answer: &HttpAnswer) -> Fault {
+    let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said = problem.words();
+    if answer.status == 400
+        && (said.as_deref().is_some_and(|said| said.contains("From")) || problem.code() == Some(1008))
+    {
+        let told = said.map_or_else(String::new, |said| format!(": {said}"));
+        let message = format!("{} wants to know who writes (400){told}", road.whose());
+        return Fault::new(FaultKind::NotConfigured, message)
+            .hint("set paging.from to the e-mail address of a user of this account");
+    }
+    road.told(
+        answer,
+        said.as_deref(),
+        &Hints {
+            key: "token",
+            plan: "account",
+            unknown: "paging.token was revoked or is another account's; make an API access key under Integrations, or a \
+                user's under My Profile",
+            forbidden: "paging.token is read-only, or its user's role may not do this; a responder's role is enough",
+            missing: "it was deleted, or it is another account's",
+        },
+    )
 }
 
 impl Service for PagerDuty {

@@ -1,9 +1,11 @@
 //! Secrets in files that only their owner may read (mode 0600 or less), as ssh has it with keys.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::store::Removed;
 use super::{PATIENCE, missing, waiting};
@@ -17,18 +19,18 @@ fn is_mounted(path: &Path) -> bool {
     MOUNTED.iter().any(|directory| path.starts_with(directory))
 }
 
-/// Its content; `setting` is the key that faults name.
-pub(super) async fn read(path: &Path, setting: &str) -> Result<String, Fault> {
-    let shown = path.display();
-    let unreadable = |error: io::Error| missing(setting, format!("cannot read {shown}: {error}"));
-    if !is_mounted(path) {
-        let mode = tokio::fs::metadata(path).await.map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & FORBIDDEN_MODE != 0 {
-            let why = format!("{shown} is open to other users (mode {mode:04o}) and therefore not used");
-            return Err(missing(setting, why).hint(format!("chmod 600 {shown}")));
-        }
-    }
-    tokio::fs::read_to_string(path).await.map_err(unreadable)
+/// More than any token or key needs; the rest of a file that was named by mistake is not read.
+const LONGEST: u64 = 64 * 1024;
+
+/// Its content, `None` where there is no such file; `setting` is the key that faults name.
+pub(super) async fn read(path: &Path, setting: &str) -> Result<Option<String>, Fault> {
+    let target = path.to_owned();
+    at_disk(path, setting, move || get(&target)).await
+}
+
+/// Why there is nothing to read.
+pub(super) fn absent(path: &Path, setting: &str) -> Fault {
+    missing(setting, format!("{} does not exist", path.display()))
 }
 
 /// Writes it, whole or not at all, readable by its owner only.
@@ -76,6 +78,31 @@ impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
         Self::new(format!("cannot be written: {error}"), "")
     }
+}
+
+fn get(path: &Path) -> Result<Option<String>, Refusal> {
+    let unreadable = |error: io::Error| Refusal::new(format!("cannot be read: {error}"), "");
+    // A pipe that nobody writes to does not hold this up; and what is looked at is what is read.
+    let open = fs::OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let file = match open {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(unreadable)?,
+    };
+    let found = file.metadata().map_err(unreadable)?;
+    if !found.is_file() {
+        return Err(Refusal::new("is no plain file", "name a file, or a command that prints the secret"));
+    }
+    let mode = found.permissions().mode() & 0o777;
+    if mode & FORBIDDEN_MODE != 0 && !is_mounted(path) {
+        let why = format!("is open to other users (mode {mode:04o}) and therefore not used");
+        return Err(Refusal::new(why, &format!("chmod 600 {}", path.display())));
+    }
+    let mut text = String::new();
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST {
+        return Err(Refusal::new("is longer than any secret", "name the file that holds the secret alone"));
+    }
+    Ok(Some(text))
 }
 
 fn ours(found: &fs::Metadata) -> Result<(), Refusal> {
@@ -154,11 +181,26 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         write(&link, "second".into(), "flags.token").await.unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!((mode(&path), &*read(&path, "x").await.unwrap()), (0o600, "second\n"));
+        assert_eq!((mode(&path), read(&path, "x").await.unwrap().as_deref()), (0o600, Some("second\n")));
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing half written stays");
         let fault = write(home.path(), "third".into(), "flags.token").await.unwrap_err();
         assert!(fault.message.contains("is no plain file") && !fault.message.contains("third"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn only_a_plain_file_of_a_sensible_size_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("token");
+        assert_eq!(read(&path, "x").await.unwrap(), None);
+        let fault = read(home.path(), "flags.token").await.unwrap_err();
+        assert!(fault.message.starts_with("flags.token: ") && fault.message.contains("is no plain file"), "{fault}");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let fault = read(&path, "flags.token").await.unwrap_err();
+        assert!(fault.message.contains("is no plain file"), "a pipe without a writer: {fault}");
+        fs::remove_file(&path).unwrap();
+        write(&path, "x".repeat(70_000), "x").await.unwrap();
+        assert!(read(&path, "x").await.unwrap_err().message.contains("longer than any secret"));
     }
 
     #[tokio::test]

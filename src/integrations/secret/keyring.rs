@@ -3,6 +3,8 @@
 //! Over ssh there often is no session bus to ask, or one whose keyring waits for a password that nobody is asked for:
 //! the library then fails at once, or never comes back. It is asked on a thread of its own, under a limit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyring::v1::{Entry, Error};
@@ -14,16 +16,33 @@ use crate::ports::feed::Fault;
 /// What entries of ours are filed under (the attribute `service` of a Secret Service).
 pub(super) const SERVICE: &str = "opsdeck";
 
-/// The password of the entry `name`; `setting` is the key that faults name.
-pub(super) async fn read(name: &str, setting: &str) -> Result<String, Fault> {
+/// A thread that asked is still there, because the keyring did not answer. Until it ends nobody else asks: sources are tried
+/// again and again, and each would leave one more.
+static STUCK: AtomicBool = AtomicBool::new(false);
+
+/// The password of the entry `name`, `None` where there is no such entry; `setting` is the key that faults name.
+pub(super) async fn read(name: &str, setting: &str) -> Result<Option<String>, Fault> {
     let asked = name.to_owned();
-    asking(name, setting, PATIENCE, move || Entry::new(SERVICE, &asked)?.get_password()).await
+    let take = move || match Entry::new(SERVICE, &asked)?.get_password() {
+        Err(Error::NoEntry) => Ok(None),
+        found => found.map(Some),
+    };
+    asking(name, setting, (PATIENCE, &STUCK), take).await
+}
+
+/// Why there is nothing to read.
+pub(super) fn absent(name: &str, setting: &str) -> Fault {
+    let hint = format!(
+        "opsdeck auth login puts it there; so does secret-tool store --label='{SERVICE} {name}' service {SERVICE} \
+         username {name}"
+    );
+    missing(setting, format!("the keyring has no entry `{name}` of {SERVICE}")).hint(hint)
 }
 
 /// Makes the entry, or gives it this password.
 pub(super) async fn write(name: &str, value: String, setting: &str) -> Result<(), Fault> {
     let asked = name.to_owned();
-    asking(name, setting, PATIENCE, move || Entry::new(SERVICE, &asked)?.set_password(&value)).await
+    asking(name, setting, (PATIENCE, &STUCK), move || Entry::new(SERVICE, &asked)?.set_password(&value)).await
 }
 
 /// Takes the entry away.
@@ -34,13 +53,13 @@ pub(super) async fn remove(name: &str, setting: &str) -> Result<Removed, Fault> 
         Err(Error::NoEntry) => Ok(Removed::Nothing),
         Err(error) => Err(error),
     };
-    asking(name, setting, PATIENCE, take).await
+    asking(name, setting, (PATIENCE, &STUCK), take).await
 }
 
 async fn asking<T: Send + 'static>(
     name: &str,
     setting: &str,
-    patience: Duration,
+    (patience, stuck): (Duration, &'static AtomicBool),
     ask: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Fault> {
     let other = || {
@@ -49,15 +68,28 @@ async fn asking<T: Send + 'static>(
              (mode 0600) or a command instead"
         )
     };
-    match waiting(patience, ask).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(Error::NoEntry)) => {
-            let hint = format!(
-                "opsdeck auth login puts it there; so does secret-tool store --label='{SERVICE} {name}' service {SERVICE} \
-                 username {name}"
-            );
-            Err(missing(setting, format!("the keyring has no entry `{name}` of {SERVICE}")).hint(hint))
+    if stuck.load(Ordering::Acquire) {
+        return Err(missing(setting, "the keyring has not answered since it was last asked").hint(other()));
+    }
+    // Whoever comes second, the end of the thread or the end of patience, knows of the other.
+    let over = Arc::new(Mutex::new(false));
+    let ended = Arc::clone(&over);
+    let work = move || {
+        let answer = ask();
+        *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        stuck.store(false, Ordering::Release);
+        answer
+    };
+    let answer = waiting(patience, work).await;
+    if matches!(answer, Err(true)) {
+        let over = over.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*over {
+            stuck.store(true, Ordering::Release);
         }
+    }
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Error::NoEntry)) => Err(absent(name, setting)),
         Ok(Err(Error::NoDefaultStore)) => {
             let why = match Entry::store_status() {
                 Err(error) => error.to_string(),
@@ -81,7 +113,8 @@ mod tests {
     use super::*;
 
     async fn end(ask: impl FnOnce() -> Result<String, Error> + Send + 'static) -> Result<String, Fault> {
-        asking("unleash", "flags.token", Duration::from_millis(50), ask).await
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        asking("unleash", "flags.token", (Duration::from_secs(60), &NEVER), ask).await
     }
 
     #[tokio::test]
@@ -95,16 +128,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_hangs_is_given_up() {
+    async fn one_that_hangs_is_given_up_and_left_alone_until_it_answers() {
+        static STUCK: AtomicBool = AtomicBool::new(false);
+        let short = (Duration::from_millis(50), &STUCK);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let fault = end(move || {
+        let hangs = move || {
             let _ = held.recv();
-            Err(Error::NoEntry)
-        })
-        .await
-        .unwrap_err();
-        drop(release);
+            Ok(())
+        };
+        let fault = asking("unleash", "flags.token", short, hangs).await.unwrap_err();
         assert!(fault.message.contains("did not answer within 50ms"), "{fault}");
         assert!(fault.hint.unwrap().contains("over ssh"));
+        let asked = || -> Result<(), Error> { panic!("no second thread asks") };
+        let fault = asking("unleash", "flags.token", short, asked).await.unwrap_err();
+        assert!(fault.message.contains("has not answered since"), "{fault}");
+        drop(release);
+        // The thread ends when it can.
+        while STUCK.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+        asking("unleash", "flags.token", (Duration::from_secs(60), &STUCK), || Ok(())).await.unwrap();
     }
 }

@@ -14,9 +14,9 @@ use crate::integrations::secret::store::Removed;
 use crate::ports::feed::Fault;
 
 #[cfg(target_os = "linux")]
-pub(super) use self::kernel::{read, remove, write};
+pub(super) use self::kernel::{absent, read, remove, write};
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::none::{read, remove, write};
+pub(super) use self::none::{absent, read, remove, write};
 
 #[cfg(target_os = "linux")]
 mod kernel {
@@ -28,11 +28,22 @@ mod kernel {
     /// `ENOSYS`: the kernel was built without it, or a container hides it.
     const NO_SUCH_CALL: i32 = 38;
 
-    /// The value of the key `name`; `setting` is the key of the configuration that faults name.
-    pub(crate) async fn read(name: &str, setting: &str) -> Result<String, Fault> {
+    /// The value of the key `name`, `None` where there is no such key; `setting` is the key of the configuration that
+    /// faults name.
+    pub(crate) async fn read(name: &str, setting: &str) -> Result<Option<String>, Fault> {
         let asked = described(name);
-        let bytes = asking(name, setting, move || Rings::open()?.find(&asked)?.read_to_vec()).await?;
-        String::from_utf8(bytes).map_err(|_| missing(setting, format!("the kernel's key `{name}` is not text")))
+        let take = move || match Rings::open()?.find(&asked).and_then(|key| key.read_to_vec()) {
+            Err(error) if is_gone(error) => Ok(None),
+            found => found.map(Some),
+        };
+        let bytes = asking(name, setting, take).await?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| missing(setting, format!("the kernel's key `{name}` is not text")))
+    }
+
+    /// Why there is nothing to read.
+    pub(crate) fn absent(name: &str, setting: &str) -> Fault {
+        explained(KeyError::KeyDoesNotExist, name, setting)
     }
 
     /// Makes the key, or gives it this value.
@@ -166,22 +177,27 @@ mod none {
     use super::{Fault, Removed};
     use crate::integrations::secret::missing;
 
-    fn absent(setting: &str) -> Fault {
+    fn nowhere(setting: &str) -> Fault {
         missing(setting, "only Linux has a key service").hint(format!("let {setting} name a keyring entry instead"))
     }
 
     /// Only Linux has it.
-    pub(crate) async fn read(_: &str, setting: &str) -> Result<String, Fault> {
-        Err(absent(setting))
+    pub(crate) async fn read(_: &str, setting: &str) -> Result<Option<String>, Fault> {
+        Err(nowhere(setting))
+    }
+
+    /// Only Linux has it.
+    pub(crate) fn absent(_: &str, setting: &str) -> Fault {
+        nowhere(setting)
     }
 
     /// Only Linux has it.
     pub(crate) async fn write(_: &str, _: String, setting: &str) -> Result<(), Fault> {
-        Err(absent(setting))
+        Err(nowhere(setting))
     }
 
     /// Only Linux has it.
     pub(crate) async fn remove(_: &str, setting: &str) -> Result<Removed, Fault> {
-        Err(absent(setting))
+        Err(nowhere(setting))
     }
 }

@@ -10,7 +10,6 @@ mod tests;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::diagnostic::did_you_mean;
@@ -18,8 +17,8 @@ use crate::config::incidents::StatusPageSource;
 use crate::domain::incident::delivery::{Receipt, What};
 use crate::incident::clearance::{Cleared, Courier};
 use crate::integrations::flags::segment;
-use crate::integrations::http::{self, HttpAnswer, HttpSettings, Pairs, Product, Transport};
-use crate::integrations::outgoing::{Road, body, line, refused, those};
+use crate::integrations::http::{self, HttpAnswer, HttpSettings, Product, Transport};
+use crate::integrations::outgoing::{Hints, Road, brief, check, line, rate_and_clock, refused, those};
 use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{DeliveryError, Service, ServiceCheck, ServiceFinding, StatusPage};
@@ -64,41 +63,12 @@ impl Statuspage {
 
     /// Over a road.
     fn over(transport: Arc<dyn Transport>, source: &StatusPageSource) -> Self {
-        Self { source: source.clone(), road: Road::new(transport) }
+        Self { source: source.clone(), road: Road::new(transport, meaning) }
     }
 
     /// `/v1/pages/kctbh9vrtdwd` and what follows.
     fn path(&self, rest: &str) -> String {
         format!("/v1/pages/{}{rest}", segment(&self.source.page.page))
-    }
-
-    /// An unwelcome answer in words; Statuspage's own where it gives them.
-    fn fault(&self, answer: &HttpAnswer) -> Fault {
-        let said = words(&answer.body);
-        let told = said.as_ref().map_or_else(String::new, |said| format!(": {said}"));
-        let who = self.road.whose();
-        let fault = |kind, what: &str| Fault::new(kind, format!("{who} {what}{told}"));
-        match answer.status {
-            420 | 429 => self.road.limited(answer),
-            401 => fault(FaultKind::Unauthorized, "does not accept the key (401)")
-                .hint("status-page.token has to be an API key of a user; it may have been revoked"),
-            402 => fault(FaultKind::Forbidden, "has no such feature in this page's plan (402)")
-                .hint("do it in Statuspage itself, or have the plan changed"),
-            403 => fault(FaultKind::Forbidden, "does not allow it (403)")
-                .hint("the user of status-page.token has to be an incident manager of this page"),
-            404 if said.is_some() => fault(FaultKind::NotServed, "does not know it (404)")
-                .hint("check status-page.page: the page's id is in the address of its settings"),
-            400 | 422 if said.is_some() => fault(FaultKind::Server, "refuses it"),
-            _ => self.road.fault(answer),
-        }
-    }
-
-    fn parsed<T: DeserializeOwned>(&self, answer: &HttpAnswer) -> Result<T, Fault> {
-        body(answer).ok_or_else(|| self.fault(answer))
-    }
-
-    async fn fetch<T: DeserializeOwned>(&self, path: &str, query: Pairs<'_>) -> Result<T, Fault> {
-        self.parsed(&self.road.ask(path, query).await?)
     }
 
     /// All components, headings apart.
@@ -107,7 +77,7 @@ impl Statuspage {
         for number in 1..=ANSWERS {
             let (page, limit) = (number.to_string(), LIMIT.to_string());
             let query = [("page", page.as_str()), ("per_page", limit.as_str())];
-            let read: Vec<Component> = self.fetch(&self.path("/components"), &query).await?;
+            let read: Vec<Component> = self.road.fetch(&self.path("/components"), &query).await?;
             let more = read.len() >= LIMIT;
             found.extend(read.into_iter().filter(|one| !one.group));
             if !more {
@@ -118,22 +88,14 @@ impl Statuspage {
     }
 
     async fn checks(&self) -> Vec<ServiceCheck> {
-        let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
-        let answer = match self.road.ask(&self.path(""), &[]).await {
-            Ok(answer) => answer,
-            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
+        let (about, answer) = match self.road.token::<About>(&self.path(""), &[]).await {
+            Ok(read) => read,
+            Err(checks) => return checks,
         };
-        let mut checks = Vec::new();
-        match self.parsed::<About>(&answer) {
-            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
-            Ok(about) => {
-                checks.push(check("token", ServiceFinding::Well("accepted".into())));
-                let place =
-                    if about.domain.is_empty() { format!("{}.statuspage.io", about.subdomain) } else { about.domain };
-                let page = format!("{} ({})", line(&about.name), line(&place));
-                checks.push(check("page", ServiceFinding::Well(page)));
-            }
-        }
+        let place = if about.domain.is_empty() { format!("{}.statuspage.io", about.subdomain) } else { about.domain };
+        let page = format!("{} ({})", line(&about.name), line(&place));
+        let mut checks =
+            vec![check("token", ServiceFinding::Well("accepted".into())), check("page", ServiceFinding::Well(page))];
         checks.push(match self.all_components().await {
             Err(fault) => check("components", ServiceFinding::Failed(fault)),
             Ok(known) => {
@@ -148,10 +110,7 @@ impl Statuspage {
                 )
             }
         });
-        if let Some(left) = answer.remaining {
-            checks.push(check("rate", ServiceFinding::Well(format!("{left} more requests in this minute"))));
-        }
-        checks.extend(answer.date.map(|date| check("clock", ServiceFinding::Clock(date))));
+        checks.extend(rate_and_clock(&answer, "minute"));
         checks
     }
 }
@@ -182,6 +141,21 @@ fn found<'a>(known: &'a [Component], wanted: &str) -> Result<&'a Component, Faul
     }
 }
 
+/// An unwelcome answer in words; Statuspage's own where it gives them.
+fn meaning(road: &Road, answer: &HttpAnswer) -> Fault {
+    road.told(
+        answer,
+        words(&answer.body).as_deref(),
+        &Hints {
+            key: "key",
+            plan: "page",
+            unknown: "status-page.token has to be an API key of a user; it may have been revoked",
+            forbidden: "the user of status-page.token has to be an incident manager of this page",
+            missing: "check status-page.page: the page's id is in the address of its settings",
+        },
+    )
+}
+
 /// What an error says: `{"error": "…"}`, `{"error": ["…"]}` or `{"message": "…"}`.
 fn words(body: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(body).ok()?;
@@ -191,7 +165,7 @@ fn words(body: &[u8]) -> Option<String> {
         Value::String(text) => text.clone(),
         _ => return None,
     };
-    Some(line(&text).chars().take(300).collect())
+    Some(brief(&text))
 }
 
 impl Service for Statuspage {

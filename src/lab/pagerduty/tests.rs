@@ -3,49 +3,23 @@
 
 use chrono::{TimeDelta, TimeZone};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::lab::alertmanager::PostedAlert;
 use crate::lab::alertmanager::routing::LAB_CONFIG;
+use crate::lab::served::Served;
 
 fn origin() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 14, 32, 7).unwrap()
 }
 
-/// A running server, its alerts, and somebody who asks.
-struct Client {
-    url: String,
-    http: reqwest::Client,
-    server: PagerDuty,
-    _tasks: tokio::task::JoinSet<()>,
-}
+type Client = Served<PagerDuty>;
 
 impl Client {
     async fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = LabClock::frozen(origin());
-        let server = PagerDuty::new(clock.clone(), Alertmanager::new(clock, LAB_CONFIG).unwrap(), &url);
-        let mut tasks = tokio::task::JoinSet::new();
-        let served = server.clone();
-        tasks.spawn(async move { serve(listener, served).await.unwrap() });
-        // A provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, http, server, _tasks: tasks }
-    }
-
-    async fn ask(&self, headers: &[(&str, &str)], method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let alerts = Alertmanager::new(clock.clone(), LAB_CONFIG).unwrap();
+        Self::start(|url| PagerDuty::new(clock, alerts, url), serve).await
     }
 
     /// In the name of `oncall`.

@@ -3,34 +3,19 @@
 
 use chrono::TimeZone;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::*;
+use crate::lab::served::Served;
 
 fn origin() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 14, 32, 7).unwrap()
 }
 
-/// A running server and somebody who asks.
-struct Client {
-    url: String,
-    http: reqwest::Client,
-    server: Slack,
-    _tasks: tokio::task::JoinSet<()>,
-}
+type Client = Served<Slack>;
 
 impl Client {
     async fn new(scenario: ScenarioName) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Slack::new(LabClock::frozen(origin()), scenario, &url);
-        let mut tasks = tokio::task::JoinSet::new();
-        let served = server.clone();
-        tasks.spawn(async move { serve(listener, served).await.unwrap() });
-        // A provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, http, server, _tasks: tasks }
+        Self::start(|url| Slack::new(LabClock::frozen(origin()), scenario, url), serve).await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, token: Option<&str>) -> (u16, Option<String>, Value) {

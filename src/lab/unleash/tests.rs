@@ -2,60 +2,38 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use chrono::{TimeDelta, TimeZone};
-use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::access::CLIENT_TOKEN;
 use super::*;
+use crate::lab::served::Served;
 use crate::lab::world::traffic::switches::PRICING;
 
 fn origin() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 21, 15, 20, 5).unwrap()
 }
 
-/// A running server and somebody who asks.
-struct Client {
-    url: String,
-    http: reqwest::Client,
-    _server: tokio::task::JoinSet<()>,
-}
+type Client = Served<Unleash>;
 
 impl Client {
     async fn new(make: impl FnOnce(&str) -> Unleash) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = make(&url);
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(async move { serve(listener, server).await.unwrap() });
-        // A provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, http, _server: tasks }
+        Self::start(make, serve).await
     }
 
-    async fn ask(&self, token: Option<&str>, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let method: Method = method.parse().unwrap();
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
-        if let Some(token) = token {
-            request = request.header("Authorization", token);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
+    /// With a token, or without one.
+    async fn by(&self, token: Option<&str>, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let header = token.map(|token| ("Authorization", token));
+        self.ask(header.as_slice(), method, path, body).await
     }
 
     async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.ask(Some(OWNER_TOKEN), "GET", path, None).await;
+        let (status, body) = self.by(Some(OWNER_TOKEN), "GET", path, None).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
 
     async fn post(&self, path: &str, body: Option<&Value>) -> Value {
-        let (status, body) = self.ask(Some(OWNER_TOKEN), "POST", path, body).await;
+        let (status, body) = self.by(Some(OWNER_TOKEN), "POST", path, body).await;
         assert!((200..300).contains(&status), "{path}: {status} {body}");
         body
     }
@@ -205,7 +183,7 @@ async fn every_recorded_answer_is_given_again() {
         };
         let path = ids.iter().fold(text("path").to_owned(), |path, (real, own)| path.replace(real, own));
         let sent = real.get("sent");
-        let (status, body) = client.ask(token, text("method"), &path, sent).await;
+        let (status, body) = client.by(token, text("method"), &path, sent).await;
         assert_eq!(json!(status), real["status"], "{name}: {body}");
         if status >= 400 {
             for field in ["name", "message", "details", "permissions", "path"] {
@@ -254,13 +232,13 @@ async fn the_flags_of_the_lab_have_a_past_and_the_world_goes_by_them() {
     let id = client.get(&place).await["strategies"][0]["id"].as_str().unwrap().to_owned();
     let half = json!([{"op": "replace", "path": "/parameters/rollout", "value": "50"}]);
     let later = origin() + TimeDelta::seconds(10);
-    let (status, _) = client.ask(Some(EDITOR_TOKEN), "PATCH", &format!("{place}/strategies/{id}"), Some(&half)).await;
+    let (status, _) = client.by(Some(EDITOR_TOKEN), "PATCH", &format!("{place}/strategies/{id}"), Some(&half)).await;
     assert_eq!(status, 200);
     assert!((switches.known_at(PRICING, later) - 0.5).abs() < 1e-9);
     let _ = client.post(&format!("{place}/off"), None).await;
     assert!(switches.known_at(PRICING, later) < 1e-9);
     // An Editor's rights end at the project.
     let tracing = "/api/admin/projects/platform/features/verbose-tracing/environments/production/on";
-    assert_eq!(client.ask(Some(EDITOR_TOKEN), "POST", tracing, None).await.0, 403);
-    assert_eq!(client.ask(Some(OWNER_TOKEN), "POST", tracing, None).await.0, 200);
+    assert_eq!(client.by(Some(EDITOR_TOKEN), "POST", tracing, None).await.0, 403);
+    assert_eq!(client.by(Some(OWNER_TOKEN), "POST", tracing, None).await.0, 200);
 }

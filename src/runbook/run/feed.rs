@@ -169,7 +169,8 @@ impl Run {
             Ok(question) => question,
             Err(why) => return self.failed(effects, now, why, Output::default(), None),
         };
-        if self.unattended {
+        // What is said of the incident is written already: the driver does it, and says by what rules.
+        if self.unattended && !matches!(question, Question::Incident(..)) {
             let default = match &question {
                 Question::Input { default: Some(default), .. } => Some(default.clone()),
                 _ => None,

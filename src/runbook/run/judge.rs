@@ -8,6 +8,9 @@ use super::work::{Outcome, Output, Test};
 use crate::runbook::parameter;
 use crate::runbook::splice;
 
+/// Smaller than this there is nothing to read.
+const TINY: f64 = 1e-9;
+
 /// One series of what a query gave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
@@ -116,17 +119,25 @@ fn table(series: &[Series]) -> String {
     lines.join("\n")
 }
 
-/// A number with as many digits as one reads.
+/// A number with as many digits as one reads: never as a power of ten, which nobody reads at night.
 pub fn number(value: f64) -> String {
     // No minus before nothing.
     let value = value + 0.0;
-    if value.fract().abs() < f64::EPSILON && value.abs() < 1e15 {
+    let size = value.abs();
+    if value == 0.0 || size >= 1e15 {
         format!("{value:.0}")
-    } else if value.abs() >= 1.0 {
+    } else if size < TINY {
+        // What arithmetic left over.
+        "almost 0".to_owned()
+    } else if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else if size >= 1.0 {
         format!("{value:.2}")
-    } else if value.abs() >= 0.0001 {
+    } else if size >= 0.0001 {
         format!("{value:.4}")
     } else {
-        format!("{value:e}")
+        // Two digits that say something.
+        let digits = (1.0 - size.log10().floor()) as usize;
+        format!("{value:.digits$}")
     }
 }

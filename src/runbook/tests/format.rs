@@ -1,6 +1,7 @@
 //! Our format, and what is said about what is wrong with it.
 
 use super::{GOOD, book, told};
+use crate::domain::incident::Role;
 use crate::runbook::step::{StepKind, Target};
 use crate::runbook::{BlockKind, Purpose};
 
@@ -114,4 +115,32 @@ fn steps_lead_where_they_say() {
     let StepKind::Branch(branch) = &book.steps[1].kind else { panic!() };
     assert_eq!(branch.cases[0].0.text, "picked == 'Two'");
     assert_eq!(book.steps[1].title, "S (2)");
+}
+
+#[test]
+fn roles_of_an_incident_are_given_to_names() {
+    let matter = |roles: &str| {
+        format!(
+            "---\napiVersion: opsdeck.dev/v1\nid: a\nincident:\n  roles: {roles}\n---\n# A\n\n## Diagnosis\n### S\n```manual\nlook\n```\n"
+        )
+    };
+    let good = book(&matter("{communications: support, scribe: \" bob \", operations: \"\"}"));
+    let roles = good.meta.incident.clone().unwrap().roles;
+    let wanted = [(Role::Communications, "support".to_owned()), (Role::Scribe, "bob".to_owned())];
+    assert_eq!(roles.into_iter().collect::<Vec<_>>(), wanted);
+    let wrong = [
+        (
+            "{comunications: support}",
+            "5:11: error: `roles` has no key `comunications` (did you mean `communications`?)",
+        ),
+        ("{scribe: \"{{ who }}\"}", "5:19: error: who has a role is a name: templates are not filled in here"),
+        // As it was written before roles meant anything: it stays valid.
+        (
+            "[incident lead, scribe]",
+            "5:10: warning: `roles` does not say who has which: it is passed over (write {ROLE: NAME}; roles are commander, communications, operations, scribe)",
+        ),
+    ];
+    for (roles, said) in wrong {
+        assert_eq!(told(&matter(roles)), [said], "{roles}");
+    }
 }

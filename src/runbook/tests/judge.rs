@@ -111,6 +111,9 @@ fn parameters_are_numbers_in_a_test_where_they_are() {
 
 #[test]
 fn numbers_have_as_many_digits_as_one_reads() {
-    let shown = [0.0, 3.0, -2.0, 12.345, 0.01234, 0.000_012, 1e20, f64::NAN].map(number);
-    assert_eq!(shown, ["0", "3", "-2", "12.35", "0.0123", "1.2e-5", "100000000000000000000.00", "NaN"]);
+    let shown = [0.0, 3.0, -2.0, 12.345, 0.01234, 0.000_096_3, -0.000_000_012, 4e-17, 1e20, f64::NAN].map(number);
+    let wanted =
+        ["0", "3", "-2", "12.35", "0.0123", "0.000096", "-0.000000012", "almost 0", "100000000000000000000", "NaN"];
+    assert_eq!(shown, wanted);
+    assert_eq!([-0.0, f64::INFINITY].map(number), ["0", "inf"]);
 }

@@ -15,6 +15,7 @@ use crate::runbook::parameter::{Value, Values, read_workload};
 use crate::runbook::run::record::{Event, Record, RunEnd, Verdict};
 use crate::runbook::run::work::{Outcome, Output, Question, Work};
 use crate::runbook::run::{Begin, Phase, Run, RunEffect, RunError, RunInput};
+use crate::runbook::step::IncidentWord;
 
 fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 4, 12, 0, 0).unwrap()
@@ -344,4 +345,18 @@ proptest! {
         }
         prop_assert!(run.visits().iter().all(|visit| visit.verdict != Some(Verdict::Passed) || visit.ended.is_some()));
     }
+}
+
+#[test]
+fn what_is_said_of_the_incident_is_left_to_the_driver_when_nobody_is_here() {
+    let text = "---\napiVersion: opsdeck.dev/v1\nid: a\n---\n## D\n### A\n```action\ndo: note\ntext: seen\n```\n### B\n```manual\nlook\n```\n";
+    let (mut run, _) = begin(&book(text), Values::new(), true);
+    assert!(run.feed(RunInput::Start, now()).is_empty());
+    assert_eq!(*run.phase(), Phase::Asking(Question::Incident(IncidentWord::Note, "seen".into())));
+    run.feed(RunInput::Approve, now());
+    let effects = run.feed(RunInput::Start, now());
+    assert!(
+        matches!(effects.last(), Some(RunEffect::Finished(RunEnd::Failed { step, .. })) if step == "b"),
+        "{effects:?}"
+    );
 }

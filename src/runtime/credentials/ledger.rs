@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,10 @@ use super::prove::Proof;
 use crate::config::Dirs;
 use crate::config::credentials::Credential;
 use crate::domain::time::Instant;
+use crate::runtime::journal::files::Files;
+
+/// Others hold the lock for as long as a small file takes to write.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// That a service accepted it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,10 +125,8 @@ impl Ledger {
     fn change(&self, credential: &Credential, alter: impl FnOnce(&mut Entry)) -> io::Result<()> {
         let directory = self.file.parent().unwrap_or_else(|| Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let mut options = fs::OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = options.open(self.file.with_extension("lock"))?;
-        lock.lock()?;
+        // Somebody who was stopped while he held it is not waited for without end.
+        let _lock = Files::new(self.file.clone()).patient(PATIENCE).lock_to_write()?;
         let mut book = self.book();
         let known = book.secrets.iter().position(|entry| entry.is_named(credential));
         let mut entry = match known.map(|at| book.secrets.remove(at)) {

@@ -19,7 +19,7 @@ use crate::integrations::secret::{self, Secret};
 use crate::ports::feed::{Fault, FaultKind};
 
 /// A look at a place ends after this: a helper command that asks somebody takes longer, and is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How one secret stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

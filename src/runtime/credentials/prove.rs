@@ -61,9 +61,10 @@ async fn ask(service: &Service) -> Proof {
         Service::Alertmanager(settings) => alertmanager(settings).await,
         Service::Flags(settings) => match flags::provider(settings, None) {
             Some(provider) => {
-                let findings = provider.check().await.into_iter().map(|check| match check.result {
-                    FlagFinding::Failed(fault) => Some(fault),
-                    FlagFinding::Well(_) | FlagFinding::Loss(..) | FlagFinding::Clock(_) => None,
+                let findings = provider.check().await.into_iter().filter_map(|check| match check.result {
+                    FlagFinding::Failed(fault) => Some(Err(fault)),
+                    FlagFinding::Well(_) => Some(Ok(())),
+                    FlagFinding::Loss(..) | FlagFinding::Clock(_) => None,
                 });
                 of_checks(findings, format!("{} at {}", provider.product(), provider.origin()))
             }
@@ -77,9 +78,10 @@ async fn ask(service: &Service) -> Proof {
 
 /// A service of incidents: what `doctor` asks of it.
 pub async fn of_service(service: &dyn incident::Service) -> Proof {
-    let findings = service.check().await.into_iter().map(|check| match check.result {
-        ServiceFinding::Failed(fault) => Some(fault),
-        ServiceFinding::Well(_) | ServiceFinding::Loss(..) | ServiceFinding::Clock(_) => None,
+    let findings = service.check().await.into_iter().filter_map(|check| match check.result {
+        ServiceFinding::Failed(fault) => Some(Err(fault)),
+        ServiceFinding::Well(_) => Some(Ok(())),
+        ServiceFinding::Loss(..) | ServiceFinding::Clock(_) => None,
     });
     of_checks(findings, format!("{} at {}", service.product(), service.origin()))
 }
@@ -110,16 +112,23 @@ async fn alertmanager(settings: &Alertmanager) -> Proof {
     proof
 }
 
-/// A refusal counts whatever else went well; of other faults the first.
-fn of_checks(findings: impl Iterator<Item = Option<Fault>>, whom: String) -> Proof {
-    let mut other = None;
-    for fault in findings.flatten() {
-        if fault.kind == FaultKind::Unauthorized {
-            return Proof::Refused(fault);
+/// A refusal counts whatever else went well; of other faults the first. Where nothing went well nothing was proven.
+fn of_checks(findings: impl Iterator<Item = Result<(), Fault>>, whom: String) -> Proof {
+    let (mut other, mut well) = (None, false);
+    for finding in findings {
+        match finding {
+            Err(fault) if fault.kind == FaultKind::Unauthorized => return Proof::Refused(fault),
+            Err(fault) => other = other.or(Some(fault)),
+            Ok(()) => well = true,
         }
-        other.get_or_insert(fault);
     }
-    other.map_or(Proof::Valid(whom), Proof::Unknown)
+    match other {
+        None if well => Proof::Valid(whom),
+        None => {
+            Proof::Unknown(Fault::new(FaultKind::NotServed, format!("{whom} has nothing that could be asked with it")))
+        }
+        Some(fault) => Proof::Unknown(fault),
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +154,12 @@ mod tests {
             let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
             let loss = check("scope", ServiceFinding::Loss("may not pin".into(), "add pins:write".into()));
             let failed = check("token", ServiceFinding::Failed(Fault::new(self.0, "no")));
-            let fine = self.0 == FaultKind::NotServed;
-            Box::pin(std::future::ready(if fine { vec![loss] } else { vec![loss, failed] }))
+            let well = check("token", ServiceFinding::Well("ops".into()));
+            Box::pin(std::future::ready(match self.0 {
+                FaultKind::NotServed => vec![loss, well],
+                FaultKind::NotConfigured => vec![loss],
+                _ => vec![loss, well, failed],
+            }))
         }
     }
 
@@ -156,14 +169,16 @@ mod tests {
         assert!(matches!(of_service(&Chat(FaultKind::Unreachable)).await, Proof::Unknown(_)));
         let lossy = of_service(&Chat(FaultKind::NotServed)).await;
         assert_eq!(lossy, Proof::Valid("Slack at https://slack.com".into()), "a missing scope is no wrong token");
+        assert!(matches!(of_service(&Chat(FaultKind::NotConfigured)).await, Proof::Unknown(_)), "nobody was asked");
     }
 
     #[test]
     fn a_refusal_is_told_from_a_service_that_is_not_there() {
-        let failed = |kind| Some(Fault::new(kind, "no"));
-        let of = |findings: Vec<Option<Fault>>| of_checks(findings.into_iter(), "Unleash".into());
-        assert_eq!(of(vec![None]), Proof::Valid("Unleash".into()));
+        let failed = |kind| Err(Fault::new(kind, "no"));
+        let of = |findings: Vec<Result<(), Fault>>| of_checks(findings.into_iter(), "Unleash".into());
+        assert_eq!(of(vec![Ok(())]), Proof::Valid("Unleash".into()));
+        assert!(matches!(of(vec![]), Proof::Unknown(_)));
         assert!(matches!(of(vec![failed(FaultKind::Forbidden), failed(FaultKind::Unauthorized)]), Proof::Refused(_)));
-        assert!(matches!(of(vec![None, failed(FaultKind::Unreachable)]), Proof::Unknown(_)));
+        assert!(matches!(of(vec![Ok(()), failed(FaultKind::Unreachable)]), Proof::Unknown(_)));
     }
 }

@@ -32,8 +32,9 @@ impl Office {
             let news = |incident: &crate::incident::Incident| {
                 entries.iter().any(|entry| !watch::action(incident, entry).is_empty())
             };
-            let is_open = lock(&case.held).incident().is_some_and(|incident| incident.is_open() && news(incident));
-            if !is_open || case.ground.read_only.is_some() {
+            // Also of one that is over: what began before that ends after it.
+            let is_news = lock(&case.held).incident().is_some_and(news);
+            if !is_news || case.ground.read_only.is_some() {
                 continue;
             }
             let (entries, now) = (entries.clone(), self.clock.now());

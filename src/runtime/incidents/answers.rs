@@ -6,13 +6,29 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use super::office::{Done, Office};
+use super::store::IncidentStore;
 use crate::domain::incident::IncidentId;
+use crate::incident::Incident;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{OnCall, Page, Paging};
-use crate::state::incident::IncidentNews;
+use crate::state::incident::{Brief, IncidentNews};
 
 /// A service gets this long to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Incidents that are over and told of, and how many journals are read for them.
+const MOST_OVER: usize = 20;
+const MOST_READ: usize = 60;
+
+/// The newest incidents of a context that are over.
+fn over_in(store: &IncidentStore, context: &str) -> Vec<Brief> {
+    let read = store.ids().into_iter().take(MOST_READ).filter_map(|id| {
+        let incident = Incident::of(store.read(&id).ok()?.entries)?;
+        let here = store.context_of(&id).unwrap_or_else(|| incident.declared().context.clone());
+        Brief::of(&incident).filter(|_| here == context)
+    });
+    read.take(MOST_OVER).collect()
+}
 
 fn late<E>(_: E) -> Fault {
     Fault::new(FaultKind::Timeout, format!("no answer within {} s", PATIENCE.as_secs()))
@@ -45,6 +61,16 @@ impl Office {
                 _ => Err(Fault::new(FaultKind::NotConfigured, "it has no channel that could be looked at")),
             };
             Done::News(Box::new(IncidentNews::Channel { id, view }))
+        });
+    }
+
+    /// Reads which incidents of this context are over; likewise.
+    pub(super) fn lately(&mut self) {
+        let Some(ground) = self.ground.clone() else { return };
+        let store = self.store.clone();
+        self.jobs.spawn(async move {
+            let read = tokio::task::spawn_blocking(move || over_in(&store, &ground.context)).await;
+            Done::News(Box::new(IncidentNews::Lately(read.unwrap_or_default())))
         });
     }
 

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use super::office::{Ground, Office, OfficeError};
 use super::paper::Papers;
 use crate::domain::incident::IncidentId;
-use crate::ports::journal::AuditLog;
 use crate::runtime::wiring::Launch;
 use crate::state::incident::{IncidentEffect, IncidentNews};
 use crate::state::message::Message;
@@ -41,7 +40,7 @@ impl Clerk {
     pub fn new(launch: &Arc<Launch>, messages: mpsc::Sender<Message>) -> Self {
         let (orders, mut inbox) = mpsc::unbounded_channel();
         let home = launch.incidents.clone();
-        let (clock, user, log) = (launch.clock, launch.person(), launch.journal.clone());
+        let (clock, user, launch) = (launch.clock, launch.person(), launch.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let (mut office, mut news) = Office::new(home.store, clock, user);
@@ -65,7 +64,7 @@ impl Clerk {
                 match order {
                     None => return,
                     Some(Order::Adopt(ground)) => office.adopt(*ground),
-                    Some(Order::Do(effect)) => take(&mut office, &papers, &log, effect).await,
+                    Some(Order::Do(effect)) => take(&mut office, &papers, &launch, effect).await,
                     Some(Order::Close(done)) => {
                         office.close(LEAVING).await;
                         let _ = done.send(());
@@ -97,12 +96,13 @@ impl Clerk {
     }
 }
 
-async fn take(office: &mut Office, papers: &Papers, log: &Arc<dyn AuditLog>, effect: IncidentEffect) {
+async fn take(office: &mut Office, papers: &Papers, launch: &Launch, effect: IncidentEffect) {
     let (id, done): (IncidentId, Result<(), OfficeError>) = match effect {
         IncidentEffect::Look => {
             if let Err(error) = office.look().await {
                 office.tell(IncidentNews::Remark(error.to_string()));
             }
+            drop(office.tidy());
             return;
         }
         IncidentEffect::Begin { id, deeds } => {
@@ -111,10 +111,6 @@ async fn take(office: &mut Office, papers: &Papers, log: &Arc<dyn AuditLog>, eff
         }
         IncidentEffect::Do { id, command } => {
             let done = office.perform(&id, command).await;
-            (id, done)
-        }
-        IncidentEffect::Plan { id, deeds } => {
-            let done = office.record(&id, deeds).await;
             (id, done)
         }
         IncidentEffect::Merge { from, into } => {
@@ -129,9 +125,14 @@ async fn take(office: &mut Office, papers: &Papers, log: &Arc<dyn AuditLog>, eff
             let done = office.open(&id).await;
             (id, done)
         }
-        IncidentEffect::TakeInActions => return office.take_in_actions(log.clone()).await,
+        IncidentEffect::Lately => return office.lately(),
+        IncidentEffect::TakeInActions => return office.take_in_actions(launch.journal.clone()).await,
         IncidentEffect::ViewChannel(id) => return office.view_channel(&id),
         IncidentEffect::AskPaging => return office.ask_paging(),
+        IncidentEffect::FindRunbook(asked) => {
+            let (places, settings) = (launch.runbooks.places.clone(), launch.config.settings.runbooks.clone());
+            return office.find_runbook(places, settings, asked);
+        }
         IncidentEffect::PostMortem(id) => {
             let written = papers.post_mortem(office, &id).await;
             return office.tell(IncidentNews::PostMortem { id, written });

@@ -5,6 +5,8 @@
 //! it stays under way until that is on disk too. Whether something is due is looked at once more under the journal's lock,
 //! when everything that other consoles wrote is known: so no two of them send the same.
 
+use std::collections::{HashMap, HashSet};
+
 use super::journal::{Flaw, IncidentJournal, KeepError};
 use super::store::IncidentStore;
 use crate::domain::Text;
@@ -24,14 +26,32 @@ const BEHIND: i64 = 60;
 #[derive(Debug)]
 pub struct Held {
     journal: IncidentJournal,
+    read_only: bool,
     /// Before its declaration is there (it may come after other entries from the cluster), it is none.
     incident: Option<Incident>,
     early: Vec<Entry>,
     outbox: Option<Outbox>,
     /// What came of deliveries and could not be written yet.
     unwritten: Vec<NewEntry>,
+    /// What others wrote and could not be written yet: it goes before anything of our own.
+    unmerged: Vec<Entry>,
+    /// What was read while that was written, and nobody was told of yet.
+    untold: Vec<Entry>,
+    /// Entries that were refused and named.
+    refused: HashSet<Stamp>,
     /// Was it said that the clock here is behind?
     told_of_clock: bool,
+}
+
+/// What became of others' entries.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// Entries that are news.
+    pub news: Vec<Entry>,
+    /// They could not be written; they are known all the same.
+    pub error: Option<KeepError>,
+    /// Entries in the name of a process of this store that it never wrote, and that were not named before.
+    pub refused: Vec<Stamp>,
 }
 
 /// What may be sent now, and what was learnt on the way.
@@ -52,13 +72,42 @@ impl Held {
     pub fn open(store: &IncidentStore, id: &IncidentId, read_only: bool) -> Result<(Self, Vec<Entry>), KeepError> {
         let journal = store.journal(id);
         let told = journal.told().map_err(|error| journal.failed(&error))?;
-        let writer =
-            if read_only { None } else { Some(store.writers().own().map_err(|error| journal.failed(&error))?) };
+        // It can be read on a full disk, too; then nothing is sent until that is over.
+        let writer = if read_only { None } else { store.writers().own().ok() };
         let outbox = writer.map(|writer| Outbox::new(writer, false));
-        let mut held =
-            Self { journal, incident: None, early: Vec::new(), outbox, unwritten: Vec::new(), told_of_clock: false };
+        let mut held = Self {
+            journal,
+            read_only,
+            incident: None,
+            early: Vec::new(),
+            outbox,
+            unwritten: Vec::new(),
+            unmerged: Vec::new(),
+            untold: Vec::new(),
+            refused: HashSet::new(),
+            told_of_clock: false,
+        };
         held.take(&told.entries);
         Ok((held, told.entries))
+    }
+
+    /// From now on it may be sent from, also if it was read-only before.
+    pub const fn allow(&mut self) {
+        self.read_only = false;
+    }
+
+    /// Gets the name of this process where that could not be had before.
+    fn ready(&mut self) -> Result<(), KeepError> {
+        if self.outbox.is_none() && !self.read_only {
+            let own = self.journal.writers().own().map_err(|error| self.journal.failed(&error))?;
+            self.outbox = Some(Outbox::new(own, false));
+        }
+        Ok(())
+    }
+
+    fn knows(&self, stamp: &Stamp) -> bool {
+        self.incident.as_ref().is_some_and(|incident| incident.contains(stamp))
+            || self.early.iter().any(|entry| entry.stamp == *stamp)
     }
 
     /// The incident, once it is known what it is.
@@ -115,6 +164,7 @@ impl Held {
 
     /// Writes entries; gives what is news.
     pub fn write(&mut self, now: Instant, mut new: Vec<NewEntry>) -> Result<Vec<Entry>, KeepError> {
+        self.make_up()?;
         if !new.is_empty() {
             new.splice(0..0, self.clock_jumped(now));
         }
@@ -129,6 +179,7 @@ impl Held {
         now: Instant,
         make: impl FnOnce(&Incident, &Stamp) -> Vec<NewEntry>,
     ) -> Result<Vec<Entry>, KeepError> {
+        self.make_up()?;
         let jumped = self.clock_jumped(now);
         let incident = &mut self.incident;
         let news = self.journal.append_with(now, |news, stamp| {
@@ -145,27 +196,72 @@ impl Held {
         Ok(news)
     }
 
-    /// Takes in what others wrote elsewhere. Where that cannot be written, it is known all the same.
-    pub fn merge(&mut self, others: &[Entry]) -> (Vec<Entry>, Option<KeepError>) {
-        match self.journal.merge(others) {
+    /// Takes in what others wrote elsewhere. Where that cannot be written, it is known all the same, and written later.
+    ///
+    /// Whoever may write to the shared journal could put an entry there in the name of a process of this store, and it
+    /// would send what that entry plans. What those processes wrote is on disk here already; anything else is refused.
+    pub fn merge(&mut self, others: &[Entry]) -> Merged {
+        let mut merged = Merged::default();
+        match self.journal.poll() {
             Ok(news) => {
                 self.take(&news);
-                (news, None)
+                merged.news = news;
             }
-            Err(error) => {
-                let is_new = |entry: &&Entry| !self.incident.as_ref().is_some_and(|one| one.contains(&entry.stamp));
-                let news: Vec<Entry> = others.iter().filter(is_new).cloned().collect();
-                self.take(&news);
-                (news, Some(error))
+            Err(error) => merged.error = Some(self.journal.failed(&error)),
+        }
+        let mut fresh: Vec<Entry> = Vec::new();
+        let mut ours: HashMap<&Text, bool> = HashMap::new();
+        let unknown: Vec<&Entry> = others.iter().filter(|entry| !self.knows(&entry.stamp)).collect();
+        for entry in unknown {
+            let writer = entry.stamp.writer();
+            if !*ours.entry(writer).or_insert_with(|| self.journal.writers().belongs_here(writer)) {
+                fresh.push(entry.clone());
+            } else if merged.error.is_none() && self.refused.insert(entry.stamp.clone()) {
+                // As long as the disk cannot be read, nobody knows whether it was forged.
+                merged.refused.push(entry.stamp.clone());
             }
         }
+        if fresh.is_empty() {
+            return merged;
+        }
+        self.unmerged.extend(fresh.iter().cloned());
+        match self.make_up() {
+            Ok(()) => {
+                fresh.retain(|entry| !self.untold.iter().any(|told| told.stamp == entry.stamp));
+                merged.news.append(&mut self.untold);
+            }
+            Err(error) => merged.error = Some(error),
+        }
+        self.take(&fresh);
+        merged.news.extend(fresh);
+        merged
+    }
+
+    /// Writes what others wrote and could not be written when it came.
+    fn make_up(&mut self) -> Result<(), KeepError> {
+        if !self.unmerged.is_empty() {
+            let mut news = self.journal.merge(&self.unmerged)?;
+            self.unmerged.clear();
+            news.retain(|entry| !self.knows(&entry.stamp));
+            self.take(&news);
+            self.untold.extend(news);
+        }
+        Ok(())
     }
 
     /// What other consoles appended.
     pub fn poll(&mut self) -> std::io::Result<Vec<Entry>> {
-        let news = self.journal.poll()?;
+        // Where the disk is still full, that was told when it came.
+        let _ = self.make_up();
+        let mut news = self.journal.poll()?;
         self.take(&news);
+        news.append(&mut self.untold);
         Ok(news)
+    }
+
+    /// Are there entries of which `is_known` says no?
+    pub fn lacks(&self, is_known: impl Fn(&Stamp) -> bool) -> bool {
+        self.incident.iter().flat_map(Incident::entries).any(|entry| !is_known(&entry.stamp))
     }
 
     /// Entries of which `is_known` says no, by their writers.
@@ -180,6 +276,7 @@ impl Held {
 
     /// Takes over what processes of this store that are gone had left to send.
     pub fn take_over(&mut self, now: Instant) -> Result<Vec<Entry>, KeepError> {
+        self.ready()?;
         let (Some(incident), Some(_)) = (&mut self.incident, &self.outbox) else { return Ok(Vec::new()) };
         let writers = self.journal.writers();
         let left = |incident: &Incident| -> Vec<Text> {
@@ -199,6 +296,8 @@ impl Held {
 
     /// What is due, with `sending` on disk.
     pub fn begin_due(&mut self, now: Instant) -> Result<Due, KeepError> {
+        self.ready()?;
+        self.make_up()?;
         let mut due = Due::default();
         if !self.unwritten.is_empty() {
             due.news = self.journal.append(now, self.unwritten.clone())?;

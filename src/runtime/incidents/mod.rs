@@ -10,6 +10,7 @@ pub mod office;
 pub mod paper;
 pub mod prepare;
 mod pull;
+mod reach;
 pub mod services;
 mod shared;
 pub mod store;
@@ -42,6 +43,8 @@ impl Default for IncidentHome {
 
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod keeping_tests;
 #[cfg(test)]
 mod office_tests;
 #[cfg(test)]

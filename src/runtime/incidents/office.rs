@@ -1,12 +1,12 @@
 //! The incidents that this process looks after: writes what is asked for, sends what is due, watches what other consoles
 //! write. It waits for nothing but its own work ([`Office::wait`]); the console's clerk and the subcommands drive it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant as Monotonic, Interval, MissedTickBehavior, interval, timeout};
 
 use super::held::{Due, Held};
@@ -35,6 +35,8 @@ const PULL: u64 = 40;
 const TAKE_OVER: u64 = 10;
 /// A service that has not answered by then never will.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// So many files of writers that are gone are worth a look at all journals.
+pub(super) const MANY_WRITERS: usize = 16;
 /// Incidents that are looked through for open ones, the newest first.
 const MOST: usize = 300;
 
@@ -111,7 +113,9 @@ pub struct Office {
     tick: Interval,
     ticks: u64,
     /// How long the journals were when they were looked through last.
-    seen: BTreeMap<IncidentId, u64>,
+    pub(super) seen: BTreeMap<IncidentId, u64>,
+    /// Those that could not be opened, as it was told.
+    pub(super) unopened: BTreeSet<IncidentId>,
     /// No delivery is begun any more.
     closing: bool,
 }
@@ -148,6 +152,7 @@ impl Office {
             tick,
             ticks: 0,
             seen: BTreeMap::new(),
+            unopened: BTreeSet::new(),
             closing: false,
         };
         (office, told)
@@ -163,6 +168,9 @@ impl Office {
         let ground = Arc::new(ground);
         for case in self.cases.values_mut().filter(|case| case.ground.context == ground.context) {
             case.ground = ground.clone();
+            if ground.read_only.is_none() {
+                lock(&case.held).allow();
+            }
         }
         let here = Here { services: ground.services.info(), config: ground.config.clone(), who: self.user.clone() };
         self.tell(IncidentNews::Services(Box::new(here)));
@@ -199,34 +207,49 @@ impl Office {
     pub async fn look(&mut self) -> Result<(), OfficeError> {
         let Some(ground) = self.ground.clone() else { return Ok(()) };
         self.seen.clear();
+        self.unopened.clear();
         for id in self.changed(&ground).await {
-            self.hold(&id, &ground).await?;
+            self.hold_found(&id, &ground).await;
         }
         // Who asks again wants to be told again.
-        for (id, case) in &self.cases {
-            if case.ground.context == ground.context
-                && let Some(incident) = lock(&case.held).incident()
-            {
-                self.tell(IncidentNews::Entries { id: id.clone(), entries: incident.entries().cloned().collect() });
+        for case in self.cases.values_mut().filter(|case| case.ground.context == ground.context) {
+            case.told.clear();
+        }
+        for id in self.ids() {
+            if let Some(case) = self.cases.get(&id).filter(|case| self.is_here(case)) {
+                self.tell_all(&id, case);
+                self.tell_standings(&id);
             }
         }
         self.tell(IncidentNews::Looked);
         Ok(())
     }
 
+    /// Tells everything that is known of one.
+    fn tell_all(&self, id: &IncidentId, case: &Case) {
+        let entries: Vec<Entry> = lock(&case.held).incident().iter().flat_map(|one| one.entries()).cloned().collect();
+        if !entries.is_empty() {
+            self.tell(IncidentNews::Entries { id: id.clone(), entries });
+        }
+    }
+
+    /// Removes, aside, what many consoles that ended have left behind; nobody has to wait for it. A read-only console does not.
+    pub fn tidy(&self) -> Option<JoinHandle<()>> {
+        self.ground.as_ref().filter(|ground| ground.read_only.is_none())?;
+        let store = self.store.clone();
+        Some(tokio::task::spawn_blocking(move || match store.sweep(MANY_WRITERS) {
+            Ok(swept) => tracing::debug!(swept, "files of writers that are gone are removed"),
+            Err(error) => tracing::warn!(%error, "files of writers that are gone stay"),
+        }))
+    }
+
     /// Looks after one, whatever its status.
     pub async fn open(&mut self, id: &IncidentId) -> Result<(), OfficeError> {
-        let Some(ground) = self.ground.clone() else { return Err(unconnected()) };
         if !self.cases.contains_key(id) && !self.store.contains(id) {
             return Err(OfficeError::Refused(format!("there is no incident `{id}`")));
         }
-        self.hold(id, &ground).await?;
-        if let Some(case) = self.cases.get_mut(id) {
-            case.asked_for = true;
-        }
-        let incident = self.incident(id);
-        let entries = incident.iter().flat_map(Incident::entries).cloned().collect();
-        self.tell(IncidentNews::Entries { id: id.clone(), entries });
+        self.reach(id).await?;
+        self.tell_all(id, &self.case(id)?);
         Ok(())
     }
 
@@ -245,6 +268,8 @@ impl Office {
             id.clone(),
             Case { held, ground: ground.clone(), told: Vec::new(), troubled: false, asked_for: false },
         );
+        // Nobody may have uploaded what was written before.
+        self.sharing.touched(id);
         self.take_over(id).await;
         Ok(())
     }
@@ -259,6 +284,10 @@ impl Office {
     pub(super) fn entries(&mut self, id: &IncidentId, entries: Vec<Entry>) {
         if !entries.is_empty() {
             self.sharing.touched(id);
+            // The console looks at another context by now: what goes on here is told when it comes back.
+            if !self.cases.get(id).is_some_and(|case| self.is_here(case)) {
+                return;
+            }
             self.tell(IncidentNews::Entries { id: id.clone(), entries });
         }
     }
@@ -329,6 +358,9 @@ impl Office {
     fn tell_standings(&mut self, id: &IncidentId) {
         let over = |standing: &Standing| matches!(standing, Standing::Sent | Standing::Dropped);
         let standings: Vec<_> = self.standings(id).into_iter().filter(|(_, standing)| !over(standing)).collect();
+        if !self.cases.get(id).is_some_and(|case| self.is_here(case)) {
+            return;
+        }
         if let Some(case) = self.cases.get_mut(id)
             && case.told != standings
         {
@@ -402,21 +434,24 @@ impl Office {
     /// Open ones that are not looked after yet.
     async fn changed(&mut self, ground: &Arc<Ground>) -> Vec<IncidentId> {
         let (store, context, seen) = (self.store.clone(), ground.context.clone(), std::mem::take(&mut self.seen));
-        let looked = tokio::task::spawn_blocking(move || open_in(&store, &context, &seen)).await;
-        let (mut found, now) = looked.unwrap_or_default();
-        self.seen = now;
-        found.retain(|id| !self.cases.contains_key(id));
-        found
+        let held: BTreeSet<IncidentId> = self.cases.keys().cloned().collect();
+        let looked = tokio::task::spawn_blocking(move || open_in(&store, &context, &seen, &held)).await;
+        let Found { wanted, unreadable, seen } = looked.unwrap_or_default();
+        self.seen = seen;
+        for (id, why) in unreadable {
+            self.not_opened(&id, &why);
+        }
+        wanted
     }
 
     /// What other consoles of this user have declared or opened again meanwhile.
     async fn find_new(&mut self) {
         let Some(ground) = self.ground.clone() else { return };
         for id in self.changed(&ground).await {
-            if self.hold(&id, &ground).await.is_ok()
-                && let Some(incident) = self.incident(&id)
+            if self.hold_found(&id, &ground).await
+                && let Some(case) = self.cases.get(&id)
             {
-                self.tell(IncidentNews::Entries { id, entries: incident.entries().cloned().collect() });
+                self.tell_all(&id, case);
             }
         }
     }
@@ -471,21 +506,45 @@ pub(super) fn may_write(ground: &Ground) -> Result<(), OfficeError> {
     }
 }
 
+/// What was found on disk.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Incidents to look after.
+    pub(super) wanted: Vec<IncidentId>,
+    /// Journals that cannot be read, and why.
+    unreadable: Vec<(IncidentId, String)>,
+    /// How long the journals are that were looked through.
+    pub(super) seen: BTreeMap<IncidentId, u64>,
+}
+
 /// Of the incidents that were added or changed since they were looked at last: those of a context that are open or have
-/// something left to send. And how all are now.
-fn open_in(
+/// something left to send. And how all are now. Those that are held are read as they grow, by who holds them; of all
+/// others nothing is kept.
+pub(super) fn open_in(
     store: &IncidentStore,
     context: &str,
     seen: &BTreeMap<IncidentId, u64>,
-) -> (Vec<IncidentId>, BTreeMap<IncidentId, u64>) {
-    let now: BTreeMap<IncidentId, u64> = store.sizes().into_iter().take(MOST).collect();
-    let changed = now.iter().filter(|(id, length)| seen.get(*id) != Some(*length));
-    let wanted = changed.map(|(id, _)| id).filter(|id| {
-        let incident = store.read(id).ok().and_then(|told| Incident::of(told.entries));
-        incident.is_some_and(|incident| {
-            let here = store.context_of(id).unwrap_or_else(|| incident.declared().context.clone());
-            here == context && (incident.is_open() || incident.waiting().next().is_some())
-        })
-    });
-    (wanted.cloned().collect(), now)
+    held: &BTreeSet<IncidentId>,
+) -> Found {
+    let mut found = Found { seen: store.sizes().into_iter().take(MOST).collect(), ..Found::default() };
+    let changed = found.seen.iter().filter(|(id, length)| seen.get(*id) != Some(*length) && !held.contains(*id));
+    for id in changed.map(|(id, _)| id) {
+        match store.read(id) {
+            Ok(told) => {
+                let incident = Incident::of(told.entries);
+                let is_wanted = |incident: Incident| {
+                    (incident.is_open() || incident.waiting().next().is_some()) && store.is_seen_in(&incident, context)
+                };
+                if incident.is_some_and(is_wanted) {
+                    found.wanted.push(id.clone());
+                }
+            }
+            Err(error) => found.unreadable.push((id.clone(), error.to_string())),
+        }
+    }
+    // They are looked at again.
+    for (id, _) in &found.unreadable {
+        found.seen.remove(id);
+    }
+    found
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use super::office::{Ground, Office};
+use super::office::{Ground, MANY_WRITERS, Office};
 use super::services::{IncidentServices, Shared};
 use super::store::IncidentStore;
 use crate::config::Config;
@@ -23,6 +24,7 @@ use crate::ports::Future;
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::{ChannelView, Chat, ChatLimits, ChatMessage, DeliveryError, Service, ServiceCheck};
 use crate::runtime::clock::Clock;
+use crate::state::incident::IncidentNews;
 
 pub(super) fn id() -> IncidentId {
     super::tests::id()
@@ -133,7 +135,7 @@ pub(super) fn ground(chat: &Arc<FakeChat>, shared: Option<Shared>) -> Ground {
 
 /// A user's machine: its disk outlives every console.
 pub(super) struct Machine {
-    home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
     pub(super) chat: Arc<FakeChat>,
 }
 
@@ -147,6 +149,14 @@ impl Machine {
     /// A console, as a process of its own.
     fn console(&self) -> Office {
         self.console_of(ground(&self.chat, None))
+    }
+
+    /// A console that is listened to.
+    pub(super) fn heard(&self, ground: Ground) -> (Office, UnboundedReceiver<IncidentNews>) {
+        let clock = Clock::shifted(super::tests::now(), 1.0);
+        let (mut office, news) = Office::new(IncidentStore::new(self.home.path().to_owned()), clock, "alice".into());
+        office.adopt(ground);
+        (office, news)
     }
 
     pub(super) fn console_of(&self, ground: Ground) -> Office {
@@ -180,7 +190,9 @@ pub(super) fn declared() -> Vec<Deed> {
         burn: None,
         suspect: None,
         runbook: None,
+        proposed: None,
         update_every: 3600,
+        update_fixed: false,
         demo: false,
     };
     let plan = |key: &str, what: What, after: &[&str]| {
@@ -355,6 +367,10 @@ async fn a_read_only_console_reads_and_writes_nothing() {
     assert!(office.begin(&"other".parse().unwrap(), declared()).await.is_err());
     work(&mut office, Duration::from_secs(60)).await;
     assert_eq!(office.incident(&id()).unwrap().title(), "Payments fail");
+    // A post-mortem is a file of this machine: it is written, and it is said that the incident does not know of it.
+    let papers = super::paper::Papers { post_mortems: Some(machine.home.path().join("papers")) };
+    let (path, remarks) = papers.post_mortem(&mut office, &id()).await.unwrap();
+    assert!(path.is_file() && remarks.iter().any(|remark| remark.contains("not recorded")), "{remarks:?}");
     assert_eq!(machine.entries(), before);
     assert_eq!(machine.chat.keys(), ["channel"]);
 }
@@ -406,4 +422,19 @@ async fn what_came_back_and_could_not_be_written_is_written_later_and_not_sent_a
     assert_eq!(office.incident(&id()).unwrap().waiting().count(), 0);
     assert_eq!(machine.chat.done.lock().unwrap().len(), 4);
     assert_eq!(machine.chat.came.lock().unwrap()[1], ("channel".into(), true));
+}
+
+#[tokio::test]
+async fn what_many_consoles_that_ended_have_left_is_removed_unless_this_one_only_reads() {
+    let machine = Machine::new();
+    let store = || IncidentStore::new(machine.home.path().to_owned());
+    let writers = || store().writers().gone().unwrap().len();
+    for _ in 0..MANY_WRITERS {
+        store().own_writer().unwrap();
+    }
+    let only_reads = Ground { read_only: Some("so configured".into()), ..ground(&machine.chat, None) };
+    assert!(machine.console_of(only_reads).tidy().is_none());
+    assert_eq!(writers(), MANY_WRITERS);
+    machine.console().tidy().unwrap().await.unwrap();
+    assert_eq!(writers(), 0);
 }

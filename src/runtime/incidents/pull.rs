@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::office::{Done, Office, lock};
+use super::office::{Done, Office, aside, lock};
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::Deed;
@@ -23,17 +23,22 @@ impl Office {
     /// Begins to look at the channel of an open incident.
     pub(super) fn pull(&mut self, id: &IncidentId) {
         let Some(case) = self.cases.get(id).filter(|case| case.ground.read_only.is_none()) else { return };
-        let Some(incident) = lock(&case.held).incident().filter(|incident| incident.is_open()).cloned() else { return };
-        let Some((service, channel)) =
-            incident.channel().and_then(|channel| Some((channel.service.clone(), channel.id?.to_owned())))
-        else {
-            return;
+        let channel = |incident: &Incident| {
+            let channel = incident.channel().filter(|_| incident.is_open())?;
+            Some((channel.service.clone(), channel.id?.to_owned()))
         };
+        let Some((service, channel)) = lock(&case.held).incident().and_then(channel) else { return };
         let Some(chat) = case.ground.services.chat_of(&service) else { return };
-        let id = id.clone();
+        let (id, held) = (id.clone(), case.held.clone());
         self.jobs.spawn(async move {
             match timeout(PATIENCE, chat.view(&channel)).await {
-                Ok(Ok(view)) => Done::Pulled(id, marked(&incident, &service, view.messages)),
+                Ok(Ok(view)) => {
+                    // Aside: somebody may be writing to it just now.
+                    let found = aside(&held, move |held| {
+                        held.incident().map(|incident| marked(incident, &service, view.messages)).unwrap_or_default()
+                    });
+                    Done::Pulled(id, found.await.unwrap_or_default())
+                }
                 // It is asked again soon; that messages cannot be read hinders nothing.
                 Ok(Err(fault)) => {
                     tracing::debug!(%id, %fault, "the channel cannot be read");

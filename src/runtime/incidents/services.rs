@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::Text;
 use crate::incident::clearance::{Courier, MayShare, SharedWriter};
-use crate::incident::declare::ChatFacts;
+use crate::incident::declare::{ChatFacts, StatusPageFacts};
 use crate::ports::incident::{Chat, Paging, Service, SharedJournal, StatusPage};
-use crate::state::incident::{ServicesInfo, StatusPageInfo};
+use crate::state::incident::ServicesInfo;
 
 /// The services of a context. Cheap to clone.
 #[derive(Clone, Default)]
@@ -93,7 +93,7 @@ impl IncidentServices {
                 namer: Arc::new(move |wanted| names.channel_name(wanted)),
             }
         });
-        let status_page = self.status_pages.first().map(|page| StatusPageInfo {
+        let status_page = self.status_pages.first().map(|page| StatusPageFacts {
             name: page.name().into(),
             product: page.product(),
             components: self.components.get(page.name()).cloned().unwrap_or_default(),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::office::{Done, Office, aside, lock};
+use super::held::Merged;
+use super::office::{Case, Done, Office, aside, lock};
 use super::services::Shared;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::{Entry, Stamp};
@@ -19,6 +20,8 @@ use crate::state::incident::IncidentNews;
 /// The pause before it is tried again: this, then twice as long, up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+/// After a refusal the rest of an answer comes within this.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// What is known of the shared journal.
 #[derive(Default)]
@@ -35,6 +38,8 @@ pub(super) struct Sharing {
     refused: bool,
     /// The same, of the watch that is open.
     refused_now: bool,
+    /// Why what is there is not known, or may not be written.
+    fault: Option<Fault>,
     /// Incidents that the cluster has told of.
     told: BTreeSet<IncidentId>,
     /// What is in the cluster, of incidents that are looked after.
@@ -108,17 +113,37 @@ impl Sharing {
     }
 }
 
+/// Does it take a person to change that?
+const fn lasts(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Forbidden
+            | FaultKind::Unauthorized
+            | FaultKind::NotServed
+            | FaultKind::NotConfigured
+            | FaultKind::Tls
+    )
+}
+
 impl Office {
     /// Takes in what is there now, at most for so long; `false` when it did not come to an end.
     pub async fn catch_up(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while self.sharing.shared.is_some() && !self.sharing.live {
-            match timeout_at(deadline, self.sharing.next()).await {
+            // What will not pass by itself is not waited for; that it may not be written is said right before the end.
+            let lasts = self.sharing.fault.as_ref().is_some_and(|fault| lasts(fault.kind));
+            let until = if lasts { deadline.min(Instant::now() + MOMENT) } else { deadline };
+            match timeout_at(until, self.sharing.next()).await {
                 Ok(said) => self.shared(said).await,
                 Err(_) => return false,
             }
         }
         true
+    }
+
+    /// Why what others share is not known, or may not be written.
+    pub const fn sharing_fault(&self) -> Option<&Fault> {
+        self.sharing.fault.as_ref()
     }
 
     pub(super) async fn shared(&mut self, said: Option<Result<SharedUpdate, Fault>>) {
@@ -127,12 +152,14 @@ impl Office {
                 self.sharing.live = true;
                 self.sharing.refused = self.sharing.refused_now;
                 self.sharing.pause = SHORTEST;
-                // What never became an incident of ours is let go; what is open here may be missing there.
+                // What is over and was never an incident of ours is let go, once it is there; all may be missing there.
                 for id in self.ids() {
-                    self.let_go_if_over(&id);
                     self.sharing.touched(&id);
+                    self.keep_if_wanted(&id);
+                    self.let_go_if_over(&id);
                 }
                 if !self.sharing.refused {
+                    self.sharing.fault = None;
                     self.tell(IncidentNews::Shared(None));
                 }
             }
@@ -141,10 +168,15 @@ impl Office {
                 if fault.kind == FaultKind::Forbidden {
                     (self.sharing.refused, self.sharing.refused_now) = (true, true);
                 }
+                // That somebody broke an entry is no reason to know nothing of the others.
+                if fault.kind != FaultKind::Malformed {
+                    self.sharing.fault = Some(fault.clone());
+                }
                 self.tell(IncidentNews::Shared(Some(fault)));
             }
             Some(Err(fault)) => {
                 self.sharing.ended();
+                self.sharing.fault = Some(fault.clone());
                 self.tell(IncidentNews::Shared(Some(fault)));
             }
             // A watch ends now and then; it is opened again.
@@ -154,11 +186,24 @@ impl Office {
 
     async fn take_in(&mut self, id: &IncidentId, entries: &[Entry]) {
         let Some(ground) = self.ground.clone() else { return };
+        if self.sharing.live && !self.cases.contains_key(id) && self.has_on_disk(id, entries).await {
+            // The echo of what was uploaded, after it was let go of.
+            return;
+        }
         let stamps = entries.iter().map(|entry| entry.stamp.clone());
         self.sharing.there.entry(id.clone()).or_default().extend(stamps);
         self.sharing.told.insert(id.clone());
         if let Err(error) = self.hold(id, &ground).await {
             return self.tell(IncidentNews::Remark(format!("incident {id}: {error}")));
+        }
+        if let Some(case) = self.cases.get_mut(id)
+            && case.ground.context != ground.context
+        {
+            // It was looked after under another name of this cluster.
+            case.ground = ground.clone();
+            if ground.read_only.is_none() {
+                lock(&case.held).allow();
+            }
         }
         let Ok(case) = self.case(id) else { return };
         let (store, context, others, wanted) =
@@ -171,12 +216,22 @@ impl Office {
             }
             taken
         });
-        if let Some((news, error)) = taken.await {
+        if let Some(Merged { news, error, refused }) = taken.await {
             if let Some(error) = error {
                 self.tell(IncidentNews::Remark(format!("incident {id}: {error}")));
             }
+            if let Some(stamp) = refused.first() {
+                let count = refused.len();
+                self.tell(IncidentNews::Remark(format!(
+                    "incident {id}: {count} of the shared entries bear the name of a console of yours that never wrote \
+                     them, and are left out ({stamp}): somebody put them there"
+                )));
+            }
             let known = lock(&case.held).is_wanted();
             if known {
+                if self.sharing.live {
+                    self.keep_if_wanted(id);
+                }
                 self.entries(id, news);
                 self.send_due(id).await;
             } else if self.sharing.live && !news.is_empty() {
@@ -186,12 +241,50 @@ impl Office {
         }
     }
 
-    fn let_go_if_over(&mut self, id: &IncidentId) {
-        let is_over = self.cases.get(id).is_some_and(|case| !case.asked_for && !lock(&case.held).is_wanted());
-        if is_over && !self.sharing.uploading.contains(id) {
-            self.cases.remove(id);
-            self.sharing.there.remove(id);
+    /// Are all of these entries in the journal here?
+    async fn has_on_disk(&self, id: &IncidentId, entries: &[Entry]) -> bool {
+        let (store, id) = (self.store.clone(), id.clone());
+        let wanted: Vec<Stamp> = entries.iter().map(|entry| entry.stamp.clone()).collect();
+        let look = tokio::task::spawn_blocking(move || {
+            let known = store.read(&id).map(|told| told.entries).unwrap_or_default();
+            let known: BTreeSet<&Stamp> = known.iter().map(|entry| &entry.stamp).collect();
+            wanted.iter().all(|stamp| known.contains(stamp))
+        });
+        look.await.unwrap_or(false)
+    }
+
+    /// What was open while somebody could see it stays when it is over.
+    fn keep_if_wanted(&mut self, id: &IncidentId) {
+        if let Some(case) = self.cases.get_mut(id) {
+            case.asked_for |= lock(&case.held).is_wanted();
         }
+    }
+
+    /// Lets go of what is over, nobody here has seen, and others have the whole of.
+    fn let_go_if_over(&mut self, id: &IncidentId) {
+        let Some(case) = self.cases.get(id) else { return };
+        if case.asked_for || self.sharing.uploading.contains(id) || lock(&case.held).is_wanted() {
+            return;
+        }
+        let writes = self.sharing.shared.as_ref().is_some_and(|shared| shared.writer.is_some());
+        if !self.is_here(case) || (writes && self.is_missing_there(id, case)) {
+            return;
+        }
+        self.cases.remove(id);
+        self.sharing.there.remove(id);
+        self.sharing.touched.remove(id);
+        self.sharing.later.remove(id);
+    }
+
+    /// Is it of the context that this console looks at?
+    pub(super) fn is_here(&self, case: &Case) -> bool {
+        self.ground.as_ref().is_some_and(|ground| ground.context == case.ground.context)
+    }
+
+    /// Does the cluster lack something of it?
+    fn is_missing_there(&self, id: &IncidentId, case: &Case) -> bool {
+        let there = self.sharing.there.get(id);
+        lock(&case.held).lacks(|stamp| there.is_some_and(|there| there.contains(stamp)))
     }
 
     /// Begins to upload what the cluster lacks.
@@ -215,7 +308,7 @@ impl Office {
         for id in due {
             self.sharing.touched.remove(&id);
             let Some(case) = self.cases.get(&id) else { continue };
-            if self.ground.as_ref().is_none_or(|ground| ground.context != case.ground.context) {
+            if !self.is_here(case) {
                 continue;
             }
             let there = self.sharing.there.entry(id.clone()).or_default();
@@ -246,22 +339,41 @@ impl Office {
             Ok(()) => {
                 // The right was given meanwhile.
                 self.sharing.refused = false;
+                self.sharing.fault = None;
                 if self.sharing.later.remove(id).is_some() {
                     self.tell(IncidentNews::Shared(None));
+                }
+                if self.sharing.live {
+                    self.let_go_if_over(id);
                 }
             }
             Err(fault) => {
                 let pause = self.sharing.later.get(id).map_or(SHORTEST, |(_, pause)| (*pause * 2).min(LONGEST));
                 self.sharing.later.insert(id.clone(), (Instant::now() + pause, pause));
                 self.sharing.touched.insert(id.clone());
+                let fault = self.only_here(id, fault);
+                self.sharing.fault = Some(fault.clone());
                 self.tell(IncidentNews::Shared(Some(fault)));
             }
+        }
+    }
+
+    /// The fault, with what others cannot see because of it.
+    fn only_here(&self, id: &IncidentId, fault: Fault) -> Fault {
+        let there = self.sharing.there.get(id);
+        let is_there = |stamp: &Stamp| there.is_some_and(|there| there.contains(stamp));
+        let missing = self.cases.get(id).map(|case| lock(&case.held).unknown(is_there)).unwrap_or_default();
+        match missing.iter().map(Vec::len).sum::<usize>() {
+            0 => fault,
+            1 => Fault { message: format!("1 entry is only here: {}", fault.message), ..fault },
+            many => Fault { message: format!("{many} entries are only here: {}", fault.message), ..fault },
         }
     }
 
     /// Is everything that is looked after in the cluster as well? `None` where nothing is shared.
     pub fn is_shared(&self) -> Option<bool> {
         self.sharing.shared.as_ref()?;
-        Some(self.sharing.live && self.sharing.touched.is_empty() && self.sharing.uploading.is_empty())
+        let lacks = |(id, case): (&IncidentId, &Case)| self.is_here(case) && self.is_missing_there(id, case);
+        Some(self.sharing.live && self.sharing.uploading.is_empty() && !self.cases.iter().any(lacks))
     }
 }

@@ -5,10 +5,11 @@
 //! | `ID/journal.jsonl` | its entries, one a line |
 //! | `ID/journal.lock` | empty; locked by whoever appends (exclusive) or reads (shared) |
 //! | `ID/post-mortem.md` | the draft, unless `[incidents] post-mortems` says another place |
-//! | `ID/context` | the kubeconfig context in which it is seen here, when others know the cluster by another name |
+//! | `ID/context` | other kubeconfig contexts in which it is seen here, a line each, beside the one it was declared in |
 //! | `writer-NAME` | empty; locked by a process that writes entries, as long as it runs |
 //! | `incidents.lock` | empty; locked while such a file is made or removed |
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -20,6 +21,7 @@ use super::writers::Writers;
 use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::incident::Incident;
+use crate::incident::outbox::others;
 use crate::runtime::journal::why;
 
 /// Where incidents are kept.
@@ -74,6 +76,7 @@ impl IncidentStore {
     pub fn create(&self, id: &IncidentId) -> Result<IncidentJournal, KeepError> {
         let made = private(&self.root)
             .and_then(|()| DirBuilder::new().mode(0o700).create(self.directory(id)))
+            .or_else(|error| if self.was_given_up(id) { Ok(()) } else { Err(error) })
             .and_then(|()| File::open(&self.root)?.sync_all());
         match made {
             Ok(()) => Ok(self.journal(id)),
@@ -82,6 +85,13 @@ impl IncidentStore {
                 why: why(&error, "[incidents] directory"),
             }),
         }
+    }
+
+    /// Was its place made, and then nothing written there (a full disk)? It may be begun again.
+    fn was_given_up(&self, id: &IncidentId) -> bool {
+        let journal = fs::metadata(self.directory(id).join(FILE));
+        self.directory(id).is_dir()
+            && journal.map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |it| it.len() == 0)
     }
 
     /// Is there anything of it?
@@ -113,10 +123,32 @@ impl IncidentStore {
     pub fn newest_open(&self, context: &str) -> Option<IncidentId> {
         let open = self.ids().into_iter().filter_map(|id| {
             let incident = Incident::of(self.read(&id).ok()?.entries)?;
-            let here = self.context_of(&id).unwrap_or_else(|| incident.declared().context.clone());
-            (incident.is_open() && here == context).then(|| (incident.declared_at(), id))
+            (incident.is_open() && self.is_seen_in(&incident, context)).then(|| (incident.declared_at(), id))
         });
         open.max().map(|(_, id)| id)
+    }
+
+    /// Removes the files of writers that are gone, once there are so `many`: but for those that left something to send, which
+    /// may be taken over as long as their files are there. How many were removed.
+    pub fn sweep(&self, many: usize) -> io::Result<usize> {
+        if !self.root.is_dir() {
+            return Ok(0);
+        }
+        // Who is gone writes nothing any more: journals that are read after that say all that these have left.
+        let mut gone = self.writers.gone()?;
+        if gone.len() < many {
+            return Ok(0);
+        }
+        for id in self.ids() {
+            // A journal that cannot be read could need any of them.
+            let entries = self.read(&id)?.entries;
+            let writers: BTreeSet<Text> = entries.iter().map(|entry| entry.stamp.writer().clone()).collect();
+            let nobody: Text = "".into();
+            // What nobody has declared yet may be declared by what comes from others.
+            let needed = Incident::of(entries).map_or(writers, |one| others(&one, &nobody).into_iter().collect());
+            gone.retain(|writer| !needed.contains(writer));
+        }
+        self.writers.sweep(&gone)
     }
 
     /// The name of this process, as the writer of its entries.
@@ -128,17 +160,32 @@ impl IncidentStore {
         KeepError { path: path.display().to_string(), why: why(error, "[incidents] directory") }
     }
 
-    /// The context in which an incident is seen here, when it is not the one that it was declared in.
-    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
-        fs::read_to_string(self.directory(id).join("context")).ok()
+    /// Other contexts than the one that an incident was declared in, in which it is seen here: a cluster may have several
+    /// names.
+    fn other_contexts(&self, id: &IncidentId) -> Vec<String> {
+        let text = fs::read_to_string(self.directory(id).join("context")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 
-    /// Remembers that.
+    /// The context in which an incident was seen here last, when it is not the one that it was declared in.
+    pub fn context_of(&self, id: &IncidentId) -> Option<String> {
+        self.other_contexts(id).pop()
+    }
+
+    /// Is an incident one of this context? It always is of the one that it was declared in.
+    pub fn is_seen_in(&self, incident: &Incident, context: &str) -> bool {
+        incident.declared().context == context || self.other_contexts(incident.id()).iter().any(|one| one == context)
+    }
+
+    /// Remembers that it is seen in this context as well.
     pub fn set_context(&self, id: &IncidentId, context: &str) -> io::Result<()> {
-        if self.context_of(id).as_deref() == Some(context) {
+        let mut known = self.other_contexts(id);
+        // A name over several lines would be several names.
+        if context.contains(['\n', '\r']) || known.iter().any(|one| one == context) {
             return Ok(());
         }
-        write_whole(&self.directory(id).join("context"), context)
+        known.push(context.to_owned());
+        write_whole(&self.directory(id).join("context"), &known.join("\n"))
     }
 
     /// All that is known of one.

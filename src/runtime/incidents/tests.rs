@@ -1,15 +1,17 @@
 //! The journal of an incident: what is read is what was written, whatever happened in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use super::journal::{FILE, IncidentJournal};
+use super::office::open_in;
 use super::store::IncidentStore;
-use crate::domain::incident::IncidentId;
+use crate::domain::incident::delivery::{Delivery, Receipt, What};
 use crate::domain::incident::entry::{Deed, Entry, NewEntry};
+use crate::domain::incident::{IncidentId, Status};
 use crate::domain::time::Instant;
 
 pub(super) fn now() -> Instant {
@@ -49,9 +51,9 @@ fn consoles_of_one_user_see_each_others_entries_in_one_order() {
     assert!(here.ids().is_empty() && here.read(&id()).is_err());
     let one = here.create(&id()).unwrap();
     assert!(there.ids().is_empty(), "nothing was written yet");
-    assert!(there.create(&id()).is_err(), "its id is taken");
-    let other = there.journal(&id());
+    let other = there.create(&id()).expect("a place where nothing was written is taken again");
     assert_eq!(texts(&one.append(now(), note("a")).unwrap()), ["a"]);
+    assert!(there.create(&id()).is_err(), "its id is taken");
     // A clock that is behind: its entry stands last all the same.
     let early = now() - chrono::TimeDelta::hours(1);
     assert_eq!(texts(&other.append(early, note("b")).unwrap()), ["a", "b"]);
@@ -181,11 +183,68 @@ fn writers_that_are_gone_are_known_and_swept_when_nobody_needs_them() {
     }
     drop(there);
     assert!(here.writers().is_gone(&other));
-    here.writers().sweep(&BTreeSet::from([other.clone()])).unwrap();
-    assert!(here.writers().is_gone(&other), "it is needed");
-    here.writers().sweep(&BTreeSet::new()).unwrap();
+    assert_eq!(here.sweep(2).unwrap(), 0, "one is not worth the look");
+    assert!(here.writers().is_gone(&other));
+    assert_eq!(here.sweep(1).unwrap(), 1);
     assert!(!here.writers().is_gone(&other), "nobody knows of it any more");
-    assert!(here.root().join(format!("writer-{one}")).exists());
+    assert!(here.root().join(format!("writer-{one}")).exists(), "it runs");
+}
+
+#[test]
+fn files_of_writers_stay_as_long_as_something_of_theirs_is_to_be_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let store = || IncidentStore::new(home.path().to_owned());
+    let deliver = |key: &str| {
+        let delivery = Delivery { key: key.into(), service: "chat".into(), what: What::Archive, after: Vec::new() };
+        NewEntry { at: now(), by: "oncall".into(), deed: Deed::Planned(delivery) }
+    };
+    let new = |deed: Deed| NewEntry { at: now(), by: "oncall".into(), deed };
+    // Each is a process that has ended: one had sent all, one had not, one wrote into what nobody has declared yet.
+    let mut gone = Vec::new();
+    for (id, key, sent) in [("a", "x", true), ("a", "y", false), ("b", "z", true)] {
+        let store = store();
+        let journal = store.journal(&IncidentId::made_of(&format!("20261121-1432-payment-{id}")));
+        if key == "x" {
+            journal.append(now(), vec![new(super::office_tests::declared().remove(0))]).unwrap();
+        }
+        let mut entries = vec![deliver(key)];
+        if sent {
+            entries.push(new(Deed::Sent { key: key.into(), receipt: Receipt::default() }));
+        }
+        journal.append(now(), entries).unwrap();
+        gone.push(store.own_writer().unwrap());
+    }
+    let (one, other, begins) = (store(), store(), store());
+    let alive = one.own_writer().unwrap();
+    // Two that sweep at once, and one that begins meanwhile.
+    let swept = std::thread::scope(|scope| {
+        let both = [&one, &other].map(|store| scope.spawn(|| store.sweep(1).unwrap()));
+        begins.own_writer().unwrap();
+        both.map(|one| one.join().unwrap())
+    });
+    assert_eq!(swept.iter().sum::<usize>(), 1, "{swept:?}");
+    assert!(begins.writers().gone().unwrap().is_disjoint(&[alive.clone(), begins.own_writer().unwrap()].into()));
+    let there = |writer: &str| home.path().join(format!("writer-{writer}")).exists();
+    assert_eq!(gone.iter().map(|writer| there(writer)).collect::<Vec<_>>(), [false, true, true]);
+    assert!(there(&alive));
+    assert!(other.writers().is_gone(&gone[1]), "it can be taken over");
+}
+
+#[test]
+fn of_incidents_that_are_held_or_over_nothing_is_found() {
+    let (_home, here, _) = two();
+    let journal = here.journal(&id());
+    let new = |deed| vec![NewEntry { at: now(), by: "oncall".into(), deed }];
+    journal.append(now(), new(super::office_tests::declared().remove(0))).unwrap();
+    let none = (BTreeMap::new(), BTreeSet::new());
+    let found = open_in(&here, "prod", &none.0, &none.1);
+    assert_eq!(found.wanted, [id()]);
+    let seen = found.seen;
+    assert!(open_in(&here, "prod", &seen, &none.1).wanted.is_empty(), "nothing has changed");
+    assert!(open_in(&here, "prod", &none.0, &BTreeSet::from([id()])).wanted.is_empty(), "who holds it reads it");
+    assert!(open_in(&here, "other", &none.0, &none.1).wanted.is_empty());
+    journal.append(now(), new(Deed::Status { to: Status::Resolved, reason: None, from: None })).unwrap();
+    assert!(open_in(&here, "prod", &seen, &none.1).wanted.is_empty(), "it is over");
 }
 
 #[test]

@@ -66,32 +66,41 @@ impl Writers {
         own.as_ref().is_some_and(|(name, _)| **name == *writer)
     }
 
+    /// Is it a process of this user on this store, whether it runs or not? What those wrote is on disk here before anybody
+    /// else can know of it.
+    pub fn belongs_here(&self, writer: &str) -> bool {
+        self.is_own(writer) || (is_name(writer) && self.path(writer).is_file())
+    }
+
     /// Was it a process of this user on this store, and is it gone? In doubt it is not: what is sent twice is worse than
     /// what is sent late.
     pub fn is_gone(&self, writer: &str) -> bool {
-        // An entry could name any file.
-        let is_name = writer.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if !is_name || self.is_own(writer) {
+        if !is_name(writer) || self.is_own(writer) {
             return false;
         }
         File::open(self.path(writer)).is_ok_and(|file| file.try_lock_shared().is_ok())
     }
 
-    /// Removes the files of processes that are gone and of which nobody needs to know any more.
-    pub fn sweep(&self, needed: &BTreeSet<Text>) -> io::Result<()> {
+    /// The processes that are gone and whose files are there.
+    pub fn gone(&self) -> io::Result<BTreeSet<Text>> {
+        // One that has made its file and not locked it yet would look as if it were gone.
         let _lock = self.files.lock_to_write()?;
-        for entry in fs::read_dir(self.files.directory())?.flatten() {
-            let file = entry.file_name();
-            if let Some(name) = file.to_str().and_then(|name| name.strip_prefix(PREFIX))
-                && !needed.contains(name)
-                && self.is_gone(name)
-            {
-                // It does no harm where it cannot be removed.
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        Ok(())
+        let files = fs::read_dir(self.files.directory())?.flatten().map(|entry| entry.file_name());
+        let names = files.filter_map(|file| file.to_str()?.strip_prefix(PREFIX).map(Text::from));
+        Ok(names.filter(|name| self.is_gone(name)).collect())
     }
+
+    /// Removes the files of processes that are gone and of which nobody needs to know any more; how many there were.
+    pub(super) fn sweep(&self, gone: &BTreeSet<Text>) -> io::Result<usize> {
+        let _lock = self.files.lock_to_write()?;
+        // It does no harm where one cannot be removed.
+        Ok(gone.iter().filter(|name| self.is_gone(name) && fs::remove_file(self.path(name)).is_ok()).count())
+    }
+}
+
+/// Could it be a writer's name? An entry could name any file.
+fn is_name(writer: &str) -> bool {
+    writer.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// A random number, from the random keys that the system gives to every process for its hash tables.

@@ -10,7 +10,7 @@ use crate::domain::Text;
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::{Deed, Entry, NewEntry, Stamp};
 use crate::domain::time::Instant;
-use crate::incident::command::{Circumstances, Command, merge, perform};
+use crate::incident::command::{Circumstances, Command, Refusal, merge, perform};
 use crate::incident::{Incident, Noticed};
 
 impl Office {
@@ -22,6 +22,8 @@ impl Office {
         let made = tokio::task::spawn_blocking(move || store.create(&wanted).map(drop)).await;
         made.map_err(|error| OfficeError::Refused(error.to_string()))??;
         self.hold(id, &ground).await?;
+        // Who began it sees it.
+        self.reach(id).await?;
         let new = self.by_person(deeds);
         if let Err(error) = self.write(id, move |held, now| held.write(now, new)).await {
             self.cases.remove(id);
@@ -31,13 +33,13 @@ impl Office {
         Ok(())
     }
 
-    fn by_person(&self, deeds: Vec<Deed>) -> Vec<NewEntry> {
+    pub(super) fn by_person(&self, deeds: Vec<Deed>) -> Vec<NewEntry> {
         let at = self.clock.now();
         deeds.into_iter().map(|deed| NewEntry { at, by: self.user.clone(), deed }).collect()
     }
 
     /// Writes with the disk aside, and tells what is news.
-    async fn write(
+    pub(super) async fn write(
         &mut self,
         id: &IncidentId,
         work: impl FnOnce(&mut Held, Instant) -> Result<Vec<Entry>, KeepError> + Send + 'static,
@@ -57,19 +59,30 @@ impl Office {
 
     /// Does what a person wants, over everything that is known by then.
     pub async fn perform(&mut self, id: &IncidentId, command: Command) -> Result<(), OfficeError> {
-        let (ground, by) = (self.case(id)?.ground, self.user.clone());
+        self.reach(id).await?;
+        let ground = self.case(id)?.ground;
+        let writer = self.writer().await?;
+        self.decide(id, move |incident, stamp, now| {
+            perform(incident, &command, Circumstances { config: &ground.config, now, stamp, writer: &writer })
+        })
+        .await
+    }
+
+    /// Writes what is decided under the journal's lock, over everything that is known by then, and sends what follows.
+    async fn decide(
+        &mut self,
+        id: &IncidentId,
+        decide: impl FnOnce(&Incident, &Stamp, Instant) -> Result<Vec<Deed>, Refusal> + Send + 'static,
+    ) -> Result<(), OfficeError> {
+        let by = self.user.clone();
         let refused = Arc::new(Mutex::new(None));
         let said = refused.clone();
-        let writer = self.writer().await?;
         self.write(id, move |held, now| {
-            held.write_with(now, |incident, stamp| {
-                let around = Circumstances { config: &ground.config, now, stamp, writer: &writer };
-                match perform(incident, &command, around) {
-                    Ok(deeds) => deeds.into_iter().map(|deed| NewEntry { at: now, by: by.clone(), deed }).collect(),
-                    Err(why) => {
-                        *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.0);
-                        Vec::new()
-                    }
+            held.write_with(now, |incident, stamp| match decide(incident, stamp, now) {
+                Ok(deeds) => deeds.into_iter().map(|deed| NewEntry { at: now, by: by.clone(), deed }).collect(),
+                Err(why) => {
+                    *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.0);
+                    Vec::new()
                 }
             })
         })
@@ -87,28 +100,31 @@ impl Office {
         Ok(own.map_err(|error| OfficeError::Refused(error.to_string()))??)
     }
 
-    /// Merges one into another. The duplicate is ended first: a crash in between leaves it saying where it goes on.
+    /// Merges one into another. The duplicate is ended first: a crash in between leaves it saying where it goes on, and
+    /// merging it once more does the other half.
     pub async fn merge(&mut self, from: &IncidentId, into: &IncidentId) -> Result<(), OfficeError> {
-        let unknown = |id: &IncidentId| OfficeError::Refused(format!("incident {id} is not known here"));
-        let one = self.incident(from).ok_or_else(|| unknown(from))?;
-        let other = self.incident(into).ok_or_else(|| unknown(into))?;
-        let (writer, now) = (self.writer().await?, self.clock.now());
-        let stamp = |incident: &Incident| Stamp::next(now, &writer, incident.last());
-        let deeds = merge(&one, &other, (&stamp(&one), &stamp(&other))).map_err(|why| OfficeError::Refused(why.0))?;
-        for (id, deeds) in [(from, deeds.from), (into, deeds.into)] {
-            let new = self.by_person(deeds);
-            self.write(id, move |held, now| held.write(now, new)).await?;
-            self.send_due(id).await;
+        for id in [from, into] {
+            self.reach(id).await?;
+            // Neither is begun where the other may not be written.
+            may_write(&self.case(id)?.ground)?;
         }
-        Ok(())
-    }
-
-    /// Writes down entries that a person confirmed (a publication, a plan that was made elsewhere).
-    pub async fn record(&mut self, id: &IncidentId, deeds: Vec<Deed>) -> Result<(), OfficeError> {
-        let new = self.by_person(deeds);
-        self.write(id, move |held, now| held.write(now, new)).await?;
-        self.send_due(id).await;
-        Ok(())
+        let unknown = |id: &IncidentId| OfficeError::Refused(format!("incident {id} is not known here"));
+        let other = self.incident(into).ok_or_else(|| unknown(into))?;
+        let half_done = {
+            let one = self.incident(from).ok_or_else(|| unknown(from))?;
+            one.merged_into() == Some(into) && !has_absorbed(&other, from)
+        };
+        if !half_done {
+            self.decide(from, move |one, stamp, _| Ok(merge(one, &other, (stamp, stamp))?.from)).await?;
+        }
+        let one = self.incident(from).ok_or_else(|| unknown(from))?;
+        // As it was before: what goes into the other half is the same.
+        let entries = one.entries().filter(|entry| !matches!(entry.deed, Deed::Merged { .. })).cloned();
+        let one = Incident::of(entries).ok_or_else(|| unknown(from))?;
+        self.decide(into, move |other, stamp, _| {
+            if has_absorbed(other, one.id()) { Ok(Vec::new()) } else { Ok(merge(&one, other, (stamp, stamp))?.into) }
+        })
+        .await
     }
 
     /// Writes down what this console noticed by itself, unless consoles that may share it do.
@@ -122,4 +138,8 @@ impl Office {
         let new = noticed.into_iter().map(entry).collect();
         self.write(id, move |held, now| held.write(now, new)).await
     }
+}
+
+fn has_absorbed(incident: &Incident, other: &IncidentId) -> bool {
+    incident.entries().any(|entry| matches!(&entry.deed, Deed::Absorbed { from, .. } if from == other))
 }

@@ -27,7 +27,6 @@ impl Files {
     }
 
     /// Waits so long for the lock.
-    #[cfg(test)]
     pub(in crate::runtime) const fn patient(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

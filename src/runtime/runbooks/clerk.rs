@@ -13,7 +13,6 @@ use super::library::Library;
 use super::perform::{Tools, perform};
 use super::{fetch, find};
 use crate::runbook::facts::Facts;
-use crate::runbook::matching::{GENERIC, Summary, rank};
 use crate::runbook::parameter::Values;
 use crate::runbook::run::RunEffect;
 use crate::runbook::run::work::{Outcome, Work};
@@ -140,18 +139,9 @@ impl Office {
         let library = self.read_library().await;
         let mut remarks = Vec::new();
         let urls = facts.places.clone();
-        for url in &urls {
-            if let Some(path) = find::page(url, &settings) {
-                facts.places.push(path.display().to_string());
-            }
-        }
-        let summaries: Vec<Summary> = library.all().map(|entry| Summary::of(&entry.book)).collect();
-        let mut fitting: Vec<(Keep<Arc<Runbook>>, String)> = Vec::new();
-        for found in rank(&summaries, &facts).into_iter().filter(|found| found.score > GENERIC) {
-            if let Some(entry) = library.get(&found.id) {
-                fitting.push((Keep(entry.book.clone()), found.why));
-            }
-        }
+        find::add_pages(&mut facts, &settings);
+        let mut fitting: Vec<(Keep<Arc<Runbook>>, String)> =
+            library.fitting(&facts).into_iter().map(|(book, why)| (Keep(book), why)).collect();
         // The page itself, where nothing here stands for it.
         let by_place = fitting.iter().any(|(_, why)| why.contains("runbook_url"));
         if !by_place && let Some(url) = urls.first() {

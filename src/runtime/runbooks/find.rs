@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Dirs;
 use crate::config::settings::Runbooks;
 use crate::domain::time::Instant;
+use crate::runbook::facts::Facts;
 use crate::runbook::shipped;
 
 /// A runbook that is larger is not read.
@@ -199,6 +200,13 @@ pub fn page(url: &str, settings: &Runbooks) -> Option<PathBuf> {
         let rest = bare.strip_prefix(prefix.trim_end_matches('/'))?.strip_prefix('/')?;
         beneath(directory, rest)
     })
+}
+
+/// Adds the files behind the addresses to which an alert leads.
+pub fn add_pages(facts: &mut Facts, settings: &Runbooks) {
+    let files: Vec<String> =
+        facts.places.iter().filter_map(|url| page(url, settings)).map(|path| path.display().to_string()).collect();
+    facts.places.extend(files);
 }
 
 /// Goes down from `directory` along the parts of a path, whatever their case.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::find::{self, Collection, Found, Place, Unread};
 use crate::runbook::diagnostic::Diagnostic;
+use crate::runbook::facts::Facts;
 use crate::runbook::lint;
+use crate::runbook::matching::{self, Summary, rank};
 use crate::runbook::{Origin, Parsed, Runbook, Shelf, parse};
 
 /// The tag of runbooks that help with any alert.
@@ -89,6 +91,13 @@ impl Library {
     /// The one of this id.
     pub fn get(&self, id: &str) -> Option<&Entry> {
         self.entries.get(id)
+    }
+
+    /// Those that are meant for this, the best first, each with why.
+    pub fn fitting(&self, facts: &Facts) -> Vec<(Arc<Runbook>, String)> {
+        let summaries: Vec<Summary> = self.all().map(|entry| Summary::of(&entry.book)).collect();
+        let meant = rank(&summaries, facts).into_iter().filter(|found| found.score > matching::GENERIC);
+        meant.filter_map(|found| Some((self.get(&found.id)?.book.clone(), found.why))).collect()
     }
 
     /// The one of this id, or the one in this file.

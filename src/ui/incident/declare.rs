@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
 use crate::incident::declare::Field;
-use crate::state::incident::room::Declaring;
+use crate::state::incident::room::{Declaring, Publishing};
 use crate::ui::{Look, editor, footer, overlay, text};
 
 /// Columns of the words at the left.
@@ -33,19 +33,46 @@ pub fn render(look: &Look<'_>, declaring: &Declaring, area: Rect, buffer: &mut B
     let inner = overlay::open(look, area, (width(area), height), "Declare an incident", &label, buffer);
     let place =
         Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), height: inner.height.saturating_sub(2), ..inner };
-    overlay::scrolled(look, &lines, declaring.scroll, place, buffer);
+    // What becomes public stands at the end: while that is asked, it is seen.
+    let asked = matches!(declaring.publishing, Some(Publishing::Word { .. }));
+    let first = if asked { lines.len().saturating_sub(place.height.into()) } else { declaring.scroll };
+    overlay::scrolled(look, &lines, first, place, buffer);
+    let last = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
     let hint = |id: &str, label: &str| footer::Hint { key: look.key_of(id), label: label.to_owned() };
-    let hints = [
-        hint("confirm", "declare"),
-        hint("reason", "edit"),
-        hint("toggle-diff", "first message"),
-        hint("cancel", "close, nothing is sent"),
-    ];
-    footer::keys(look, &hints, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, buffer);
-    if let Some(text) = &declaring.writing {
+    match &declaring.publishing {
+        None => {
+            let page = declaring.proposal.status_draft();
+            let page = page.map(|_| if declaring.proposal.public().is_some() { "keep back" } else { "public" });
+            let mut hints = vec![hint("confirm", "declare"), hint("reason", "edit"), hint("toggle-diff", "message")];
+            hints.extend(page.map(|label| hint("publish-too", label)));
+            hints.push(hint("cancel", "close, nothing is sent"));
+            footer::keys(look, &hints, last, buffer);
+        }
+        Some(Publishing::Word { prompt, .. }) => {
+            super::typing(look, prompt, Rect { y: last.y.saturating_sub(1), ..place_of_line(last) }, buffer);
+            footer::keys(
+                look,
+                &[hint("confirm", "publish it with the rest"), hint("cancel", "keep it back")],
+                last,
+                buffer,
+            );
+        }
+        Some(Publishing::Words { editor, notice }) => {
+            if let Some(draft) = declaring.proposal.status_draft() {
+                let right = super::public_place(&draft.page, &draft.said);
+                super::write_public(look, editor, &right, notice.as_deref(), area, buffer);
+            }
+        }
+    }
+    if let Some(text) = &declaring.message {
         let frame = editor::Frame { title: "First message", right: "", sends: "take it", notice: None };
         editor::render(look, text, frame, area, buffer);
     }
+}
+
+/// A line that is typed begins where the text above it does.
+const fn place_of_line(row: Rect) -> Rect {
+    Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row }
 }
 
 fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'static>> {
@@ -65,6 +92,11 @@ fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'stat
     for field in [Field::Service, Field::Roles] {
         row(field.word(), &proposal.get(field), Role::Text);
     }
+    match &proposal.facts().runbook {
+        Some(book) => row("runbook", &format!("{} ({})", book.title, book.id), Role::Text),
+        None if declaring.looking => row("runbook", &format!("looking for one{}", look.glyphs.cut), Role::Dim),
+        None => {}
+    }
     for finding in proposal.check() {
         let words = format!("{} {}: {}", look.glyphs.careful, finding.field.word(), finding.text);
         let words = text::wrap(&words, width);
@@ -78,7 +110,8 @@ fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'stat
     for (at, item) in preview.iter().enumerate() {
         // What is said whole below is not said twice.
         let what = item.text.as_ref().and_then(|_| item.what.split_once(": ")).map_or(&*item.what, |(what, _)| what);
-        let head = format!("{}. {what} ({})", at + 1, item.service);
+        let public = if item.public { "PUBLIC: " } else { "" };
+        let head = format!("{}. {public}{what} ({})", at + 1, item.service);
         let role = if item.public { Role::Critical } else { Role::Text };
         lines.extend(text::wrap(&head, width).into_iter().map(|line| Line::styled(line, look.style(role))));
         lines.push(Line::styled(
@@ -90,5 +123,26 @@ fn lines(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'stat
             item.text.iter().flat_map(|words| words.lines()).flat_map(|line| text::wrap(line, width.saturating_sub(5)));
         lines.extend(long.map(|line| Line::styled(format!("   {} {line}", look.glyphs.part), look.style(Role::Text))));
     }
+    lines.extend(held_back(look, declaring, width));
+    lines
+}
+
+/// What could be told to customers, and is not.
+fn held_back(look: &Look<'_>, declaring: &Declaring, width: usize) -> Vec<Line<'static>> {
+    let proposal = &declaring.proposal;
+    let (None, Some(draft)) = (proposal.public(), proposal.status_draft()) else { return Vec::new() };
+    let asked = matches!(declaring.publishing, Some(Publishing::Word { .. }));
+    let (head, role) = if asked {
+        (format!("PUBLIC, once you say so: on {}, to everyone, customers too", draft.page), Role::Critical)
+    } else {
+        let key = look.key_of("publish-too");
+        (format!("- PUBLIC: not sent. {key} tells everyone on the status page ({})", draft.page), Role::Dim)
+    };
+    let mut lines: Vec<Line<'static>> =
+        text::wrap(&head, width).into_iter().map(|line| Line::styled(line, look.style(role))).collect();
+    let words = draft.said.lines();
+    let words = words.iter().flat_map(|line| text::wrap(line, width.saturating_sub(5)));
+    let role = if asked { Role::Text } else { Role::Dim };
+    lines.extend(words.map(|line| Line::styled(format!("   {} {line}", look.glyphs.part), look.style(role))));
     lines
 }

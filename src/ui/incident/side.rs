@@ -1,5 +1,7 @@
 //! How the incident stands: clock and times, who does what, what it waits for, what was not sent, what is left to do.
 
+use std::collections::BTreeMap;
+
 use ratatui::text::{Line, Span};
 
 use crate::config::theme::Role;
@@ -14,14 +16,27 @@ use crate::ui::{Look, text};
 /// Columns of the words at the left.
 const LABEL: usize = 16;
 
+/// Deliveries that wait and are shown one by one.
+const WAITING: usize = 3;
+
 struct Page<'a> {
     look: &'a Look<'a>,
     width: usize,
+    /// Rows down to the last that is shown; what lies below is not looked at.
+    rows: usize,
     lines: Vec<Line<'static>>,
 }
 
 impl Page<'_> {
+    /// Is there more than is shown?
+    const fn is_full(&self) -> bool {
+        self.lines.len() > self.rows
+    }
+
     fn head(&mut self, words: &str) {
+        if self.is_full() {
+            return;
+        }
         if !self.lines.is_empty() {
             self.lines.push(Line::default());
         }
@@ -30,6 +45,9 @@ impl Page<'_> {
 
     /// A word and what it is; wrapped under itself.
     fn row(&mut self, label: &str, value: &str, role: Role) {
+        if self.is_full() {
+            return;
+        }
         let wrapped = text::wrap(value, self.width.saturating_sub(LABEL).max(8));
         for (at, line) in wrapped.into_iter().enumerate() {
             let label = text::left(if at == 0 { label } else { "" }, LABEL, self.look.glyphs.cut);
@@ -41,6 +59,9 @@ impl Page<'_> {
     }
 
     fn words(&mut self, mark: &str, words: &str, role: Role) {
+        if self.is_full() {
+            return;
+        }
         let wrapped = text::wrap(words, self.width.saturating_sub(2).max(8));
         for (at, line) in wrapped.into_iter().enumerate() {
             let mark = if at == 0 { format!("{mark} ") } else { "  ".to_owned() };
@@ -49,9 +70,9 @@ impl Page<'_> {
     }
 }
 
-/// All lines, the most urgent first.
-pub(super) fn lines(look: &Look<'_>, incident: &Incident, width: usize) -> Vec<Line<'static>> {
-    let mut page = Page { look, width, lines: Vec::new() };
+/// The lines, the most urgent first: all of them, or more than there are rows.
+pub(super) fn lines(look: &Look<'_>, incident: &Incident, width: usize, rows: usize) -> Vec<Line<'static>> {
+    let mut page = Page { look, width, rows, lines: Vec::new() };
     standing(&mut page, incident);
     waiting(&mut page, incident);
     people(&mut page, incident);
@@ -69,7 +90,7 @@ fn standing(page: &mut Page<'_>, incident: &Incident) {
     if let Some(into) = incident.merged_into() {
         page.row("goes on in", into.as_str(), Role::Warning);
     }
-    for nudge in look.session.incidents.nudges(incident, look.now) {
+    for nudge in &look.session.incidents.nudges {
         let role = if nudge.urgent { Role::Warning } else { Role::Pending };
         page.words(look.glyphs.careful, &nudge.text, role);
     }
@@ -88,8 +109,15 @@ fn waiting(page: &mut Page<'_>, incident: &Incident) {
     page.head("Sent");
     let all = text::count(sent, "message or step arrived", "messages and steps arrived");
     page.words(look.glyphs.ok, &all, Role::Ok);
-    for (key, standing) in look.session.incidents.standings.get(incident.id()).into_iter().flatten() {
-        let Some(parcel) = incident.parcels().get(key).filter(|parcel| !parcel.is_over()) else { continue };
+    let standings = look.session.incidents.standings.get(incident.id()).into_iter().flatten();
+    let mut unsent: Vec<_> = standings
+        .filter_map(|(key, standing)| Some((incident.parcels().get(key).filter(|parcel| !parcel.is_over())?, standing)))
+        .collect();
+    // What waits for a person is never folded away.
+    unsent.sort_by_key(|(_, standing)| !standing.needs_somebody());
+    let asks = unsent.iter().filter(|(_, standing)| standing.needs_somebody()).count();
+    let shown = if unsent.len() > asks.max(WAITING) + 1 { asks.max(WAITING) } else { unsent.len() };
+    for (parcel, standing) in &unsent[..shown] {
         let (mark, role) = match standing {
             Standing::Asks(..) | Standing::Stranded(_) => (look.glyphs.bad, Role::Failed),
             Standing::Later(_) => (look.glyphs.wait, Role::Warning),
@@ -102,7 +130,14 @@ fn waiting(page: &mut Page<'_>, incident: &Incident) {
             let keys =
                 format!("{} sends it again, {} leaves it", look.key_of("incident-retry"), look.key_of("incident-drop"));
             page.words(" ", &keys, Role::Dim);
+        } else if matches!(standing, Standing::Elsewhere(_)) {
+            let keys = format!("{} sends it from here, if that console is gone", look.key_of("incident-take-over"));
+            page.words(" ", &keys, Role::Dim);
         }
+    }
+    if shown < unsent.len() {
+        let more = format!("and {} more wait; {} lists them", unsent.len() - shown, look.key_of("incident-drop"));
+        page.words(look.glyphs.wait, &more, Role::Pending);
     }
 }
 
@@ -145,24 +180,33 @@ fn facts(page: &mut Page<'_>, incident: &Incident) {
     for suspect in incident.suspects().iter().take(2) {
         page.row("suspect", suspect, Role::Suspect);
     }
-    let alerts: Vec<(String, bool)> =
-        incident.alerts().map(|(name, _, alert)| (name.to_owned(), alert.firing)).collect();
-    for (name, firing) in alerts {
+    for ((name, firing), count) in alerts(incident) {
+        if page.is_full() {
+            return;
+        }
+        let times = if count > 1 { format!(" ×{count}") } else { String::new() };
         if firing {
-            page.words(glyphs.dot, &format!("{name} fires"), Role::Critical);
+            page.words(glyphs.dot, &format!("{name}{times} fires"), Role::Critical);
         } else {
-            page.words(glyphs.ok, &format!("{name} cleared"), Role::Ok);
+            page.words(glyphs.ok, &format!("{name}{times} cleared"), Role::Ok);
         }
     }
-    let impacts: Vec<String> = incident
-        .impacts()
-        .filter_map(|(_, impact)| impact.spent.map(|spent| format!("{}: {:.1} % spent", impact.slo, spent * 100.0)))
-        .collect();
-    for impact in impacts {
-        page.row("budget", &impact, Role::Warning);
+    for (_, impact) in incident.impacts() {
+        if let Some(spent) = impact.spent {
+            page.row("budget", &format!("{}: {:.1} % spent", impact.slo, spent * 100.0), Role::Warning);
+        }
     }
-    let tasks: Vec<(String, bool)> = incident.tasks().iter().map(|task| (task.text.clone(), task.done)).collect();
-    for (task, done) in tasks {
-        page.words(if done { glyphs.ok } else { glyphs.ring }, &task, if done { Role::Dim } else { Role::Text });
+    for task in incident.tasks() {
+        let (mark, role) = if task.done { (glyphs.ok, Role::Dim) } else { (glyphs.ring, Role::Text) };
+        page.words(mark, &task.text, role);
     }
+}
+
+/// How many alerts of one name fire, and how many cleared.
+fn alerts(incident: &Incident) -> BTreeMap<(&str, bool), usize> {
+    let mut counts = BTreeMap::new();
+    for (name, _, alert) in incident.alerts() {
+        *counts.entry((name, alert.firing)).or_default() += 1;
+    }
+    counts
 }

@@ -8,7 +8,6 @@ use crate::domain::time::{age, span_fine};
 use crate::runbook::run::record::{RunEnd, Verdict};
 use crate::runbook::run::work::Question;
 use crate::runbook::run::{Phase, Run};
-use crate::runbook::step::IncidentWord;
 use crate::state::runbook::{Desk, Page};
 use crate::ui::{Look, text};
 
@@ -233,13 +232,9 @@ fn asking(side: &mut Side<'_>, run: &Run, question: &Question) {
             side.say(&format!("{} it is done, {} it cannot be done", key("step-run"), key("step-decline")), Role::Key);
         }
         Question::Incident(word, what) => {
-            let words = match word {
-                IncidentWord::Declare => "declares an incident; all that is sent is shown first",
-                IncidentWord::Notify => "tells everyone in the incident's channel",
-                IncidentWord::Note => "writes it into the incident's timeline",
-            };
             side.say(&run.masked(what), Role::Text);
             side.gap();
+            let words = word.does();
             side.say(&format!("{} {words}, {} does not", key("step-run"), key("step-decline")), Role::Key);
         }
         Question::Approve(what) => {

@@ -2,44 +2,49 @@
 
 use serde_json::{Value, json};
 
+use super::super::board::{ARRIVED, Board as _, in_doubt};
 use super::super::road::{Trouble, nobody, raw};
+use super::super::rooms::Rooms as _;
 use super::rooms::overwrite;
 use super::{Discord, HISTORY, Identity, SEND, VIEW, bits, of_channel};
-use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
 
 impl Discord {
     /// Discord knows no invitation to a channel: who may see it is called by name, which notifies them.
-    pub(super) async fn invite(
+    pub(super) async fn call(
         &self,
         cleared: &Cleared,
-        identity: &Identity,
+        me: &Identity,
         channel: &str,
-        who: &str,
-    ) -> Result<Receipt, Trouble> {
-        let user = self.resolve(identity, who).await.map_err(|trouble| trouble.unseen(cleared))?;
+        user: &str,
+    ) -> Result<Vec<String>, Trouble> {
         let there = self.ask(&of_channel(channel), &[]).await.map_err(|trouble| trouble.unseen(cleared))?.json;
-        let is_private = overwrite(&there, &identity.guild).is_some_and(|one| bits(&one["deny"]) & VIEW == VIEW);
-        let may_see = overwrite(&there, &user).is_some_and(|one| bits(&one["allow"]) & VIEW == VIEW);
+        let is_private = overwrite(&there, &me.guild).is_some_and(|one| bits(&one["deny"]) & VIEW == VIEW);
+        let may_see = overwrite(&there, user).is_some_and(|one| bits(&one["allow"]) & VIEW == VIEW);
         if is_private && !may_see {
-            let path = format!("{}/permissions/{}", of_channel(channel), segment(&user));
+            let path = format!("{}/permissions/{}", of_channel(channel), segment(user));
             let body = json!({"type": 1, "allow": (VIEW | SEND | HISTORY).to_string(), "deny": "0"});
             self.tell(cleared, "PUT", &path, &body).await?;
         }
-        let called = self.call(cleared, identity, channel, &user).await;
-        let mut receipt = called.map_err(|trouble| {
+        let half = |trouble: Trouble| {
             if is_private { trouble.after_a_part("they were let into the channel") } else { trouble }
-        })?;
-        receipt.id = Some(user);
-        Ok(receipt)
+        };
+        let marks = [cleared.mark()];
+        let known = in_doubt(cleared, self.find(cleared, channel, &marks)).await.map_err(half)?;
+        if known.is_some_and(|known| !known.is_empty()) {
+            return Ok(vec![ARRIVED.to_owned()]);
+        }
+        let words = format!("<@{user}>, you are asked to join.");
+        self.write(cleared, channel, &marks[0], &words, &[user]).await.map_err(half)?;
+        Ok(Vec::new())
     }
 
     /// The id of a member of the server.
-    async fn resolve(&self, identity: &Identity, who: &str) -> Result<String, Trouble> {
+    pub(super) async fn id_of(&self, me: &Identity, who: &str) -> Result<String, Trouble> {
         let name =
             who.trim().trim_start_matches("<@").trim_start_matches('!').trim_end_matches('>').trim_start_matches('@');
-        let members = format!("/guilds/{}/members", segment(&identity.guild));
+        let members = format!("/guilds/{}/members", segment(&me.guild));
         let hint = "Discord knows people by user name, nickname or id, and only those who joined the server";
         if name.is_empty() || name.contains('@') {
             return Err(nobody("Discord", who, "does not know", hint));

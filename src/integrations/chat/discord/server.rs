@@ -153,7 +153,7 @@ impl World for Guild {
         }
         let path = call.path();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let method = call.line.split(' ').next().unwrap();
+        let method = call.method();
         match (method, &path[2..]) {
             ("GET", ["users", "@me"]) => Answer::Json(200, person(BOT).unwrap()),
             ("GET", ["users", "@me", "guilds"]) => {

@@ -3,23 +3,17 @@
 
 use serde_json::json;
 
-use super::super::script::{Answer, Fail, Server, declare, deliver, nothing_twice, outbox, pass_time, source};
+use super::super::script::{
+    Answer, Fail, Server, declare, deliver, nothing_twice, open, outbox, pass_time, post, source,
+};
 use super::server::{ADA, GUILD, Guild};
 use super::*;
 use crate::config::incidents::ChatProduct;
-use crate::domain::incident::delivery::Again;
-use crate::ports::incident::ServiceFinding;
+use crate::domain::incident::delivery::{Again, What};
+use crate::ports::incident::{Chat as _, Service as _, ServiceFinding};
 
 fn discord(url: &str) -> Discord {
     Discord::new(&source(ChatProduct::Discord, url, Some(GUILD)))
-}
-
-fn open(private: bool) -> What {
-    What::OpenChannel { name: "inc-payment".into(), private, purpose: "slow".into() }
-}
-
-fn post(text: &str) -> What {
-    What::Post { text: text.into() }
 }
 
 #[tokio::test]
@@ -87,6 +81,31 @@ async fn a_nonce_holds_for_minutes_and_the_last_line_for_good() {
     assert_eq!(again.id, made.id);
     let other = deliver(&chat, "channel:b", open(false), (None, None), true).await.unwrap();
     assert_ne!(other.id, made.id);
+}
+
+#[tokio::test]
+async fn a_topic_that_was_set_too_often_holds_no_message_back() {
+    let server = Server::start(Guild::default()).await;
+    let chat = discord(&server.url);
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
+    let aim = (made.id.as_deref(), None);
+    let limited = |global: bool| {
+        let body = json!({"message": "You are being rate limited.", "retry_after": 600, "global": global});
+        Fail::Instead(Answer::Json(429, body))
+    };
+    server.fail("PATCH", limited(false));
+    let topic = || What::Topic { topic: "SEV1".into() };
+    for _ in 0..2 {
+        let refusal = deliver(&chat, "topic", topic(), aim, false).await.unwrap_err();
+        assert!(matches!(refusal.again, Again::In(599..=600)), "{refusal}");
+    }
+    deliver(&chat, "update:1", post("x"), aim, false).await.unwrap();
+    server.fail("/messages", limited(true));
+    deliver(&chat, "update:2", post("x"), aim, false).await.unwrap_err();
+    server.calls();
+    let refusal =
+        deliver(&chat, "pin", What::Pin { message: "x".into() }, (aim.0, Some("1")), false).await.unwrap_err();
+    assert!(matches!(refusal.again, Again::In(599..=600)) && server.calls().is_empty(), "all of it: {refusal}");
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::road::{Trouble, clock, found, items, raw, text};
+use super::super::rooms::Rooms as _;
 use super::super::words::is_marker;
-use super::messages::{permalink, without_last_line};
+use super::messages::without_last_line;
 use super::rooms::overwrite;
 use super::{Discord, HISTORY, Identity, SEND, VIEW, bits, of_channel};
 use crate::domain::text::{clean, clean_lines};
@@ -31,15 +32,14 @@ const READS_CONTENT: u64 = 1 << 18 | 1 << 19;
 
 impl Discord {
     /// Topic, members and the last messages, oldest first.
-    pub(super) async fn look(&self, channel: &str) -> Result<ChannelView, Trouble> {
-        let identity = self.identity().await?;
+    pub(super) async fn seen(&self, me: &Identity, channel: &str) -> Result<ChannelView, Trouble> {
         let info = self.ask(&of_channel(channel), &[]).await?.json;
         let page = self.ask(&format!("{}/messages", of_channel(channel)), &[("limit", "50")]).await?.json;
         let said: Vec<&Value> = page.as_array().map_or_else(Vec::new, |all| {
             // Of people: plain ones, replies, and those of commands.
             all.iter().filter(|message| matches!(message["type"].as_u64(), Some(0 | 19 | 20 | 23))).collect()
         });
-        let messages = said.iter().rev().filter_map(|message| self.read(&identity, channel, message)).collect();
+        let messages = said.iter().rev().filter_map(|message| self.read(me, channel, message)).collect();
         let topic = text(&info, "/topic");
         Ok(ChannelView {
             name: text(&info, "/name"),
@@ -48,7 +48,7 @@ impl Discord {
                 .filter(|(_, mark)| mark.contains('/') && topic.ends_with(']'))
                 .map_or(topic.as_str(), |(topic, _)| topic)
                 .to_owned(),
-            members: self.members(&identity, &info, &said).await,
+            members: self.members(me, &info, &said).await,
             messages,
         })
     }
@@ -66,8 +66,8 @@ impl Discord {
             author: shown(&message["author"]),
             text: clean_lines(&words).into_owned(),
             marked: message["pinned"].as_bool() == Some(true)
-                || reactions.any(|reaction| is_marker(reaction, &self.marker)),
-            link: Some(permalink(identity, channel, id)),
+                || reactions.any(|reaction| is_marker(reaction, &self.account.marker)),
+            link: self.permalink(identity, channel, id),
         })
     }
 
@@ -89,15 +89,15 @@ impl Discord {
         names.into_values().collect()
     }
 
-    /// Alters nothing.
-    pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
+    /// Token, server, permissions, clock.
+    pub(super) async fn doctor(&self) -> Vec<ServiceCheck> {
         let me = match self.ask("/users/@me", &[]).await {
             Ok(me) => me,
             Err(trouble) => return vec![found("token", ServiceFinding::Failed(trouble.error.fault))],
         };
         let mut checks = vec![found("token", ServiceFinding::Well(format!("bot {}", text(&me.json, "/username"))))];
         // Rights change; this is the place to see it.
-        *self.identity.lock().await = None;
+        self.account.remember(None);
         match self.identity().await {
             Ok(identity) => {
                 let well = format!("{} for {}", clean(&identity.guild_name), clean(&identity.username));

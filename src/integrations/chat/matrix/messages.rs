@@ -1,58 +1,27 @@
-//! Messages: each once, found again by the mark in their content, and pinned.
+//! Messages: each once, found again by the mark in their content.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::board::{Board, pinned, post, short};
+use super::super::board::{Board, is_before, short, unfinished};
 use super::super::road::{Trouble, items, raw};
-use super::super::words::{Span, html_escaped, pieces, plain, written};
-use super::{LIMITS, MARK, Matrix, of_room};
-use crate::domain::incident::delivery::Receipt;
-use crate::domain::text::clean;
+use super::super::rooms::Rooms as _;
+use super::super::words::{Manner, Span, html_escaped, plain, written};
+use super::{MARK, Matrix, of_room};
 use crate::incident::clearance::Cleared;
-use crate::integrations::flags::segment;
-use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::incident::ChatLimits;
 
 /// So many pages of events are looked through for an earlier attempt's, the newest first.
-const PAGES: usize = 5;
-
-impl Matrix {
-    /// Posts a text.
-    pub(super) async fn post(&self, cleared: &Cleared, room: &str, text: &str) -> Result<Receipt, Trouble> {
-        // In the simple writing: it is sent in two.
-        let parts = pieces(text, LIMITS.message, longest);
-        if parts.is_empty() {
-            let fault = Fault::new(FaultKind::NotConfigured, "the message is empty");
-            return Err(Trouble::ask(fault.hint("write something, or drop this delivery")));
-        }
-        let mut receipt = post(self, cleared, room, &parts).await?;
-        receipt.link = receipt.id.as_deref().map(|event| permalink(room, event));
-        Ok(receipt)
-    }
-
-    /// Pins a message, beside those that are pinned.
-    pub(super) async fn pin(&self, cleared: &Cleared, room: &str, event: &str) -> Result<Receipt, Trouble> {
-        let there = self.state(room, "m.room.pinned_events", "").await.map_err(|trouble| trouble.unseen(cleared))?;
-        let mut all = there.map_or_else(Vec::new, |there| items(&there, "/pinned").to_vec());
-        if all.iter().any(|one| one == event) {
-            return Ok(Receipt { remarks: vec!["it was pinned already".to_owned()], ..Receipt::default() });
-        }
-        all.push(json!(event));
-        self.set_state(cleared, room, "m.room.pinned_events", "", &json!({ "pinned": all })).await?;
-        Ok(Receipt::default())
-    }
-
-    /// A room has no place for links: one is posted and pinned.
-    pub(super) async fn link(&self, cleared: &Cleared, room: &str, title: &str, url: &str) -> Result<Receipt, Trouble> {
-        let receipt = self.post(cleared, room, &format!("[{title}]({url})")).await?;
-        let event = receipt.id.clone().unwrap_or_default();
-        pinned(receipt, self.pin(cleared, room, &event).await)
-    }
-}
+const PAGES: usize = 10;
 
 impl Board for Matrix {
-    async fn find(&self, room: &str, marks: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
+    /// An event holds 65,536 bytes, with the text once plain and once as HTML: so many characters fit whatever they are.
+    const LIMITS: ChatLimits = ChatLimits { name: 80, topic: 500, message: 6_000 };
+    /// It is sent in two writings: HTML is always the longer of the two.
+    const MANNER: Manner = html;
+
+    async fn find(&self, cleared: &Cleared, room: &str, marks: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
         let mut found = BTreeMap::new();
         let mut from = String::new();
         for _ in 0..PAGES {
@@ -66,27 +35,30 @@ impl Board for Matrix {
                 }
             }
             raw(&page, "/end").clone_into(&mut from);
-            if from.is_empty() || found.len() == marks.len() {
-                break;
+            let oldest = items(&page, "/chunk").last().and_then(|event| event["origin_server_ts"].as_i64());
+            let oldest = oldest.and_then(chrono::DateTime::from_timestamp_millis);
+            if from.is_empty() || found.len() == marks.len() || is_before(cleared, oldest) {
+                return Ok(found);
             }
         }
+        unfinished(cleared, PAGES * 100)?;
         Ok(found)
     }
 
-    async fn put(&self, cleared: &Cleared, room: &str, mark: &str, body: &str) -> Result<String, Trouble> {
+    async fn put(&self, cleared: &Cleared, room: &str, mark: &str, text: &str) -> Result<String, Trouble> {
         let path = format!("{}/send/m.room.message/{}", of_room(room), short(mark, 16));
-        let posted = self.tell(cleared, "PUT", &path, &content(mark, body)).await?;
+        let posted = self.tell(cleared, "PUT", &path, &content(mark, text)).await?;
         let event = raw(&posted, "/event_id");
-        if event.is_empty() { Err(self.road.lacks("the event's id")) } else { Ok(event.to_owned()) }
+        if event.is_empty() { Err(self.account.road.lacks("the event's id")) } else { Ok(event.to_owned()) }
     }
 }
 
-fn content(mark: &str, body: &str) -> Value {
+fn content(mark: &str, text: &str) -> Value {
     json!({
         "msgtype": "m.text",
-        "body": plain(body),
+        "body": plain(text),
         "format": "org.matrix.custom.html",
-        "formatted_body": written(body, html).replace('\n', "<br/>"),
+        "formatted_body": written(text, html).replace('\n', "<br/>"),
         // Nobody is called by what a text says (intentional mentions, since v1.7).
         "m.mentions": {},
         MARK: mark,
@@ -105,18 +77,9 @@ fn html(span: &Span) -> String {
     }
 }
 
-/// For the measure of a piece: HTML is always the longer of the two.
-fn longest(span: &Span) -> String {
-    html(span)
-}
-
-/// Where a person can look at an event.
-pub(super) fn permalink(room: &str, event: &str) -> String {
-    clean(&format!("https://matrix.to/#/{}/{}", segment(room), segment(event))).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::words::pieces;
     use super::*;
 
     #[test]
@@ -132,7 +95,7 @@ mod tests {
     #[test]
     fn the_longest_message_fits_into_an_event() {
         for c in ["\"", "𝄞", "<", "a", "ß"] {
-            for part in pieces(&c.repeat(20_000), LIMITS.message, longest) {
+            for part in pieces(&c.repeat(20_000), Matrix::LIMITS.message, html) {
                 let size = content(&"m".repeat(120), &part).to_string().len();
                 assert!(size < 60_000, "{size} bytes of {c}");
             }

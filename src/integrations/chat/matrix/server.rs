@@ -147,7 +147,7 @@ impl World for Homeserver {
         }
         let path = call.path();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let method = call.line.split(' ').next().unwrap();
+        let method = call.method();
         match (method, &path[3..]) {
             ("GET", ["account", "whoami"]) => Answer::Json(200, json!({"user_id": BOT, "device_id": "D"})),
             ("GET", ["directory", "room", alias]) => match self.aliases.get(*alias) {

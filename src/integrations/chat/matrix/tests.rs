@@ -3,23 +3,15 @@
 
 use serde_json::json;
 
-use super::super::script::{Answer, Fail, Server, declare, deliver, nothing_twice, outbox, source};
+use super::super::script::{Answer, Fail, Server, declare, deliver, nothing_twice, open, outbox, post, source};
 use super::server::{BOT, Homeserver};
 use super::*;
 use crate::config::incidents::ChatProduct;
-use crate::domain::incident::delivery::Again;
-use crate::ports::incident::ServiceFinding;
+use crate::domain::incident::delivery::{Again, What};
+use crate::ports::incident::{Chat as _, Service as _, ServiceFinding};
 
 fn matrix(url: &str) -> Matrix {
     Matrix::new(&source(ChatProduct::Matrix, url, Some("shop.example")))
-}
-
-fn open() -> What {
-    What::OpenChannel { name: "inc-payment".into(), private: true, purpose: "slow".into() }
-}
-
-fn post(text: &str) -> What {
-    What::Post { text: text.into() }
 }
 
 #[tokio::test]
@@ -58,10 +50,20 @@ async fn whatever_happens_on_the_way_nothing_is_there_twice() {
 }
 
 #[tokio::test]
+async fn a_room_for_all_is_not_for_the_whole_federation() {
+    for (private, federates) in [(true, json!(null)), (false, json!(false))] {
+        let server = Server::start(Homeserver::default()).await;
+        deliver(&matrix(&server.url), "channel", open(private), (None, None), false).await.unwrap();
+        let created = server.world().ours()["state"]["m.room.create|"]["m.federate"].clone();
+        assert_eq!(created, federates, "private: {private}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_sent_again_carries_the_same_transaction() {
     let server = Server::start(Homeserver { page: 1, ..Homeserver::default() }).await;
     let chat = matrix(&server.url);
-    let room = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let room = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     let aim = (room.id.as_deref(), None);
     let first = deliver(&chat, "update:1", post("x"), aim, false).await.unwrap();
     assert_eq!(deliver(&chat, "update:1", post("x"), aim, false).await.unwrap().id, first.id);
@@ -79,14 +81,14 @@ async fn an_alias_that_a_stranger_has_gets_a_number_and_a_half_made_room_its_nam
     let alias = format!("inc-payment-{}", super::super::board::short("20261121-1432-payment-x7k2/channel", 4));
     server.world().strange(&alias);
     let chat = matrix(&server.url);
-    let room = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let room = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     assert!(server.world().aliases.contains_key(&format!("#{alias}-2:shop.example")));
     // As Synapse leaves a room when it is killed in the middle of making it.
     for kind in ["name", "power_levels", "join_rules", "history_visibility", "canonical_alias"] {
         server.world().ours()["state"].as_object_mut().unwrap().remove(&format!("m.room.{kind}|"));
     }
     for (doubt, remarks) in [(true, 2), (false, 1)] {
-        let again = deliver(&chat, "channel", open(), (None, None), doubt).await.unwrap();
+        let again = deliver(&chat, "channel", open(true), (None, None), doubt).await.unwrap();
         assert_eq!((again.id, again.remarks.len()), (room.id.clone(), remarks), "{:?}", again.remarks);
     }
     let state = server.world().ours()["state"].clone();
@@ -100,7 +102,7 @@ async fn an_alias_that_a_stranger_has_gets_a_number_and_a_half_made_room_its_nam
 async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
     let server = Server::start(Homeserver::default()).await;
     let chat = matrix(&server.url);
-    let room = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let room = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     let aim = (room.id.as_deref(), None);
     let refused =
         |status: u16, code: &str| Fail::Instead(Answer::Json(status, json!({"errcode": code, "error": "no\u{1b}[1m"})));
@@ -128,7 +130,7 @@ async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
 async fn who_is_not_known_and_whose_token_it_is_is_said() {
     let server = Server::start(Homeserver::default()).await;
     let chat = matrix(&server.url);
-    let room = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let room = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     for who in ["eve", "@eve:shop.example", "eve@shop.example", "@"] {
         let what = What::Invite { who: who.into() };
         let error = deliver(&chat, "invite", what, (room.id.as_deref(), None), false).await.unwrap_err();
@@ -137,7 +139,7 @@ async fn who_is_not_known_and_whose_token_it_is_is_said() {
     assert_eq!(server.world().ours()["events"], json!([]), "nobody was invited");
     let other = Matrix::new(&source(ChatProduct::Matrix, &server.url, Some("sales.example")));
     server.calls();
-    let error = deliver(&other, "channel:2", open(), (None, None), false).await.unwrap_err();
+    let error = deliver(&other, "channel:2", open(true), (None, None), false).await.unwrap_err();
     assert!(error.fault.message.contains("another homeserver"), "{error}");
     assert_eq!(server.calls().len(), 1);
     assert!(matches!(other.check().await[1].result, ServiceFinding::Failed(_)));
@@ -147,7 +149,7 @@ async fn who_is_not_known_and_whose_token_it_is_is_said() {
 async fn a_closed_room_keeps_all_its_other_levels() {
     let server = Server::start(Homeserver::default()).await;
     let chat = matrix(&server.url);
-    let room = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let room = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     for remark in ["the room stays", "it was closed already"] {
         let receipt = deliver(&chat, "archive", What::Archive, (room.id.as_deref(), None), true).await.unwrap();
         assert!(receipt.remarks[0].starts_with(remark), "{receipt:?}");

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::road::{Trouble, clock, found, items, raw, text};
+use super::super::rooms::Rooms as _;
 use super::super::words::is_marker;
-use super::messages::permalink;
-use super::{Matrix, of_room};
+use super::{Identity, Matrix, of_room};
 use crate::domain::text::{clean, clean_lines};
 use crate::ports::incident::{ChannelView, ChatMessage, ServiceCheck, ServiceFinding};
 
@@ -16,7 +16,7 @@ const MESSAGES: usize = 50;
 
 impl Matrix {
     /// Topic, members and the last messages, oldest first.
-    pub(super) async fn look(&self, room: &str) -> Result<ChannelView, Trouble> {
+    pub(super) async fn seen(&self, me: &Identity, room: &str) -> Result<ChannelView, Trouble> {
         let name = self.state(room, "m.room.name", "").await?.unwrap_or_default();
         let topic = self.state(room, "m.room.topic", "").await?.unwrap_or_default();
         let pinned = self.state(room, "m.room.pinned_events", "").await?.unwrap_or_default();
@@ -31,7 +31,8 @@ impl Matrix {
         });
         let events = items(&page, "/chunk");
         let is_mark = |event: &&Value| {
-            raw(event, "/type") == "m.reaction" && is_marker(raw(event, "/content/m.relates_to/key"), &self.marker)
+            raw(event, "/type") == "m.reaction"
+                && is_marker(raw(event, "/content/m.relates_to/key"), &self.account.marker)
         };
         let reacted = events.iter().filter(is_mark).map(|event| raw(event, "/content/m.relates_to/event_id"));
         let marked: BTreeSet<&str> =
@@ -45,7 +46,7 @@ impl Matrix {
                 author: names.get(sender).cloned().unwrap_or_else(|| clean(sender).into_owned()),
                 text: said(event),
                 marked: marked.contains(id),
-                link: Some(permalink(room, id)),
+                link: self.permalink(me, room, id),
             })
         };
         let mut messages: Vec<ChatMessage> =
@@ -59,8 +60,8 @@ impl Matrix {
         })
     }
 
-    /// Alters nothing.
-    pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
+    /// Token, homeserver, space, clock.
+    pub(super) async fn doctor(&self) -> Vec<ServiceCheck> {
         let whoami = match self.ask("/account/whoami", &[]).await {
             Ok(whoami) => whoami,
             Err(trouble) => return vec![found("token", ServiceFinding::Failed(trouble.error.fault))],
@@ -70,7 +71,7 @@ impl Matrix {
             Ok(identity) => found("homeserver", ServiceFinding::Well(clean(&identity.server).into_owned())),
             Err(fault) => found("homeserver", ServiceFinding::Failed(fault)),
         });
-        if let Some(space) = &self.space {
+        if let Some(space) = &self.account.parent {
             checks.push(match self.state(space, "m.room.create", "").await {
                 Ok(_) => found("space", ServiceFinding::Well(clean(space).into_owned())),
                 Err(trouble) => found(

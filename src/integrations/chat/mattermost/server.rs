@@ -144,7 +144,7 @@ impl World for Team {
         }
         let path = call.path();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let method = call.line.split(' ').next().unwrap();
+        let method = call.method();
         let body = &call.body;
         let found = |found: Option<Value>| {
             found.map_or_else(|| fault(404, "store.sql_user.missing"), |user| Answer::Json(200, user))

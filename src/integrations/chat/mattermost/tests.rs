@@ -3,12 +3,14 @@
 
 use serde_json::json;
 
-use super::super::script::{Answer, Fail, Server, declare, deliver, nothing_twice, outbox, pass_time, source};
+use super::super::script::{
+    Answer, Fail, Server, declare, deliver, nothing_twice, open, outbox, pass_time, post, source,
+};
 use super::server::Team;
 use super::*;
 use crate::config::incidents::ChatProduct;
-use crate::domain::incident::delivery::Again;
-use crate::ports::incident::ServiceFinding;
+use crate::domain::incident::delivery::{Again, What};
+use crate::ports::incident::{Chat as _, Service as _, ServiceFinding};
 
 fn mattermost(url: &str) -> Mattermost {
     Mattermost::new(&source(ChatProduct::Mattermost, url, Some("shop")))
@@ -16,14 +18,6 @@ fn mattermost(url: &str) -> Mattermost {
 
 fn refused(status: u16, id: &str) -> Fail {
     Fail::Instead(Answer::Json(status, json!({"id": id, "message": "no", "status_code": status})))
-}
-
-fn open() -> What {
-    What::OpenChannel { name: "inc-payment".into(), private: true, purpose: "slow".into() }
-}
-
-fn post(text: &str) -> What {
-    What::Post { text: text.into() }
 }
 
 #[tokio::test]
@@ -51,7 +45,7 @@ async fn whatever_happens_on_the_way_nothing_is_there_twice() {
 #[tokio::test]
 async fn without_bookmarks_a_link_is_posted_and_pinned_once() {
     let world = || Team { bookmarks: false, ..Team::default() };
-    let steps = [("channel".to_owned(), open()), declare(&[]).remove(4)];
+    let steps = [("channel".to_owned(), open(true)), declare(&[]).remove(4)];
     nothing_twice(world, mattermost, &steps, Team::seen).await;
     let server = Server::start(world()).await;
     let (receipts, _) = outbox(&mattermost(&server.url), &steps).await;
@@ -67,11 +61,11 @@ async fn a_name_that_somebody_took_gets_a_number_and_our_own_is_found_again() {
     server.world().make("inc-payment", "lunch", "O");
     server.world().make("inc-payment-2", "", "hidden");
     let chat = mattermost(&server.url);
-    let first = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let first = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     assert_eq!(first.name.as_deref(), Some("inc-payment-3"));
     assert_eq!(first.remarks, ["the channel is named inc-payment-3, not inc-payment"]);
     for doubt in [false, true] {
-        let again = deliver(&chat, "channel", open(), (None, None), doubt).await.unwrap();
+        let again = deliver(&chat, "channel", open(true), (None, None), doubt).await.unwrap();
         assert_eq!(again.id, first.id, "{doubt}");
         assert!(again.remarks[0].contains("earlier attempt"), "{again:?}");
     }
@@ -81,13 +75,13 @@ async fn a_name_that_somebody_took_gets_a_number_and_our_own_is_found_again() {
 async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
     let server = Server::start(Team::default()).await;
     let chat = mattermost(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     for (fail, again, words) in [
         (refused(403, "api.context.permissions.app_error"), Again::Ask, "administrator"),
         (refused(500, "api.post.deduplicate_create_post.pending"), Again::Doubtful, "500"),
         (refused(413, "too_large"), Again::Ask, "too_large"),
-        (Fail::Instead(Answer::Json(503, json!({}))), Again::In(30), "503"),
+        (Fail::Instead(Answer::Json(503, json!({}))), Again::Doubtful, "503"),
         (Fail::Instead(Answer::Raw(429, vec![("x-ratelimit-reset", "4".into())], String::new())), Again::In(4), "4 s"),
     ] {
         server.fail("POST /api/v4/posts", fail);
@@ -96,12 +90,16 @@ async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
         assert!(refusal.again == again && told.contains(words), "{told}");
     }
     pass_time(4).await;
-    // A token that was revoked is read again first, within the same request.
+    // A token that was good and is refused is read again, and asked about, before anything is sent with it.
     let revoked = || refused(401, "api.context.session_expired.app_error");
     server.fail("POST /api/v4/posts", revoked());
-    server.fail("POST /api/v4/posts", revoked());
+    let refusal = deliver(&chat, "update", post("x"), aim, false).await.unwrap_err();
+    assert_eq!(refusal.again, Again::In(1));
+    server.calls();
+    server.fail("GET /api/v4/users/me", revoked());
     let refusal = deliver(&chat, "update", post("x"), aim, false).await.unwrap_err();
     assert!(refusal.again == Again::Ask && refusal.fault.hint.unwrap().contains("revoked"));
+    assert!(server.calls().iter().all(|call| call.line.ends_with("/users/me")));
     deliver(&chat, "archive", What::Archive, aim, false).await.unwrap();
     let twice = deliver(&chat, "archive", What::Archive, aim, true).await.unwrap();
     assert_eq!(twice.remarks, ["it was archived already"]);
@@ -114,7 +112,7 @@ async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
 async fn who_is_not_known_or_not_in_the_team_is_said() {
     let server = Server::start(Team::default()).await;
     let chat = mattermost(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     for (who, words) in
         [("eve", "does not know"), ("eve@shop.example", "does not know"), ("outsider", "outside of the team")]
     {
@@ -125,7 +123,7 @@ async fn who_is_not_known_or_not_in_the_team_is_said() {
     }
     let other = Mattermost::new(&source(ChatProduct::Mattermost, &server.url, Some("sales")));
     server.calls();
-    let error = deliver(&other, "channel:2", open(), (None, None), false).await.unwrap_err();
+    let error = deliver(&other, "channel:2", open(true), (None, None), false).await.unwrap_err();
     assert!(error.fault.message.contains("does not belong to the team sales; its teams: shop"), "{error}");
     assert!(server.calls().iter().all(|call| call.line.starts_with("GET")));
     let checks = other.check().await;
@@ -136,7 +134,7 @@ async fn who_is_not_known_or_not_in_the_team_is_said() {
 async fn texts_stay_texts_and_are_cut_where_they_are_too_long() {
     let server = Server::start(Team { remembers: true, ..Team::default() }).await;
     let chat = mattermost(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(true), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     deliver(&chat, "update:1", post("pay_api @channel @all **now**"), aim, false).await.unwrap();
     deliver(&chat, "update:2", post(&"_".repeat(20_000)), aim, false).await.unwrap();

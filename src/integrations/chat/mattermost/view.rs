@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::road::{Trouble, clock, found, items, raw, text};
+use super::super::rooms::Rooms as _;
 use super::super::words::is_marker;
-use super::{Mattermost, of_channel};
+use super::{Identity, Mattermost, of_channel};
 use crate::domain::text::{clean, clean_lines};
 use crate::integrations::flags::segment;
 use crate::ports::incident::{ChannelView, ChatMessage, ServiceCheck, ServiceFinding};
@@ -16,8 +17,7 @@ const STRANGERS: usize = 10;
 
 impl Mattermost {
     /// Header, members and the last posts, oldest first.
-    pub(super) async fn look(&self, channel: &str) -> Result<ChannelView, Trouble> {
-        let identity = self.identity().await?;
+    pub(super) async fn seen(&self, me: &Identity, channel: &str) -> Result<ChannelView, Trouble> {
         let info = self.ask(&of_channel(channel), &[]).await?.json;
         let posts =
             self.ask(&format!("{}/posts", of_channel(channel)), &[("page", "0"), ("per_page", "50")]).await?.json;
@@ -49,7 +49,7 @@ impl Mattermost {
                 author: names.get(author).cloned().unwrap_or_else(|| clean(author).into_owned()),
                 text: clean_lines(raw(post, "/message")).into_owned(),
                 marked: self.is_marked(post),
-                link: Some(self.permalink(&identity, id)),
+                link: self.permalink(me, channel, id),
             })
         };
         Ok(ChannelView {
@@ -62,18 +62,18 @@ impl Mattermost {
 
     fn is_marked(&self, post: &Value) -> bool {
         let mut reactions = items(post, "/metadata/reactions").iter().map(|reaction| raw(reaction, "/emoji_name"));
-        post["is_pinned"].as_bool() == Some(true) || reactions.any(|reaction| is_marker(reaction, &self.marker))
+        post["is_pinned"].as_bool() == Some(true) || reactions.any(|reaction| is_marker(reaction, &self.account.marker))
     }
 
-    /// Alters nothing.
-    pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
+    /// Token, team, clock.
+    pub(super) async fn doctor(&self) -> Vec<ServiceCheck> {
         let me = match self.ask("/users/me", &[]).await {
             Ok(me) => me,
             Err(trouble) => return vec![found("token", ServiceFinding::Failed(trouble.error.fault))],
         };
         let mut checks = vec![found("token", ServiceFinding::Well(format!("user {}", text(&me.json, "/username"))))];
         // A server that was told another team in the meantime is asked again.
-        *self.identity.lock().await = None;
+        self.account.remember(None);
         checks.push(match self.identity().await {
             Ok(identity) => {
                 let well = format!("{} for {}", clean(&identity.team_name), clean(&identity.username));

@@ -1,6 +1,7 @@
 //! What `doctor` wants to know of Slack: token, workspace, scopes, clock.
 
 use super::super::road::{clock, found, raw, text};
+use super::super::rooms::Rooms as _;
 use super::Slack;
 use crate::ports::incident::{ServiceCheck, ServiceFinding};
 
@@ -23,8 +24,8 @@ const SCOPES: [(&str, &[&str], &str); 11] = [
 const EMAIL: &str = "users:read.email";
 
 impl Slack {
-    /// Alters nothing.
-    pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
+    /// Token, workspace, scopes, clock.
+    pub(super) async fn doctor(&self) -> Vec<ServiceCheck> {
         let reply = match self.ask("auth.test", &[]).await {
             Ok(reply) => reply,
             Err(trouble) => return vec![found("token", ServiceFinding::Failed(trouble.error.fault))],
@@ -35,7 +36,7 @@ impl Slack {
         let mut checks = vec![found("token", ServiceFinding::Well(well))];
         checks.push(match self.foreign(whose) {
             Some(fault) => found("workspace", ServiceFinding::Failed(fault)),
-            None if self.team.is_some() => found("workspace", ServiceFinding::Well(text(whose, "/team"))),
+            None if self.account.team.is_some() => found("workspace", ServiceFinding::Well(text(whose, "/team"))),
             None => found(
                 "workspace",
                 ServiceFinding::Loss(

@@ -1,60 +1,36 @@
-//! Messages: each once, found again by the metadata that they carry, and pinned.
+//! Messages: each once, found again by the metadata that they carry.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::super::board::{Board, post};
+use super::super::board::{Board, is_before, unfinished};
 use super::super::road::{Trouble, items, raw};
-use super::super::words::{pieces, written};
+use super::super::rooms::Rooms as _;
+use super::super::words::{Manner, written};
+use super::Slack;
+use super::view::instant;
 use super::writing::mrkdwn;
-use super::{Identity, LIMITS, Slack};
-use crate::domain::incident::delivery::Receipt;
-use crate::domain::text::clean;
 use crate::incident::clearance::Cleared;
-use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::incident::ChatLimits;
 
 /// The type of our metadata (<https://docs.slack.dev/messaging/message-metadata>).
 pub(super) const EVENT: &str = "opsdeck_delivery";
 
 /// So many pages of messages are looked through for an earlier attempt's, the newest first.
-const PAGES: usize = 5;
-
-impl Slack {
-    /// Posts a text.
-    pub(super) async fn post(
-        &self,
-        cleared: &Cleared,
-        identity: &Identity,
-        channel: &str,
-        text: &str,
-    ) -> Result<Receipt, Trouble> {
-        let parts: Vec<String> =
-            pieces(text, LIMITS.message, mrkdwn).iter().map(|part| written(part, mrkdwn)).collect();
-        if parts.is_empty() {
-            let fault = Fault::new(FaultKind::NotConfigured, "the message is empty");
-            return Err(Trouble::ask(fault.hint("write something, or drop this delivery")));
-        }
-        let mut receipt = post(self, cleared, channel, &parts).await?;
-        let address = receipt.id.as_deref().map(|ts| permalink(&identity.url, channel, ts));
-        receipt.link = address.filter(|_| !identity.url.is_empty());
-        Ok(receipt)
-    }
-
-    /// Pins a message.
-    pub(super) async fn pin(&self, cleared: &Cleared, channel: &str, message: &str) -> Result<Receipt, Trouble> {
-        match self.tell(cleared, "pins.add", &json!({"channel": channel, "timestamp": message})).await {
-            Ok(_) => Ok(Receipt::default()),
-            Err(trouble) if trouble.is(&["already_pinned"]) => {
-                Ok(Receipt { remarks: vec!["it was pinned already".to_owned()], ..Receipt::default() })
-            }
-            Err(trouble) => Err(trouble),
-        }
-    }
-}
+pub(super) const PAGES: usize = 10;
 
 impl Board for Slack {
-    async fn find(&self, channel: &str, marks: &[String]) -> Result<BTreeMap<String, String>, Trouble> {
+    /// <https://docs.slack.dev/reference/methods/chat.postMessage> recommends 4,000 characters.
+    const LIMITS: ChatLimits = ChatLimits { name: 80, topic: 250, message: 4_000 };
+    const MANNER: Manner = mrkdwn;
+
+    async fn find(
+        &self,
+        cleared: &Cleared,
+        channel: &str,
+        marks: &[String],
+    ) -> Result<BTreeMap<String, String>, Trouble> {
         let mut found = BTreeMap::new();
         let mut cursor = String::new();
         for _ in 0..PAGES {
@@ -69,17 +45,19 @@ impl Board for Slack {
                 }
             }
             raw(&page, "/response_metadata/next_cursor").clone_into(&mut cursor);
-            if cursor.is_empty() || found.len() == marks.len() {
-                break;
+            let oldest = items(&page, "/messages").last().and_then(|message| instant(raw(message, "/ts")));
+            if cursor.is_empty() || found.len() == marks.len() || is_before(cleared, oldest) {
+                return Ok(found);
             }
         }
+        unfinished(cleared, PAGES * 200)?;
         Ok(found)
     }
 
-    async fn put(&self, cleared: &Cleared, channel: &str, mark: &str, body: &str) -> Result<String, Trouble> {
+    async fn put(&self, cleared: &Cleared, channel: &str, mark: &str, text: &str) -> Result<String, Trouble> {
         let arguments = json!({
             "channel": channel,
-            "text": body,
+            "text": written(text, mrkdwn),
             "mrkdwn": true,
             // Names in the text call nobody, and addresses are not unrolled.
             "parse": "none",
@@ -88,13 +66,8 @@ impl Board for Slack {
             "unfurl_media": false,
             "metadata": {"event_type": EVENT, "event_payload": {"mark": mark}},
         });
-        let posted = self.tell(cleared, "chat.postMessage", &arguments).await?;
+        let posted = self.tell(cleared, "POST", "chat.postMessage", &arguments).await?;
         let ts = raw(&posted, "/ts");
-        if ts.is_empty() { Err(self.road.lacks("the message's timestamp")) } else { Ok(ts.to_owned()) }
+        if ts.is_empty() { Err(self.account.road.lacks("the message's timestamp")) } else { Ok(ts.to_owned()) }
     }
-}
-
-/// Where a person can look at a message; what `chat.getPermalink` answers.
-pub(super) fn permalink(workspace: &str, channel: &str, ts: &str) -> String {
-    clean(&format!("{workspace}archives/{channel}/p{}", ts.replace('.', ""))).into_owned()
 }

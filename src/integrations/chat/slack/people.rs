@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::super::road::{Trouble, items, nobody, raw, text};
+use super::super::rooms::Rooms as _;
 use super::Slack;
 use super::rooms::{PAGE, PAGES};
 
@@ -32,7 +33,7 @@ struct Person {
 
 impl Slack {
     /// The id of somebody.
-    pub(super) async fn resolve(&self, who: &str) -> Result<String, Trouble> {
+    pub(super) async fn id_of(&self, who: &str) -> Result<String, Trouble> {
         let name = who.trim().trim_start_matches("<@").trim_end_matches('>').trim_start_matches('@');
         let is_id = name.len() >= 9
             && name.starts_with(['U', 'W'])
@@ -43,7 +44,7 @@ impl Slack {
         if name.contains('@') {
             return match self.ask("users.lookupByEmail", &[("email", name)]).await {
                 Ok(reply) if !raw(&reply.json, "/user/id").is_empty() => Ok(raw(&reply.json, "/user/id").to_owned()),
-                Ok(_) => Err(self.road.lacks("the user's id")),
+                Ok(_) => Err(self.account.road.lacks("the user's id")),
                 Err(trouble) if trouble.is(&["users_not_found", "user_not_found"]) => Err(nobody(
                     "Slack",
                     who,

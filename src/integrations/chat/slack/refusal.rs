@@ -7,15 +7,11 @@ use crate::domain::text::clean;
 use crate::integrations::http::HttpAnswer;
 use crate::ports::feed::{Fault, FaultKind};
 
-/// Errors that say that the token is of no use.
-pub(super) const TOKEN: [&str; 5] =
-    ["invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"];
-
 /// Errors after which it may have been done, as their documentation says.
-const DOUBTFUL: [&str; 2] = ["internal_error", "fatal_error"];
+const DOUBTFUL: [&str; 3] = ["internal_error", "fatal_error", "service_unavailable"];
 
 /// Errors that pass by themselves.
-const PASSING: [&str; 4] = ["service_unavailable", "request_timeout", "team_added_to_org", "accesslimited"];
+const PASSING: [&str; 2] = ["request_timeout", "team_added_to_org"];
 
 /// See [`super::super::road::Refusal`].
 pub(super) fn refusal(road: &Road, _: &HttpAnswer, json: &Value) -> Option<Trouble> {
@@ -101,12 +97,17 @@ fn meaning(code: &str, json: &Value) -> (FaultKind, String, String) {
         "ratelimited" | "rate_limited" => {
             said(FaultKind::Server, "it had too many requests", "it is sent by itself afterwards")
         }
-        "internal_error" | "fatal_error" => said(
+        "accesslimited" => said(
+            FaultKind::Forbidden,
+            "this network is not allowed",
+            "ask an administrator of the workspace to allow this address to the app",
+        ),
+        "internal_error" | "fatal_error" | "service_unavailable" => said(
             FaultKind::Server,
             "it failed on the way; a part may have been done",
             "it is looked for before it is sent again",
         ),
-        "service_unavailable" | "request_timeout" | "team_added_to_org" => {
+        "request_timeout" | "team_added_to_org" => {
             said(FaultKind::Server, "it is not able to at the moment", "it is sent by itself afterwards")
         }
         "too_many_bookmarks" | "too_many_pins" => {

@@ -1,101 +1,46 @@
-//! Channels: opened once, with a topic, people, links, and an end.
+//! Channels: what Slack calls their opening, topic, people, links and end.
 
 use serde_json::{Value, json};
 
-use super::super::board::{NAMES, cut, holds, marked_purpose, nth, plain_name, shortened};
-use super::super::road::{Trouble, items, nobody, raw, text};
-use super::super::words::plain;
-use super::writing::escaped;
-use super::{Identity, LIMITS, PURPOSE, Slack};
-use crate::domain::incident::delivery::{Again, Receipt};
+use super::super::account::Account;
+use super::super::board::{Board as _, holds, marked_purpose, shortened};
+use super::super::road::{Outcome, Trouble, items, nobody, raw, text};
+use super::super::rooms::{Rooms, Wanted, there_already};
+use super::writing::{escaped, unescaped};
+use super::{Identity, Slack};
+use crate::domain::incident::delivery::Receipt;
 use crate::domain::text::clean;
 use crate::incident::clearance::Cleared;
-use crate::ports::feed::{Fault, FaultKind};
+use crate::ports::incident::{ChannelView, ServiceCheck};
+
+/// The longest purpose, in characters.
+const PURPOSE: usize = 250;
 
 /// So many pages of channels or people are read at most, of [`PAGE`] each.
 pub(super) const PAGES: usize = 100;
 /// Items of a page, as Slack recommends.
 pub(super) const PAGE: &str = "200";
 
-/// An earlier attempt's channel.
-struct Found {
-    id: String,
-    name: String,
-    has_mark: bool,
-}
+impl Rooms for Slack {
+    type Identity = Identity;
 
-impl Slack {
-    /// Opens the channel, or finds the one that an earlier attempt opened: Slack's purpose of it holds the mark.
-    pub(super) async fn open(
-        &self,
-        cleared: &Cleared,
-        identity: &Identity,
-        wanted: &str,
-        private: bool,
-        purpose: &str,
-    ) -> Result<Receipt, Trouble> {
-        let name = plain_name(wanted, LIMITS.name)
-            .map_err(|why| Trouble::ask(Fault::new(FaultKind::NotConfigured, why).hint("choose another name")))?;
-        // Without the characters that Slack wants escaped, the mark comes back as it was sent.
-        let purpose = plain(purpose).replace(['&', '<', '>'], " ");
-        let purpose = marked_purpose(&purpose, &cleared.mark(), PURPOSE);
-        let mut remarks = Vec::new();
-        if cleared.doubt() {
-            let found = self.opened_before(cleared, identity, &name, private).await;
-            if let Some(found) = found.map_err(|trouble| trouble.unseen(cleared))? {
-                return Ok(self.adopted(cleared, identity, found, &purpose).await);
-            }
-        }
-        for number in 1..=NAMES {
-            let tried = nth(&name, number, LIMITS.name);
-            let arguments = json!({"name": tried, "is_private": private});
-            match self.tell(cleared, "conversations.create", &arguments).await {
-                Ok(made) => {
-                    let id = raw(&made, "/channel/id").to_owned();
-                    if id.is_empty() {
-                        return Err(self.road.lacks("the new channel's id"));
-                    }
-                    let name = text(&made, "/channel/name");
-                    if name != wanted {
-                        remarks.push(format!("the channel is named {name}, not {}", clean(wanted)));
-                    }
-                    if let Err(trouble) = self.set_purpose(cleared, &id, &purpose).await {
-                        remarks.push(format!("its purpose was not set: {}", trouble.said()));
-                    }
-                    return Ok(Self::receipt(identity, id, name, remarks));
-                }
-                // Somebody else's, unless an attempt of ours is found that nobody remembers.
-                Err(taken) if taken.is(&["name_taken"]) => {
-                    if number > 1 || cleared.doubt() {
-                        continue;
-                    }
-                    match self.opened_before(cleared, identity, &name, private).await {
-                        Ok(Some(found)) => return Ok(self.adopted(cleared, identity, found, &purpose).await),
-                        Ok(None) => {}
-                        Err(trouble) if trouble.error.again == Again::Ask => {
-                            remarks.push(format!("whose the channel {name} is could not be seen: {}", trouble.said()));
-                        }
-                        Err(trouble) => return Err(trouble),
-                    }
-                }
-                Err(trouble) => return Err(trouble),
-            }
-        }
-        let message = format!("channels named {name} to {} all exist already", nth(&name, NAMES, LIMITS.name));
-        Err(Trouble::ask(Fault::new(FaultKind::Server, message).hint("choose another name")).coded("name_taken"))
+    const BOOKMARK: Option<usize> = Some(100);
+
+    fn account(&self) -> &Account<Identity> {
+        &self.account
     }
 
-    /// Looks for the channel of an earlier attempt.
-    async fn opened_before(
-        &self,
-        cleared: &Cleared,
-        identity: &Identity,
-        name: &str,
-        private: bool,
-    ) -> Result<Option<Found>, Trouble> {
-        let mark = cleared.mark();
-        let names: Vec<String> = (1..=NAMES).map(|number| nth(name, number, LIMITS.name)).collect();
-        let kind = if private { "private_channel" } else { "public_channel" };
+    async fn whoami(&self) -> Outcome<Identity> {
+        let whose = self.ask("auth.test", &[]).await?.json;
+        if let Some(fault) = self.foreign(&whose) {
+            return Err(Trouble::ask(fault).coded("foreign_workspace"));
+        }
+        Ok(Identity { user: raw(&whose, "/user_id").to_owned(), url: raw(&whose, "/url").to_owned() })
+    }
+
+    /// Slack's purpose of the channel holds the mark.
+    async fn opened_before(&self, wanted: &Wanted<'_, Identity>) -> Outcome<Option<Receipt>> {
+        let kind = if wanted.private { "private_channel" } else { "public_channel" };
         let mut half = None;
         let mut cursor = String::new();
         for _ in 0..PAGES {
@@ -104,17 +49,15 @@ impl Slack {
             let page = self.ask("conversations.list", arguments).await?.json;
             for channel in items(&page, "/channels") {
                 let purpose = raw(channel, "/purpose/value");
-                let found =
-                    |has_mark| Found { id: raw(channel, "/id").to_owned(), name: text(channel, "/name"), has_mark };
-                if holds(purpose, &mark) {
-                    return Ok(Some(found(true)));
+                if holds(purpose, &wanted.mark) {
+                    return Ok(Some(receipt(wanted.me, channel)));
                 }
                 // Between making it and writing its purpose, the attempt may have ended.
                 let nobodys = purpose.is_empty() && channel["is_archived"].as_bool() != Some(true);
-                let made_here = !identity.user.is_empty() && raw(channel, "/creator") == identity.user;
-                let named = names.iter().any(|name| name == raw(channel, "/name"));
-                if cleared.doubt() && nobodys && made_here && named {
-                    half = Some(found(false));
+                let made_here = !wanted.me.user.is_empty() && raw(channel, "/creator") == wanted.me.user;
+                let named = wanted.names.iter().any(|name| name == raw(channel, "/name"));
+                if wanted.cleared.doubt() && nobodys && made_here && named {
+                    half = Some(receipt(wanted.me, channel));
                 }
             }
             raw(&page, "/response_metadata/next_cursor").clone_into(&mut cursor);
@@ -122,114 +65,119 @@ impl Slack {
                 break;
             }
         }
-        Ok(half)
+        let Some(half) = half else { return Ok(None) };
+        Ok(Some(self.with_purpose(wanted, half).await))
     }
 
-    async fn adopted(&self, cleared: &Cleared, identity: &Identity, found: Found, purpose: &str) -> Receipt {
-        let mut remarks = vec!["it was there already: an earlier attempt had arrived".to_owned()];
-        if !found.has_mark
-            && let Err(trouble) = self.set_purpose(cleared, &found.id, purpose).await
-        {
-            remarks.push(format!("its purpose was not set: {}", trouble.said()));
+    async fn create(&self, wanted: &Wanted<'_, Identity>, name: &str) -> Outcome<Option<Receipt>> {
+        let arguments = json!({"name": name, "is_private": wanted.private});
+        match self.tell(wanted.cleared, "POST", "conversations.create", &arguments).await {
+            Ok(made) if raw(&made, "/channel/id").is_empty() => Err(self.account.road.lacks("the new channel's id")),
+            Ok(made) => Ok(Some(self.with_purpose(wanted, receipt(wanted.me, &made["channel"])).await)),
+            Err(taken) if taken.is(&["name_taken"]) => Ok(None),
+            Err(trouble) => Err(trouble),
         }
-        Self::receipt(identity, found.id, found.name, remarks)
     }
 
-    async fn set_purpose(&self, cleared: &Cleared, channel: &str, purpose: &str) -> Result<Value, Trouble> {
-        let arguments = json!({"channel": channel, "purpose": purpose});
-        self.tell(cleared, "conversations.setPurpose", &arguments).await
-    }
-
-    fn receipt(identity: &Identity, id: String, name: String, remarks: Vec<String>) -> Receipt {
-        let link = (!identity.url.is_empty()).then(|| clean(&format!("{}archives/{id}", identity.url)).into_owned());
-        Receipt { id: Some(id), name: Some(name), link, remarks }
-    }
-
-    /// Sets the topic. Done twice it would say so twice in the channel.
-    pub(super) async fn set_topic(&self, cleared: &Cleared, channel: &str, topic: &str) -> Result<Receipt, Trouble> {
-        let (line, was_cut) = shortened(&plain(topic), LIMITS.topic);
-        let topic = fitting(&line, LIMITS.topic);
-        let mut remarks = Vec::new();
-        if was_cut || topic != escaped(&line) {
-            remarks.push(cut("topic", LIMITS.topic));
-        }
-        if cleared.doubt() {
-            let info = self.ask("conversations.info", &[("channel", channel)]).await;
-            let info = info.map_err(|trouble| trouble.unseen(cleared))?.json;
-            if [topic.as_str(), &line].contains(&raw(&info, "/channel/topic/value")) {
-                remarks.push("it had arrived already".to_owned());
-                return Ok(Receipt { remarks, ..Receipt::default() });
+    /// It counts as it is sent, with `&`, `<` and `>` written out.
+    fn topic_of(line: &str) -> String {
+        let limit = Self::LIMITS.topic;
+        let mut room = limit;
+        loop {
+            let fits = shortened(line, room).0;
+            let over = escaped(&fits).chars().count().saturating_sub(limit);
+            if over == 0 || room == 0 {
+                return fits;
             }
+            room = room.saturating_sub(over);
         }
-        self.tell(cleared, "conversations.setTopic", &json!({"channel": channel, "topic": topic})).await?;
-        Ok(Receipt { remarks, ..Receipt::default() })
     }
 
-    /// Invites one person.
-    pub(super) async fn invite(&self, cleared: &Cleared, channel: &str, who: &str) -> Result<Receipt, Trouble> {
-        let user = self.resolve(who).await.map_err(|trouble| trouble.unseen(cleared))?;
+    async fn topic(&self, channel: &str) -> Outcome<Option<String>> {
+        let info = self.ask("conversations.info", &[("channel", channel)]).await?.json;
+        Ok(Some(unescaped(raw(&info, "/channel/topic/value"))))
+    }
+
+    async fn set_topic(&self, cleared: &Cleared, channel: &str, topic: &str) -> Outcome<bool> {
+        let arguments = json!({"channel": channel, "topic": escaped(topic)});
+        self.tell(cleared, "POST", "conversations.setTopic", &arguments).await?;
+        Ok(true)
+    }
+
+    async fn resolve(&self, _: &Identity, who: &str) -> Outcome<String> {
+        self.id_of(who).await
+    }
+
+    async fn add(&self, cleared: &Cleared, _: &Identity, channel: &str, user: &str, who: &str) -> Outcome<Vec<String>> {
         let arguments = json!({"channel": channel, "users": user});
-        let mut receipt = Receipt { id: Some(user), ..Receipt::default() };
-        match self.tell(cleared, "conversations.invite", &arguments).await {
-            Ok(_) => {}
-            Err(trouble) if trouble.is(&["already_in_channel", "cant_invite_self"]) => {
-                receipt.remarks.push(format!("{} was in the channel already", clean(who)));
-            }
+        match self.tell(cleared, "POST", "conversations.invite", &arguments).await {
+            Ok(_) => Ok(Vec::new()),
+            Err(trouble) if trouble.is(&["already_in_channel", "cant_invite_self"]) => Ok(vec![there_already(who)]),
             Err(trouble) if trouble.is(&["user_not_found", "users_not_found", "user_is_deactivated"]) => {
-                return Err(nobody("Slack", who, "does not know", "correct the name, or invite them by hand"));
-            }
-            Err(trouble) => return Err(trouble),
-        }
-        Ok(receipt)
-    }
-
-    /// Puts a link at the channel's head, as a bookmark.
-    pub(super) async fn link(
-        &self,
-        cleared: &Cleared,
-        channel: &str,
-        title: &str,
-        url: &str,
-    ) -> Result<Receipt, Trouble> {
-        let (title, _) = shortened(&plain(title), 100);
-        if cleared.doubt() {
-            let listed = self.road.read_form("/api/bookmarks.list", &[("channel_id", channel)]).await;
-            let listed = self.heed(listed).await.map_err(|trouble| trouble.unseen(cleared))?.json;
-            let same = |one: &&Value| {
-                raw(one, "/link") == url && [title.as_str(), &escaped(&title)].contains(&raw(one, "/title"))
-            };
-            if let Some(there) = items(&listed, "/bookmarks").iter().find(same) {
-                let remarks = vec!["it had arrived already".to_owned()];
-                return Ok(Receipt { id: Some(raw(there, "/id").to_owned()), remarks, ..Receipt::default() });
-            }
-        }
-        let arguments = json!({"channel_id": channel, "title": title, "type": "link", "link": url});
-        let added = self.tell(cleared, "bookmarks.add", &arguments).await?;
-        let id = Some(raw(&added, "/bookmark/id").to_owned()).filter(|id| !id.is_empty());
-        Ok(Receipt { id, ..Receipt::default() })
-    }
-
-    /// Closes the channel.
-    pub(super) async fn archive(&self, cleared: &Cleared, channel: &str) -> Result<Receipt, Trouble> {
-        match self.tell(cleared, "conversations.archive", &json!({"channel": channel})).await {
-            Ok(_) => Ok(Receipt::default()),
-            Err(trouble) if trouble.is(&["already_archived", "is_archived"]) => {
-                Ok(Receipt { remarks: vec!["it was archived already".to_owned()], ..Receipt::default() })
+                Err(nobody("Slack", who, "does not know", "correct the name, or invite them by hand"))
             }
             Err(trouble) => Err(trouble),
         }
     }
+
+    async fn pin(&self, cleared: &Cleared, channel: &str, message: &str) -> Outcome<bool> {
+        match self.tell(cleared, "POST", "pins.add", &json!({"channel": channel, "timestamp": message})).await {
+            Ok(_) => Ok(true),
+            Err(trouble) if trouble.is(&["already_pinned"]) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn bookmarked(&self, channel: &str, title: &str, url: &str) -> Outcome<Option<String>> {
+        let listed = self.account.road.read_form("bookmarks.list", &[("channel_id", channel)]).await?.json;
+        let same = |one: &&Value| raw(one, "/link") == url && unescaped(raw(one, "/title")) == title;
+        Ok(items(&listed, "/bookmarks").iter().find(same).map(|there| raw(there, "/id").to_owned()))
+    }
+
+    async fn bookmark(&self, cleared: &Cleared, channel: &str, title: &str, url: &str) -> Outcome<Option<String>> {
+        let arguments = json!({"channel_id": channel, "title": title, "type": "link", "link": url});
+        let added = self.tell(cleared, "POST", "bookmarks.add", &arguments).await?;
+        Ok(Some(raw(&added, "/bookmark/id").to_owned()))
+    }
+
+    async fn archive(&self, cleared: &Cleared, _: &Identity, channel: &str) -> Outcome<Option<&'static str>> {
+        match self.tell(cleared, "POST", "conversations.archive", &json!({"channel": channel})).await {
+            Ok(_) => Ok(None),
+            Err(trouble) if trouble.is(&["already_archived", "is_archived"]) => Ok(Some("it was archived already")),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What `chat.getPermalink` answers.
+    fn permalink(&self, me: &Identity, channel: &str, ts: &str) -> Option<String> {
+        let link = || clean(&format!("{}archives/{channel}/p{}", me.url, ts.replace('.', ""))).into_owned();
+        (!me.url.is_empty()).then(link)
+    }
+
+    async fn look(&self, me: &Identity, channel: &str) -> Outcome<ChannelView> {
+        self.seen(me, channel).await
+    }
+
+    async fn checks(&self) -> Vec<ServiceCheck> {
+        self.doctor().await
+    }
 }
 
-/// A line in Slack's writing, so short that it is no longer than `limit` as it is sent.
-fn fitting(line: &str, limit: usize) -> String {
-    let mut room = limit;
-    loop {
-        let sent = escaped(&shortened(line, room).0);
-        let over = sent.chars().count().saturating_sub(limit);
-        if over == 0 || room == 0 {
-            return sent;
+impl Slack {
+    /// Writes the purpose, and with it the mark, into a channel that has none. Without, it would only not be found again.
+    async fn with_purpose(&self, wanted: &Wanted<'_, Identity>, mut channel: Receipt) -> Receipt {
+        // Without the characters that Slack wants escaped, the mark comes back as it was sent.
+        let purpose = marked_purpose(&wanted.purpose.replace(['&', '<', '>'], " "), &wanted.mark, PURPOSE);
+        let arguments = json!({"channel": channel.id, "purpose": purpose});
+        if let Err(trouble) = self.tell(wanted.cleared, "POST", "conversations.setPurpose", &arguments).await {
+            channel.remarks.push(format!("its purpose was not set: {}", trouble.said()));
         }
-        room = room.saturating_sub(over);
+        channel
     }
+}
+
+fn receipt(me: &Identity, channel: &Value) -> Receipt {
+    let id = raw(channel, "/id").to_owned();
+    let link = (!me.url.is_empty()).then(|| clean(&format!("{}archives/{id}", me.url)).into_owned());
+    Receipt { id: Some(id), name: Some(text(channel, "/name")), link, remarks: Vec::new() }
 }

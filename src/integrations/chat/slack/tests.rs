@@ -6,11 +6,12 @@ use serde_json::json;
 use super::server::Workspace;
 use super::*;
 use crate::config::incidents::ChatProduct;
-use crate::domain::incident::delivery::Again;
+use crate::domain::incident::delivery::{Again, What};
+use crate::incident::clearance::{Aim, Courier as _};
 use crate::integrations::chat::script::{
-    Answer, Fail, Server, declare, deliver, nothing_twice, outbox, pass_time, source,
+    Answer, Fail, Server, declare, deliver, nothing_twice, open, outbox, pass, pass_time, post, source,
 };
-use crate::ports::incident::ServiceFinding;
+use crate::ports::incident::{Chat as _, Service as _, ServiceFinding};
 
 fn slack(url: &str) -> Slack {
     Slack::new(&source(ChatProduct::Slack, url, Some("shop")))
@@ -21,14 +22,6 @@ fn refused(error: &str) -> Fail {
 }
 
 const INVITEES: [&str; 4] = ["ada", "bob@shop.example", "@U0BOT0000", "Ada Lovelace"];
-
-fn open() -> What {
-    What::OpenChannel { name: "inc-payment".into(), private: false, purpose: "slow".into() }
-}
-
-fn post(text: &str) -> What {
-    What::Post { text: text.into() }
-}
 
 #[tokio::test]
 async fn a_declare_arrives_whole() {
@@ -68,20 +61,44 @@ async fn a_name_that_somebody_took_gets_a_number_and_our_own_is_found_again() {
     let server = Server::start(Workspace::default()).await;
     server.world().make("inc-payment", "U0ADA0000", "lunch [20261121-1432-payment-x7k2/channel-2]");
     let chat = slack(&server.url);
-    let first = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let first = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     assert_eq!(first.name.as_deref(), Some("inc-payment-2"));
     assert_eq!(first.remarks, ["the channel is named inc-payment-2, not inc-payment"]);
     for doubt in [false, true] {
-        let again = deliver(&chat, "channel", open(), (None, None), doubt).await.unwrap();
+        let again = deliver(&chat, "channel", open(false), (None, None), doubt).await.unwrap();
         assert_eq!((again.id, again.name), (first.id.clone(), first.name.clone()), "{doubt}");
         assert!(again.remarks[0].contains("earlier attempt"));
     }
     for number in 3..=9 {
         server.world().make(&format!("inc-payment-{number}"), "U0ADA0000", "");
     }
-    let other = deliver(&chat, "channel:b", open(), (None, None), false).await.unwrap_err();
+    let other = deliver(&chat, "channel:b", open(false), (None, None), false).await.unwrap_err();
     assert_eq!(other.again, Again::Ask);
     assert!(other.fault.message.contains("inc-payment to inc-payment-9"), "{other}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_arrives_between_the_look_and_the_next_is_found() {
+    let server = Server::start(Workspace::default()).await;
+    let chat = slack(&server.url);
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
+    // The look comes too early to see it.
+    let nothing = json!({"ok": true, "channels": []});
+    server.fail("conversations.list", Fail::Instead(Answer::Json(200, nothing)));
+    let again = deliver(&chat, "channel", open(false), (None, None), true).await.unwrap();
+    assert_eq!((again.id, again.name), (made.id, made.name));
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_read_and_asked_about_again() {
+    let server = Server::start(Workspace::default()).await;
+    let chat = slack(&server.url);
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
+    server.fail("chat.postMessage", refused("token_revoked"));
+    deliver(&chat, "update", post("x"), (made.id.as_deref(), None), false).await.unwrap_err();
+    server.calls();
+    deliver(&chat, "update", post("x"), (made.id.as_deref(), None), false).await.unwrap();
+    assert!(server.calls()[0].line.ends_with("auth.test"), "the new token may be for another workspace");
 }
 
 #[tokio::test]
@@ -89,23 +106,57 @@ async fn a_channel_that_was_only_half_made_is_completed() {
     let server = Server::start(Workspace::default()).await;
     server.fail("conversations.create", Fail::After(Answer::Cut));
     let chat = slack(&server.url);
-    let cut = deliver(&chat, "channel", open(), (None, None), false).await.unwrap_err();
+    let cut = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap_err();
     assert_eq!(cut.again, Again::Doubtful);
-    let found = deliver(&chat, "channel", open(), (None, None), true).await.unwrap();
+    let found = deliver(&chat, "channel", open(false), (None, None), true).await.unwrap();
     assert_eq!(found.name.as_deref(), Some("inc-payment"));
     let purpose = server.world().named("inc-payment")["purpose"]["value"].clone();
     assert_eq!(purpose, "slow [20261121-1432-payment-x7k2/channel]");
     // A purpose that cannot be written hinders nothing.
     server.fail("setPurpose", refused("missing_scope"));
-    let other = deliver(&chat, "channel:b", open(), (None, None), false).await.unwrap();
+    let other = deliver(&chat, "channel:b", open(false), (None, None), false).await.unwrap();
     assert!(other.remarks[1].contains("purpose was not set"), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_look_that_does_not_reach_far_enough_is_a_persons_to_judge() {
+    let server = Server::start(Workspace { page: 1, ..Workspace::default() }).await;
+    let chat = slack(&server.url);
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
+    let aim = Aim { channel: made.id, message: None };
+    for number in 0..12 {
+        let one = pass(&format!("update:{number}"), post("x"), aim.clone(), false);
+        chat.deliver(&one).await.unwrap();
+    }
+    let doubt = || pass("late", post("late"), aim.clone(), true);
+    let unclear = chat.deliver(&doubt()).await.unwrap_err();
+    assert!(unclear.again == Again::Ask && unclear.fault.message.contains("may have arrived"), "{unclear}");
+    // All that it sees is older than the first attempt.
+    let first = "2027-01-01T00:00:00Z".parse().ok();
+    chat.deliver(&doubt().forged_past(first, false)).await.unwrap();
+    let other = pass("later", post("later"), aim.clone(), true);
+    chat.deliver(&other.forged_past(None, true)).await.unwrap();
+    let posted = server.calls().iter().filter(|call| call.line.ends_with("chat.postMessage")).count();
+    assert_eq!(posted, 14);
+}
+
+#[tokio::test]
+async fn a_list_of_people_that_is_refused_holds_no_message_back() {
+    let server = Server::start(Workspace::default()).await;
+    let chat = slack(&server.url);
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
+    let aim = (made.id.as_deref(), None);
+    server.fail("users.list", Fail::Instead(Answer::Raw(429, vec![("retry-after", "60".into())], String::new())));
+    let refusal = deliver(&chat, "invite", What::Invite { who: "ada".into() }, aim, false).await.unwrap_err();
+    assert_eq!(refusal.again, Again::In(60));
+    deliver(&chat, "update", post("x"), aim, false).await.unwrap();
 }
 
 #[tokio::test]
 async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     for (error, again, words) in [
         ("is_archived", Again::Ask, "archived"),
@@ -115,7 +166,8 @@ async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
         ("invalid_auth", Again::Ask, "xoxb-"),
         ("account_inactive", Again::Ask, "deactivated"),
         ("internal_error", Again::Doubtful, "may have been done"),
-        ("service_unavailable", Again::In(30), "moment"),
+        ("service_unavailable", Again::Doubtful, "looked for"),
+        ("accesslimited", Again::Ask, "network"),
         ("ratelimited", Again::In(30), "too many"),
         ("\u{1b}]0;owned\u{7}new_error", Again::Ask, "new_error"),
     ] {
@@ -137,7 +189,7 @@ async fn refusals_say_what_to_do_and_when_it_is_tried_again() {
 async fn a_revoked_token_is_read_again_for_the_next_attempt() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     server.calls();
     server.fail("chat.postMessage", refused("token_revoked"));
     for expected in [1, 2] {
@@ -151,16 +203,18 @@ async fn a_revoked_token_is_read_again_for_the_next_attempt() {
 async fn it_is_left_alone_exactly_as_long_as_it_says() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     server.fail("chat.postMessage", Fail::Instead(Answer::Raw(429, vec![("retry-after", "17".into())], String::new())));
     assert_eq!(deliver(&chat, "update", post("x"), aim, false).await.unwrap_err().again, Again::In(17));
     server.calls();
     let early = deliver(&chat, "update", post("x"), aim, false).await.unwrap_err();
     assert!(matches!(early.again, Again::In(1..=17)), "{early:?}");
-    let doubtful = deliver(&chat, "update", post("x"), aim, true).await.unwrap_err();
-    assert_eq!(doubtful.again, Again::Doubtful, "without a look the doubt stays");
     assert!(server.calls().is_empty(), "it was asked all the same");
+    // Only that method wants to wait: it is looked for, and then not sent.
+    let looked = deliver(&chat, "update", post("x"), aim, true).await.unwrap_err();
+    assert!(matches!(looked.again, Again::In(1..=17)), "{looked:?}");
+    assert!(server.calls().iter().all(|call| call.line.ends_with("conversations.history")));
     pass_time(17).await;
     deliver(&chat, "update", post("x"), aim, false).await.unwrap();
 }
@@ -169,7 +223,7 @@ async fn it_is_left_alone_exactly_as_long_as_it_says() {
 async fn a_token_for_another_workspace_sends_nothing() {
     let server = Server::start(Workspace::default()).await;
     let chat = Slack::new(&source(ChatProduct::Slack, &server.url, Some("T0OTHER")));
-    let error = deliver(&chat, "channel", open(), (None, None), false).await.unwrap_err();
+    let error = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap_err();
     assert!(error.fault.message.contains("another workspace: Shop (T0SHOP), not T0OTHER"), "{error}");
     assert_eq!(error.again, Again::Ask);
     assert!(server.calls().iter().all(|call| call.line.ends_with("auth.test")));
@@ -181,7 +235,7 @@ async fn a_token_for_another_workspace_sends_nothing() {
 async fn who_is_not_known_is_said_and_nobody_else_is_invited() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     for who in ["eve", "eve@shop.example", "U0EVE0000", "@"] {
         let what = What::Invite { who: who.into() };
         let error = deliver(&chat, "invite", what, (made.id.as_deref(), None), false).await.unwrap_err();
@@ -195,7 +249,7 @@ async fn who_is_not_known_is_said_and_nobody_else_is_invited() {
 async fn long_and_wild_texts_fit_and_call_nobody() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     let topic = What::Topic { topic: "<&> ".repeat(200) };
     let receipt = deliver(&chat, "topic", topic, aim, false).await.unwrap();
@@ -216,7 +270,7 @@ async fn long_and_wild_texts_fit_and_call_nobody() {
 async fn a_message_far_back_is_found_over_pages() {
     let server = Server::start(Workspace { page: 2, ..Workspace::default() }).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     let first = deliver(&chat, "update:0", post("x"), aim, false).await.unwrap();
     for number in 1..6 {
@@ -273,7 +327,7 @@ async fn doctor_hears_of_every_missing_scope() {
 async fn an_archived_channel_takes_nothing_more() {
     let server = Server::start(Workspace::default()).await;
     let chat = slack(&server.url);
-    let made = deliver(&chat, "channel", open(), (None, None), false).await.unwrap();
+    let made = deliver(&chat, "channel", open(false), (None, None), false).await.unwrap();
     let aim = (made.id.as_deref(), None);
     deliver(&chat, "archive", What::Archive, aim, false).await.unwrap();
     let again = deliver(&chat, "archive", What::Archive, aim, true).await.unwrap();

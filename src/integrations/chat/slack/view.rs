@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::road::{Trouble, items, raw, text};
+use super::super::rooms::Rooms as _;
 use super::super::words::is_marker;
-use super::Slack;
-use super::messages::permalink;
 use super::writing::readable;
+use super::{Identity, Slack};
 use crate::domain::time::Instant;
 use crate::ports::incident::{ChannelView, ChatMessage};
 
 impl Slack {
     /// Topic, members and the last messages, oldest first.
-    pub(super) async fn look(&self, channel: &str) -> Result<ChannelView, Trouble> {
-        let identity = self.identity().await?;
+    pub(super) async fn seen(&self, me: &Identity, channel: &str) -> Result<ChannelView, Trouble> {
         let info = self.ask("conversations.info", &[("channel", channel)]).await?.json;
         let history = self.ask("conversations.history", &[("channel", channel), ("limit", "50")]).await?.json;
         let members = self.ask("conversations.members", &[("channel", channel), ("limit", "200")]).await?.json;
@@ -33,7 +32,7 @@ impl Slack {
                 author: author(message, &names),
                 text: readable(raw(message, "/text"), |id| name(&names, id)),
                 marked: self.is_marked(message),
-                link: Some(permalink(&identity.url, channel, ts)).filter(|_| !identity.url.is_empty()),
+                link: self.permalink(me, channel, ts),
             })
         };
         Ok(ChannelView {
@@ -47,7 +46,9 @@ impl Slack {
     fn is_marked(&self, message: &Value) -> bool {
         let reactions = items(message, "/reactions").iter();
         !items(message, "/pinned_to").is_empty()
-            || reactions.map(|reaction| raw(reaction, "/name")).any(|reaction| is_marker(reaction, &self.marker))
+            || reactions
+                .map(|reaction| raw(reaction, "/name"))
+                .any(|reaction| is_marker(reaction, &self.account.marker))
     }
 }
 
@@ -74,7 +75,7 @@ fn name(names: &BTreeMap<String, String>, id: &str) -> String {
 }
 
 /// `1512085950.000216`: seconds and microseconds.
-fn instant(ts: &str) -> Option<Instant> {
+pub(super) fn instant(ts: &str) -> Option<Instant> {
     let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
     let micros: u32 = format!("{micros:0<6}").get(..6)?.parse().ok()?;
     chrono::DateTime::from_timestamp(seconds.parse().ok()?, micros.checked_mul(1_000)?)

@@ -20,6 +20,11 @@ pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// The three characters as they were.
+pub(super) fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 /// An address within `<…|…>`.
 fn address(url: &str) -> String {
     url.replace('&', "&amp;").replace('<', "%3C").replace('>', "%3E").replace('|', "%7C")
@@ -64,8 +69,7 @@ pub(super) fn readable(text: &str, name: impl Fn(&str) -> String) -> String {
         rest = &inner[end + 1..];
     }
     out.push_str(rest);
-    let plain = out.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    clean_lines(&plain).into_owned()
+    clean_lines(&unescaped(&out)).into_owned()
 }
 
 #[cfg(test)]

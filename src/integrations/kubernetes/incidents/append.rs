@@ -25,6 +25,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Requests for one object: one that is not there is made, one that was made meanwhile is patched.
 const TRIES: u32 = 4;
 
+/// Items by the number of their object.
+type Placed = BTreeMap<u32, Vec<Item>>;
+
 /// What is known of a writer's objects of one incident.
 #[derive(Default)]
 pub(super) struct Segments {
@@ -46,7 +49,8 @@ impl Segments {
 
     fn of(incident: &IncidentId, writer: &str, objects: Vec<Object>) -> Self {
         let mut segments = Self::empty();
-        let mut parts: BTreeMap<Stamp, BTreeMap<usize, (usize, String)>> = BTreeMap::new();
+        // By how many there are, too: another version may have split it otherwise.
+        let mut parts: BTreeMap<(Stamp, usize), BTreeMap<usize, String>> = BTreeMap::new();
         for object in objects {
             let Some(number) = wire::segment(&object.metadata.name, incident, writer) else { continue };
             segments.present.insert(number);
@@ -61,18 +65,21 @@ impl Segments {
                     None => continue,
                     Some(Key::Whole(stamp)) => entry(&text, &stamp).is_ok(),
                     Some(Key::Part(stamp, index, count)) => {
-                        parts.entry(stamp).or_default().insert(index, (count, text));
+                        parts.entry((stamp, count)).or_default().insert(index, text);
                         true
                     }
                 };
-                segments.keys.insert(key, (number, sound));
+                // One that was broken may be there a second time, put right.
+                let known = segments.keys.entry(key).or_insert((number, sound));
+                if sound {
+                    *known = (number, true);
+                }
             }
         }
-        for (stamp, parts) in parts {
-            let whole: String = parts.values().map(|(_, text)| text.as_str()).collect();
-            let complete = parts.values().all(|(count, _)| *count == parts.len());
-            if complete && entry(&whole, &stamp).is_err() {
-                for (index, (count, _)) in parts {
+        for ((stamp, count), parts) in parts {
+            let whole: String = parts.values().map(String::as_str).collect();
+            if parts.len() == count && entry(&whole, &stamp).is_err() {
+                for index in parts.into_keys() {
                     if let Some((_, sound)) = segments.keys.get_mut(&format!("{stamp}.{index}-{count}")) {
                         *sound = false;
                     }
@@ -82,26 +89,32 @@ impl Segments {
         segments
     }
 
-    /// Which items go into which object. Those that are there are left out, those that were broken go where they were.
-    fn place(&mut self, items: Vec<Item>) -> BTreeMap<u32, Vec<Item>> {
-        let mut placed: BTreeMap<u32, Vec<Item>> = BTreeMap::new();
+    /// Which items go into which object: the new ones, and those that were broken, which go where they were. Those that
+    /// are there are left out.
+    fn place(&mut self, items: Vec<Item>) -> (Placed, Placed) {
+        let (mut new, mut broken) = (Placed::new(), Placed::new());
         for item in items {
-            let number = match self.keys.get(&item.key) {
-                Some((_, true)) => continue,
-                Some((number, false)) => *number,
+            match self.keys.get(&item.key) {
+                Some((_, true)) => {}
+                Some((number, false)) => broken.entry(*number).or_default().push(item),
                 None => {
-                    if self.used > 0 && self.used + item.size() > FULL {
-                        self.last += 1;
-                        self.used = 0;
-                    }
-                    self.used += item.size();
-                    self.last
+                    let number = self.next(item.size());
+                    self.keys.insert(item.key.clone(), (number, true));
+                    new.entry(number).or_default().push(item);
                 }
-            };
-            self.keys.insert(item.key.clone(), (number, true));
-            placed.entry(number).or_default().push(item);
+            }
         }
-        placed
+        (new, broken)
+    }
+
+    /// The object that takes so many bytes more.
+    fn next(&mut self, size: usize) -> u32 {
+        if self.used > 0 && self.used + size > FULL {
+            self.last = self.last.saturating_add(1);
+            self.used = 0;
+        }
+        self.used += size;
+        self.last
     }
 }
 
@@ -121,7 +134,8 @@ impl ClusterJournal {
         let mut again = true;
         'all: loop {
             let mut segments = self.segments(incident, writer, &word).await?;
-            for (number, items) in segments.place(items.clone()) {
+            let (new, broken) = segments.place(items.clone());
+            for (number, items) in new {
                 match self.put(incident, &word, number, &items, segments.present.contains(&number)).await {
                     // Fuller than was known, as somebody else passed entries of this writer on, or closed by hand.
                     Err(Failure::Status(status)) if again && is_full(&status) => {
@@ -132,10 +146,38 @@ impl ClusterJournal {
                 }
                 segments.present.insert(number);
             }
+            self.repair(incident, &word, &mut segments, broken).await?;
             let key = (incident.clone(), writer.clone());
             self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, segments);
             return Ok(());
         }
+    }
+
+    /// Puts right what somebody broke, where it was. Where that object takes no changes any more, the entry goes into
+    /// another one: nothing that is new waits for it.
+    async fn repair(
+        &self,
+        incident: &IncidentId,
+        word: &str,
+        segments: &mut Segments,
+        broken: Placed,
+    ) -> Result<(), Failure> {
+        for (number, items) in broken {
+            let mut at = number;
+            let mut put = self.put(incident, word, number, &items, true).await;
+            if matches!(&put, Err(Failure::Status(status)) if status.code == 403 || status.code == 422) {
+                at = segments.next(items.iter().map(Item::size).sum());
+                if at == number {
+                    segments.last = segments.last.saturating_add(1);
+                    (at, segments.used) = (segments.last, FULL);
+                }
+                put = self.put(incident, word, at, &items, segments.present.contains(&at)).await;
+            }
+            put?;
+            segments.present.insert(at);
+            segments.keys.extend(items.into_iter().map(|item| (item.key, (at, true))));
+        }
+        Ok(())
     }
 
     /// Adds items to one object.

@@ -63,7 +63,8 @@ pub(super) struct Found {
 pub(super) struct Reader {
     namespace: Text,
     objects: HashMap<String, Told>,
-    parts: BTreeMap<(IncidentId, Stamp), Parts>,
+    /// By how many parts there are, too: another version may have split the same entry otherwise, and both are whole.
+    parts: BTreeMap<(IncidentId, Stamp, usize), Parts>,
 }
 
 /// What was told of an object, by key.
@@ -74,12 +75,8 @@ struct Told {
     broken: HashSet<String>,
 }
 
-/// A split entry that is not complete yet.
-struct Parts {
-    count: usize,
-    /// Object, key and text by number.
-    texts: BTreeMap<usize, (String, String, String)>,
-}
+/// A split entry that is not complete yet: object, key and text by number.
+type Parts = BTreeMap<usize, (String, String, String)>;
 
 impl Reader {
     pub fn new(namespace: Text) -> Self {
@@ -176,29 +173,24 @@ impl Reader {
         (index, count): (usize, usize),
         place: (String, String, String),
     ) -> Result<Option<Entry>, String> {
-        let of = (id.clone(), stamp);
-        let parts = self.parts.entry(of.clone()).or_insert_with(|| Parts { count, texts: BTreeMap::new() });
-        if parts.count != count {
-            // Another version may have split it otherwise: what comes now counts.
-            *parts = Parts { count, texts: BTreeMap::new() };
-        }
-        parts.texts.insert(index, place);
-        if parts.texts.len() < count {
+        let of = (id.clone(), stamp, count);
+        let parts = self.parts.entry(of.clone()).or_default();
+        parts.insert(index, place);
+        if parts.len() < count {
             return Ok(None);
         }
-        let whole: String = parts.texts.values().map(|(_, _, text)| text.as_str()).collect();
+        let whole: String = parts.values().map(|(_, _, text)| text.as_str()).collect();
         let entry = match entry(&whole, &of.1) {
             Ok(entry) => entry,
             Err(why) => {
                 // The part at hand names them all.
-                for (object, key, _) in parts.texts.iter().filter(|(at, _)| **at != index).map(|(_, place)| place) {
+                for (object, key, _) in parts.iter().filter(|(at, _)| **at != index).map(|(_, place)| place) {
                     self.objects.entry(object.clone()).or_default().broken.insert(key.clone());
                 }
                 return Err(why);
             }
         };
-        for (object, key, _) in self.parts.remove(&of).map(|parts| parts.texts).into_iter().flatten().map(|(_, at)| at)
-        {
+        for (object, key, _) in self.parts.remove(&of).into_iter().flatten().map(|(_, at)| at) {
             self.objects.entry(object).or_default().entries.insert(key);
         }
         Ok(Some(entry))

@@ -1,19 +1,17 @@
 //! The shared journal against a small server of ConfigMaps, in memory and in paused time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod shelf;
 
-use axum::body::Body;
-use axum::response::Response;
-use futures::stream::{self, StreamExt};
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::super::connect::Connection;
-use super::super::mock::{Asked, Log, list, ok, refuse, server};
+use self::shelf::Cluster;
+use super::super::mock::Log;
+use super::wire;
 use super::wire::{FULL, PART};
-use super::{ClusterJournal, wire};
 use crate::domain::incident::IncidentId;
 use crate::domain::incident::entry::{Deed, Entry, Stamp};
 use crate::domain::time::Instant;
@@ -39,141 +37,6 @@ fn id() -> IncidentId {
 
 fn pass() -> MayShare {
     MayShare::unless(false).unwrap()
-}
-
-/// ConfigMaps of one namespace, as an API server keeps them.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a list of what can be the matter with it")]
-struct Shelf {
-    objects: BTreeMap<String, Value>,
-    history: Vec<(&'static str, Value)>,
-    /// Is the namespace not there?
-    missing: bool,
-    /// May nobody write?
-    viewer: bool,
-    /// Is it away? Watches end then too.
-    away: bool,
-    /// The next write is done, and not answered.
-    mute: bool,
-}
-
-#[derive(Clone, Default)]
-struct Cluster(Arc<Mutex<Shelf>>);
-
-impl Cluster {
-    fn with<T>(&self, look: impl FnOnce(&mut Shelf) -> T) -> T {
-        look(&mut self.0.lock().unwrap())
-    }
-
-    fn journal(&self) -> (Arc<ClusterJournal>, Log) {
-        let cluster = self.clone();
-        let (transport, log) = server(move |_, asked| cluster.answer(asked));
-        (Connection::for_test(transport).incidents("opsdeck"), log)
-    }
-
-    fn write(shelf: &mut Shelf, event: &'static str, mut object: Value) -> Value {
-        object["metadata"]["resourceVersion"] = json!((shelf.history.len() + 1).to_string());
-        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        shelf.history.push((event, object.clone()));
-        if event == "DELETED" {
-            shelf.objects.remove(&name)
-        } else {
-            shelf.objects.insert(name, object.clone())
-        };
-        object
-    }
-
-    /// Somebody with kubectl.
-    fn edit(&self, name: &str, key: &str, value: &str) {
-        self.with(|shelf| {
-            let mut object = shelf.objects[name].clone();
-            object["data"][key] = json!(value);
-            Self::write(shelf, "MODIFIED", object);
-        });
-    }
-
-    fn answer(&self, asked: &Asked) -> Response {
-        let mut shelf = self.0.lock().unwrap();
-        if shelf.away {
-            return refuse(503, "ServiceUnavailable", "apiserver is shutting down");
-        }
-        if asked.path.ends_with("/selfsubjectaccessreviews") {
-            let review: Value = serde_json::from_str(&asked.body).unwrap();
-            let verb = review["spec"]["resourceAttributes"]["verb"].as_str().unwrap();
-            return ok(&json!({"status": {"allowed": !shelf.viewer || ["get", "list", "watch"].contains(&verb)}}));
-        }
-        if asked.path == "/api/v1/namespaces/opsdeck" {
-            let gone = refuse(404, "NotFound", "namespaces \"opsdeck\" not found");
-            return if shelf.missing { gone } else { ok(&json!({})) };
-        }
-        let root = "/api/v1/namespaces/opsdeck/configmaps";
-        let name = asked.path.strip_prefix(root).unwrap().trim_start_matches('/').to_owned();
-        if asked.method == "GET" {
-            return if asked.is_watch() { self.watch(asked) } else { Self::list(&shelf, asked) };
-        }
-        if shelf.viewer {
-            return refuse(403, "Forbidden", "configmaps is forbidden: User \"viewer\" cannot patch resource");
-        }
-        let body: Value = serde_json::from_str(&asked.body).unwrap();
-        let written = match (asked.method.as_str(), shelf.objects.get(&name)) {
-            ("POST", _) if shelf.missing => return refuse(404, "NotFound", "namespaces \"opsdeck\" not found"),
-            ("POST", _) if shelf.objects.contains_key(body["metadata"]["name"].as_str().unwrap()) => {
-                return refuse(409, "AlreadyExists", "configmaps already exists");
-            }
-            ("POST", _) => Self::write(&mut shelf, "ADDED", body),
-            ("PATCH", Some(old)) => {
-                assert_eq!(asked.content_type, "application/merge-patch+json");
-                let mut object = old.clone();
-                json_patch::merge(&mut object, &body);
-                Self::write(&mut shelf, "MODIFIED", object)
-            }
-            ("PATCH", None) => return refuse(404, "NotFound", "configmaps not found"),
-            (other, _) => panic!("a journal never sends {other}"),
-        };
-        if std::mem::take(&mut shelf.mute) { refuse(504, "Timeout", "request timed out") } else { ok(&written) }
-    }
-
-    fn list(shelf: &Shelf, asked: &Asked) -> Response {
-        let holds = |object: &&Value| {
-            asked.parameter("labelSelector").split(',').all(|part| {
-                let (key, value) = part.split_once('=').unwrap_or((part, ""));
-                let label = object["metadata"]["labels"][key].as_str();
-                if value.is_empty() { label.is_some() } else { label == Some(value) }
-            })
-        };
-        let items: Vec<Value> = shelf.objects.values().filter(holds).cloned().collect();
-        ok(&list(&shelf.history.len().to_string(), "", &items))
-    }
-
-    /// Events since a version, for as long as the server is there.
-    fn watch(&self, asked: &Asked) -> Response {
-        let since: usize = asked.parameter("resourceVersion").parse().unwrap();
-        let events = stream::unfold((self.clone(), since), async |(cluster, since)| {
-            loop {
-                let next =
-                    cluster.with(|shelf| if shelf.away { Err(()) } else { Ok(shelf.history.get(since).cloned()) });
-                match next.ok()? {
-                    Some((kind, object)) => {
-                        let line = json!({"type": kind, "object": object}).to_string() + "\n";
-                        return Some((Ok::<_, std::io::Error>(line), (cluster, since + 1)));
-                    }
-                    None => tokio::time::sleep(Duration::from_millis(10)).await,
-                }
-            }
-        });
-        Response::new(Body::from_stream(events))
-    }
-
-    /// Every key that is there, with the object that it is in.
-    fn keys(&self) -> Vec<(String, String)> {
-        self.with(|shelf| {
-            let of = |(name, object): (&String, &Value)| {
-                let keys = object["data"].as_object().unwrap().keys();
-                keys.map(|key| (key.clone(), name.clone())).collect::<Vec<_>>()
-            };
-            shelf.objects.iter().flat_map(of).collect()
-        })
-    }
 }
 
 /// Reads a stream until it has told of `count` entries; what else it said.
@@ -368,6 +231,74 @@ async fn a_value_that_somebody_broke_is_named_once_and_put_right_by_its_writer()
     assert_eq!(healed, [entries[1].clone()]);
     assert!(others.iter().all(|other| !matches!(other, SharedUpdate::Limited(_))), "named once: {others:?}");
     assert_eq!(cluster.keys().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_two_versions_split_otherwise_is_read_once() {
+    let cluster = Cluster::default();
+    let (journal, _) = cluster.journal();
+    let long = note(1, "w1", &"y".repeat(4 * PART));
+    journal.append(pass(), &id(), std::slice::from_ref(&long)).await.unwrap();
+    let mut stream = journal.watch();
+    assert_eq!(collect(&mut stream, 1).await.0, std::slice::from_ref(&long));
+    // A version with shorter parts passes it on: its keys lie among ours, in the same objects.
+    let text = serde_json::to_string(&long).unwrap();
+    let parts: Vec<&str> = text.as_bytes().chunks(PART / 2).map(|part| std::str::from_utf8(part).unwrap()).collect();
+    for (index, part) in parts.iter().enumerate() {
+        let key = format!("{}.{index}-{}", long.stamp, parts.len());
+        cluster.edit(&wire::name(&id(), "w1", u32::try_from(index % 2).unwrap() + 1), &key, part);
+    }
+    assert!(parts.len() > 7, "{}", parts.len());
+    assert_eq!(journal.read(&id()).await.unwrap(), std::slice::from_ref(&long));
+    // One of the others is broken: ours are sound, and what is broken is put right where it is.
+    let name = wire::name(&id(), "w1", 1);
+    cluster.edit(&name, &format!("{}.0-{}", long.stamp, parts.len()), "x");
+    assert_eq!(journal.read(&id()).await.unwrap(), std::slice::from_ref(&long));
+    cluster.edit(&name, &format!("{}.0-{}", long.stamp, wire::items(&long).unwrap().len()), "x");
+    assert_eq!(journal.read(&id()).await.unwrap(), [], "now neither is whole");
+    cluster.journal().0.append(pass(), &id(), std::slice::from_ref(&long)).await.unwrap();
+    assert_eq!(journal.read(&id()).await.unwrap(), [long]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_broken_in_a_closed_object_is_added_to_the_next_and_stops_nothing() {
+    let cluster = Cluster::default();
+    let entries = [note(1, "w1", "a"), note(2, "w1", "b")];
+    cluster.journal().0.append(pass(), &id(), &entries).await.unwrap();
+    let name = wire::name(&id(), "w1", 1);
+    cluster.edit(&name, &stamp(1, "w1").to_string(), "{");
+    cluster.with(|shelf| {
+        let mut object = shelf.objects[&name].clone();
+        object["immutable"] = json!(true);
+        Cluster::write(shelf, "MODIFIED", object);
+    });
+    let all = [entries.to_vec(), vec![note(3, "w1", "c")]].concat();
+    let (journal, _) = cluster.journal();
+    journal.append(pass(), &id(), &all).await.unwrap();
+    assert_eq!(journal.read(&id()).await.unwrap(), all);
+    // The next start finds the sound one, and adds nothing.
+    let before = cluster.keys();
+    cluster.journal().0.append(pass(), &id(), &all).await.unwrap();
+    assert_eq!((cluster.keys(), before.len()), (before.clone(), 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_value_that_may_not_be_put_right_where_it_is_holds_nothing_up() {
+    let cluster = Cluster::default();
+    let (journal, _) = cluster.journal();
+    let entries: Vec<Entry> = (1..5).map(|n| note(n, "w1", "x")).collect();
+    journal.append(pass(), &id(), &entries[..2]).await.unwrap();
+    cluster.edit(&wire::name(&id(), "w1", 1), &stamp(1, "w1").to_string(), "{");
+    cluster.with(|shelf| shelf.append_only = true);
+    let (again, _) = cluster.journal();
+    again.append(pass(), &id(), &entries[..3]).await.unwrap();
+    again.append(pass(), &id(), &entries).await.unwrap();
+    // The sound one beside it counts, for who reads and for the next writer.
+    assert_eq!(cluster.journal().0.read(&id()).await.unwrap(), entries);
+    let before = cluster.keys();
+    cluster.journal().0.append(pass(), &id(), &entries).await.unwrap();
+    assert_eq!(cluster.keys(), before);
+    assert_eq!(before.len(), 5, "{before:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,30 +1,28 @@
 //! What an incident sends to an alert: acknowledged, closed, a note; and a new alert. Each request carries a note with the
 //! mark, and is done only when Opsgenie says that it was carried out.
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Opsgenie;
-use super::wire::{Alert, Data, Listed, Note, Outcome, Taken};
+use super::requests::{ALERTS, Twice};
+use super::wire::{Alert, Data, Listed, Note};
 use crate::domain::incident::delivery::{Again, Receipt, What};
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
 use crate::integrations::outgoing::{
-    body, ending, instant, judged, key_of, line, lines, marked, moment, refused, shortened,
+    THERE, instant, is_marked, key_of, left_at, line, lines, marked, moment, path_of, refused, shortened, unfinished,
 };
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
-/// The longest message of an alert, in characters.
+/// The longest message of an alert, in characters, as the fields of "Create Alert" are documented; so are the others.
 const MESSAGE: usize = 130;
 /// The longest note.
-const NOTE: usize = 25_000;
+pub(super) const NOTE: usize = 25_000;
+/// The longest description.
+const DESCRIPTION: usize = 15_000;
 /// The longest alias and entity.
 const NAME: usize = 512;
-/// How often a request is asked after, and how long lies between: together three seconds.
-const LOOKS: u32 = 6;
-const BETWEEN: Duration = Duration::from_millis(500);
 /// The most notes that one answer holds, and how many answers are looked through for a mark.
 const NOTES: &str = "100";
 const ANSWERS: usize = 10;
@@ -32,10 +30,7 @@ const ANSWERS: usize = 10;
 impl Opsgenie {
     /// Sends one delivery.
     pub(super) async fn send(&self, cleared: &Cleared) -> Result<Receipt, DeliveryError> {
-        let nothing_for_it = |what: &str| {
-            let fault = Fault::new(FaultKind::NotServed, format!("Opsgenie {what}"));
-            Err(refused(fault))
-        };
+        let nothing_for_it = |what: &str| Err(refused(Fault::new(FaultKind::NotServed, format!("Opsgenie {what}"))));
         match &cleared.delivery().what {
             What::Acknowledge { page } => self.act(cleared, page, "acknowledge").await,
             What::ResolvePage { page } => self.act(cleared, page, "close").await,
@@ -50,16 +45,11 @@ impl Opsgenie {
 
     /// The alert as it is now.
     pub(super) async fn alert(&self, cleared: &Cleared, id: &str) -> Result<Alert, DeliveryError> {
-        let unseen = |fault| self.road.unseen(cleared, fault);
-        let path = alert_path(id).map_err(refused)?;
-        let answer = self.road.ask(&path, &[("identifierType", "id")]).await.map_err(unseen)?;
-        if answer.status == 404 && !answer.is_html() {
+        let gone = || {
             let message = format!("{} has no alert {}", self.road.whose(), line(id));
-            return Err(refused(
-                Fault::new(FaultKind::NotServed, message).hint("it was deleted, or it is another account's"),
-            ));
-        }
-        let read: Data<Alert> = self.parsed(&answer).map_err(unseen)?;
+            Fault::new(FaultKind::NotServed, message).hint("it was deleted, or it is another account's")
+        };
+        let read: Data<Alert> = self.road.now(cleared, &alert_path(id)?, &[("identifierType", "id")], gone).await?;
         Ok(read.data)
     }
 
@@ -69,8 +59,16 @@ impl Opsgenie {
             return Ok(self.receipt(&alert, vec![remark]));
         }
         let note = marked("by opsdeck", &cleared.mark(), NOTE, "the note", &mut Vec::new());
-        self.request(cleared, &format!("{}/{verb}", alert_path(id).map_err(refused)?), &json!({"note": note})).await?;
-        Ok(self.receipt(&alert, Vec::new()))
+        let path = format!("{}/{verb}", alert_path(id)?);
+        match self.request(cleared, &path, json!({"note": note}), Twice::Same).await {
+            Ok(_) => Ok(self.receipt(&alert, Vec::new())),
+            // Somebody was faster, or an earlier attempt was carried out late.
+            Err(error) if error.again == Again::Ask => {
+                let now = self.alert(cleared, id).await.unwrap_or(alert);
+                is_so(&now, verb).map(|remark| self.receipt(&now, vec![remark])).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn note(&self, cleared: &Cleared, id: &str, text: &str) -> Result<Receipt, DeliveryError> {
@@ -81,7 +79,8 @@ impl Opsgenie {
         }
         let mut remarks = Vec::new();
         let note = marked(&lines(text), &mark, NOTE, "the note", &mut remarks);
-        self.request(cleared, &format!("{}/notes", alert_path(id).map_err(refused)?), &json!({"note": note})).await?;
+        let path = format!("{}/notes", alert_path(id)?);
+        self.request(cleared, &path, json!({"note": note}), Twice::More).await?;
         Ok(self.receipt(&alert, remarks))
     }
 
@@ -90,15 +89,12 @@ impl Opsgenie {
         if !cleared.doubt() {
             return Ok(None);
         }
-        Ok(self.note_with_mark(cleared, id).await?.map(|note| {
-            let when = instant(&note.created_at).map_or_else(String::new, |at| format!(", since {}", moment(at)));
-            format!("it was there already{when}")
-        }))
+        Ok(self.note_with_mark(cleared, id).await?.map(|note| left_at(&note.created_at)))
     }
 
     async fn note_with_mark(&self, cleared: &Cleared, id: &str) -> Result<Option<Note>, DeliveryError> {
-        let path = format!("{}/notes", alert_path(id).map_err(refused)?);
-        let end = ending(&cleared.mark());
+        let path = format!("{}/notes", alert_path(id)?);
+        let mark = cleared.mark();
         // Notes are listed by where the last answer ended.
         let mut from: Option<String> = None;
         for _ in 0..ANSWERS {
@@ -107,19 +103,22 @@ impl Opsgenie {
                 query.extend([("offset", from.as_str()), ("direction", "next")]);
             }
             let read: Listed<Note> =
-                self.fetch(&path, &query).await.map_err(|fault| self.road.unseen(cleared, fault))?;
-            if let Some(note) = read.data.into_iter().find(|note| note.text.trim_end().ends_with(end.trim())) {
+                self.road.fetch(&path, &query).await.map_err(|fault| self.road.unseen(cleared, fault))?;
+            if let Some(note) = read.data.into_iter().find(|note| is_marked(&note.text, &mark)) {
                 return Ok(Some(note));
             }
             from = read.paging.next.as_deref().and_then(offset_of);
             if from.is_none() {
-                break;
+                return Ok(None);
             }
         }
+        unfinished(cleared, "the alert has more notes than were looked through")?;
         Ok(None)
     }
 
-    /// A new alert. One with the same alias is not made twice while the first is open: doubt needs no look.
+    /// A new alert. One with the same alias is not made twice while the first is open; in doubt it is looked for by it,
+    /// because one that was closed meanwhile would be made anew. Whether Opsgenie finds closed ones by alias is not
+    /// documented.
     async fn create(
         &self,
         cleared: &Cleared,
@@ -140,67 +139,31 @@ impl Opsgenie {
                 "P3"
             }
         };
+        let alias = key_of(&mark, NAME);
+        if cleared.doubt() {
+            let path = format!("{ALERTS}/{}", segment(&alias));
+            let known: Option<Data<Alert>> = self
+                .road
+                .find(&path, &[("identifierType", "alias")])
+                .await
+                .map_err(|fault| self.road.unseen(cleared, fault))?;
+            if let Some(Data { data: alert }) = known {
+                return Ok(self.receipt(&alert, vec![format!("{THERE}, and is {}", line(&alert.status))]));
+            }
+        }
         let alert = json!({
             "message": shortened(&summary, MESSAGE, "the message", &mut remarks),
-            "alias": key_of(&mark, NAME),
+            "alias": alias,
             // What the message has no room for.
-            "description": summary.chars().take(15_000).collect::<String>(),
+            "description": summary.chars().take(DESCRIPTION).collect::<String>(),
             "entity": line(source).chars().take(NAME).collect::<String>(),
             "priority": priority,
             "details": {"opsdeck": mark},
         });
-        let outcome = self.request(cleared, "/v2/alerts", &alert).await?;
+        let outcome = self.request(cleared, ALERTS, alert, Twice::Same).await?;
         let id = line(&outcome.alert_id);
         let link = self.link(&id);
         Ok(Receipt { id: Some(id), name: Some(summary), link: Some(link), remarks })
-    }
-
-    /// Sends a request and waits for a moment to learn what came of it.
-    pub(super) async fn request(
-        &self,
-        cleared: &Cleared,
-        path: &str,
-        fields: &Value,
-    ) -> Result<Outcome, DeliveryError> {
-        let mut fields = fields.clone();
-        if let Some(fields) = fields.as_object_mut() {
-            fields.insert("source".to_owned(), Value::from("opsdeck"));
-        }
-        let path = if path == "/v2/alerts" { path.to_owned() } else { format!("{path}?identifierType=id") };
-        let answer = self.road.send(cleared, "POST", &path, &fields).await?;
-        let Some(taken) = body::<Taken>(&answer) else {
-            return Err(judged(&answer, self.fault(&answer)));
-        };
-        let path = format!("/v2/alerts/requests/{}", segment(&taken.request_id));
-        let mut why = Fault::new(FaultKind::Timeout, format!("{} has not carried it out yet", self.road.whose()));
-        for look in 0..LOOKS {
-            if look > 0 {
-                tokio::time::sleep(BETWEEN).await;
-            }
-            match self.road.ask(&path, &[]).await {
-                // "It might not be processed, yet."
-                Ok(answer) if answer.status == 404 => {}
-                Ok(answer) => match body::<Data<Outcome>>(&answer) {
-                    Some(Data { data: outcome }) if outcome.is_success => return Ok(outcome),
-                    Some(Data { data: outcome }) => {
-                        let said = line(&outcome.status);
-                        let message = format!("{} did not carry it out: {said}", self.road.whose());
-                        return Err(refused(Fault::new(FaultKind::Server, message)));
-                    }
-                    None => {
-                        why = self.fault(&answer);
-                        break;
-                    }
-                },
-                Err(fault) => {
-                    why = fault;
-                    break;
-                }
-            }
-        }
-        let message = format!("Opsgenie took it, and whether it was carried out is not known: {}", why.message);
-        let fault = Fault { message, ..why };
-        Err(DeliveryError { fault, again: Again::Doubtful })
     }
 
     /// Where a person looks at an alert: the host of the API without its `api`.
@@ -218,12 +181,8 @@ impl Opsgenie {
 }
 
 /// `/v2/alerts/70413a06-…`.
-pub(super) fn alert_path(id: &str) -> Result<String, Fault> {
-    // A path would take them for a direction, or for another part of the API.
-    if matches!(id, "" | "." | ".." | "requests" | "count" | "saved-searches") {
-        return Err(Fault::new(FaultKind::NotConfigured, format!("`{id}` is no id of an alert")));
-    }
-    Ok(format!("/v2/alerts/{}", segment(id)))
+pub(super) fn alert_path(id: &str) -> Result<String, DeliveryError> {
+    path_of(ALERTS, id, &["requests", "count", "saved-searches"], "an alert")
 }
 
 /// Says by whom and when, if the alert is in that state already, or closed, which no other state follows.

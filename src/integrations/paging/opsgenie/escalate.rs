@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::Opsgenie;
-use super::deliver::{alert_path, is_so};
+use super::deliver::{NOTE, alert_path, is_so};
+use super::requests::Twice;
 use super::wire::{Alert, Data, Escalation, Reference, User};
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
@@ -11,9 +12,6 @@ use crate::integrations::flags::segment;
 use crate::integrations::outgoing::{line, lines, marked, refused, those};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
-
-/// The longest note, in characters.
-const NOTE: usize = 25_000;
 
 /// Is it one of these?
 type Fits<'a> = Box<dyn Fn(&Escalation) -> bool + 'a>;
@@ -41,13 +39,13 @@ impl Opsgenie {
         }
         let note = marked("escalated by opsdeck", &cleared.mark(), NOTE, "the note", &mut remarks);
         let fields = json!({"escalation": {"id": escalation.id}, "note": note});
-        self.request(cleared, &format!("{}/escalate", alert_path(id).map_err(refused)?), &fields).await?;
+        self.request(cleared, &format!("{}/escalate", alert_path(id)?), fields, Twice::More).await?;
         Ok(self.receipt(&alert, remarks))
     }
 
     /// The policy that an alert is sent along: the one among its responders, the configured one, or its team's only one.
     async fn escalation_of(&self, alert: &Alert) -> Result<Result<Escalation, Fault>, Fault> {
-        let known: Data<Vec<Escalation>> = self.fetch("/v2/escalations", &[]).await?;
+        let known: Data<Vec<Escalation>> = self.road.fetch("/v2/escalations", &[]).await?;
         let mut known = known.data;
         let own =
             |kind: &str| alert.responders.iter().filter(|one| one.kind == kind).map(|one| one.id.clone()).collect();
@@ -83,7 +81,7 @@ impl Opsgenie {
     ) -> Result<Receipt, DeliveryError> {
         let alert = self.alert(cleared, id).await?;
         let (mut asked, mut remarks) = (Vec::new(), Vec::new());
-        let path = format!("{}/responders", alert_path(id).map_err(refused)?);
+        let path = format!("{}/responders", alert_path(id)?);
         // All are looked up before the first is asked: what cannot be looked up is tried again without anyone asked.
         let mut targets: Vec<Reference> = Vec::new();
         for name in who {
@@ -104,7 +102,7 @@ impl Opsgenie {
         for target in targets {
             let note = marked(&lines(message), &cleared.mark(), NOTE, "the message", &mut remarks);
             let fields = json!({"responder": {"type": target.kind, "id": target.id}, "note": note});
-            self.request(cleared, &path, &fields).await?;
+            self.request(cleared, &path, fields, Twice::More).await?;
             asked.push(target.name);
         }
         if !asked.is_empty() {
@@ -118,9 +116,9 @@ impl Opsgenie {
         if matches!(wanted, "" | "." | "..") {
             return Ok(None);
         }
-        let answer = self.road.ask(&format!("/v2/users/{}", segment(wanted)), &[]).await?;
-        if answer.status != 404 {
-            let user = self.parsed::<Data<User>>(&answer)?.data;
+        if let Some(Data { data: user }) =
+            self.road.find::<Data<User>>(&format!("/v2/users/{}", segment(wanted)), &[]).await?
+        {
             let name = if user.full_name.is_empty() { &user.username } else { &user.full_name };
             return Ok(Some(Reference { name: line(name), id: user.id, kind: "user".into(), ..Reference::default() }));
         }
@@ -128,7 +126,7 @@ impl Opsgenie {
             let answer = self.road.ask(&format!("/v2/teams/{}", segment(wanted)), &[("identifierType", by)]).await?;
             // An id that is no UUID is refused and not looked for.
             if !matches!(answer.status, 404 | 422) {
-                let team = self.parsed::<Data<Reference>>(&answer)?.data;
+                let team = self.road.parsed::<Data<Reference>>(&answer)?.data;
                 return Ok(Some(Reference { name: line(&team.name), kind: "team".into(), ..team }));
             }
         }

@@ -3,9 +3,10 @@
 use futures::StreamExt as _;
 
 use super::Opsgenie;
+use super::requests::ALERTS;
 use super::wire::{Alert, Data, Listed, OnCalls};
 use crate::integrations::flags::segment;
-use crate::integrations::outgoing::{instant, line};
+use crate::integrations::outgoing::{check, instant, line, rate_and_clock};
 use crate::ports::feed::Fault;
 use crate::ports::incident::{OnCall, Page, ServiceCheck, ServiceFinding};
 
@@ -30,7 +31,7 @@ impl Opsgenie {
                 ("limit", limit.as_str()),
                 ("offset", from.as_str()),
             ];
-            let read: Listed<Alert> = self.fetch("/v2/alerts", &query).await?;
+            let read: Listed<Alert> = self.road.fetch(ALERTS, &query).await?;
             let more = read.paging.next.is_some() && !read.data.is_empty();
             for alert in read.data {
                 // One that came meanwhile shifts those before it into the next answer.
@@ -60,7 +61,7 @@ impl Opsgenie {
     /// The label that Alertmanager sends along among its details; a help, without which the alert is shown all the same.
     async fn alertname(&self, id: &str) -> Option<String> {
         let path = format!("/v2/alerts/{}", segment(id));
-        let read: Data<Alert> = self.fetch(&path, &[("identifierType", "id")]).await.ok()?;
+        let read: Data<Alert> = self.road.fetch(&path, &[("identifierType", "id")]).await.ok()?;
         read.data.details.get("alertname").map(|name| line(name))
     }
 
@@ -89,7 +90,7 @@ impl Opsgenie {
 
     /// Everyone who is on call, by schedule.
     pub(super) async fn all_on_call(&self) -> Result<Vec<OnCall>, Fault> {
-        let read: Data<Vec<OnCalls>> = self.fetch("/v2/schedules/on-calls", &[("flat", "true")]).await?;
+        let read: Data<Vec<OnCalls>> = self.road.fetch("/v2/schedules/on-calls", &[("flat", "true")]).await?;
         let wanted = self.source.paging.services.as_ref();
         let mut rows = Vec::new();
         for schedule in read.data {
@@ -110,14 +111,10 @@ impl Opsgenie {
 
     /// All checks; where the key is not accepted only that.
     pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
-        let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
-        let answer = match self.road.ask("/v2/alerts", &[("limit", "1")]).await {
-            Ok(answer) => answer,
-            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
+        let (_, answer) = match self.road.token::<Listed<Alert>>(ALERTS, &[("limit", "1")]).await {
+            Ok(read) => read,
+            Err(checks) => return checks,
         };
-        if let Err(fault) = self.parsed::<Listed<Alert>>(&answer) {
-            return vec![check("token", ServiceFinding::Failed(fault))];
-        }
         let mut checks = vec![check("token", ServiceFinding::Well("accepted; it may read alerts".into()))];
         checks.push(match self.all_on_call().await {
             Ok(rows) => check("on call", ServiceFinding::Well(format!("{} people", rows.len()))),
@@ -126,10 +123,10 @@ impl Opsgenie {
                 check("on call", ServiceFinding::Loss(format!("who is on call cannot be read: {fault}"), hint))
             }
         });
-        if let Some(left) = answer.remaining {
-            checks.push(check("rate", ServiceFinding::Well(format!("{left} more requests in this period"))));
-        }
-        checks.extend(answer.date.map(|date| check("clock", ServiceFinding::Clock(date))));
+        checks.extend(rate_and_clock(&answer, "period"));
+        let end = "Atlassian ends Opsgenie on 5 April 2027".to_owned();
+        let hint = "move to Jira Service Management or another paging service before".to_owned();
+        checks.push(check("end of service", ServiceFinding::Loss(end, hint)));
         checks
     }
 }

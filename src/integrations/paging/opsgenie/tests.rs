@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::requests::WINDOW;
 use super::*;
 use crate::config::incidents::Paging as Settings;
 use crate::config::secret::SecretSource;
@@ -12,6 +13,7 @@ use crate::domain::incident::delivery::{Again, What};
 use crate::integrations::flags::segment;
 use crate::integrations::http::script::plain;
 use crate::integrations::outgoing::server::{Request, Server, Trouble, cleared, survives};
+use crate::ports::feed::FaultKind;
 use crate::ports::incident::ServiceFinding;
 
 const ALERT: &str = "70413a06-38d6-4c85-92b8-5ebc900d42e2";
@@ -29,6 +31,19 @@ struct Account {
     refusal: Option<(u16, Value)>,
     /// It takes requests and does not carry them out.
     fails: bool,
+    /// Requests that it took and carries out later, by number.
+    queue: Vec<(usize, Request)>,
+    /// Does it carry them out later?
+    slow: bool,
+}
+
+impl Account {
+    /// Carries out what waits.
+    fn catch_up(&mut self) {
+        for (number, request) in std::mem::take(&mut self.queue) {
+            self.requests[number] = carry_out(self, &request);
+        }
+    }
 }
 
 fn alert(id: &str) -> Value {
@@ -92,7 +107,10 @@ fn answer(account: &mut Account, request: &Request) -> (u16, Value) {
                 );
             }
             let at: usize = id.trim_start_matches("request-").parse().unwrap();
-            entity(account.requests[at].clone())
+            match &account.requests[at] {
+                Value::Null => (404, json!({"message": "Request not found. It might not be processed, yet."})),
+                outcome => entity(outcome.clone()),
+            }
         }
         ("GET", ["v2", "alerts"]) => {
             assert!(offset + limit <= 20_000);
@@ -128,14 +146,12 @@ fn answer(account: &mut Account, request: &Request) -> (u16, Value) {
     }
 }
 
-/// Takes a request, and carries it out at once; it says so later.
+/// Takes a request, and carries it out at once or later; it says so later.
 fn take(account: &mut Account, request: &Request, rest: &[&str]) -> (u16, Value) {
     let body = &request.body;
     assert_eq!(body["source"], "opsdeck");
     let number = account.requests.len();
-    let outcome = |success: bool, status: &str, alert: &str| json!({"success": success, "isSuccess": success, "action": "x", "status": status, "alertId": alert});
-    let done = match rest {
-        _ if account.fails => outcome(false, "Alert does not exist", ""),
+    match rest {
         [] => {
             let (message, alias) = (body["message"].as_str().unwrap(), body["alias"].as_str().unwrap());
             if message.chars().count() > 130 || alias.chars().count() > 512 {
@@ -144,42 +160,55 @@ fn take(account: &mut Account, request: &Request, rest: &[&str]) -> (u16, Value)
                     json!({"message": "Request body is not processable.", "errors": {"message": "too long"}}),
                 );
             }
-            let id = if let Some(known) = account.alerts.iter().find(|one| one["alias"] == alias) {
-                known["id"].as_str().unwrap().to_owned()
-            } else {
-                let mut made = alert(alias);
-                made["id"] = json!("new-1");
-                account.done.push(format!("create {}", body["priority"].as_str().unwrap()));
-                account.alerts.push(made);
-                "new-1".to_owned()
-            };
-            outcome(true, "Created alert", &id)
         }
-        [id, verb] => match account.alerts.iter().position(|one| one["id"] == *id) {
-            None => outcome(false, "Alert does not exist", ""),
-            Some(at) => {
-                let one = &mut account.alerts[at];
-                match *verb {
-                    "acknowledge" => one["acknowledged"] = json!(true),
-                    "close" => one["status"] = json!("closed"),
-                    "responders" => one["responders"].as_array_mut().unwrap().push(body["responder"].clone()),
-                    "escalate" => assert_eq!(body["escalation"]["id"], "esc-1"),
-                    "notes" => {}
-                    other => panic!("{other}"),
-                }
-                let note = body["note"].as_str().unwrap();
-                assert!(note.chars().count() <= 25_000);
-                let entry =
-                    json!({"note": note, "owner": "opsdeck", "createdAt": "2026-11-21T14:34:00Z", "offset": "1"});
-                account.notes.push(entry);
-                account.done.push((*verb).to_owned());
-                outcome(true, "done", id)
-            }
-        },
+        [_, _] => assert!(body["note"].as_str().unwrap().chars().count() <= 25_000),
         _ => return gone(),
-    };
-    account.requests.push(done);
+    }
+    account.requests.push(Value::Null);
+    if account.slow {
+        account.queue.push((number, request.clone()));
+    } else {
+        account.requests[number] = carry_out(account, request);
+    }
     (202, json!({"result": "Request will be processed", "took": 0.1, "requestId": format!("request-{number}")}))
+}
+
+fn carry_out(account: &mut Account, request: &Request) -> Value {
+    let outcome = |success: bool, status: &str, alert: &str| json!({"success": success, "isSuccess": success, "action": "x", "status": status, "alertId": alert});
+    if account.fails {
+        return outcome(false, "Alert does not exist", "");
+    }
+    let body = &request.body;
+    let segments = request.segments();
+    let [_, _, id, verb] = segments.as_slice() else {
+        let alias = body["alias"].as_str().unwrap();
+        if let Some(known) = account.alerts.iter().find(|one| one["alias"] == alias) {
+            return outcome(true, "Created alert", known["id"].as_str().unwrap());
+        }
+        let mut made = alert(alias);
+        made["id"] = json!("new-1");
+        account.done.push(format!("create {}", body["priority"].as_str().unwrap()));
+        account.alerts.push(made);
+        return outcome(true, "Created alert", "new-1");
+    };
+    let Some(one) = account.alerts.iter_mut().find(|one| one["id"] == *id) else {
+        return outcome(false, "Alert does not exist", "");
+    };
+    match verb.as_str() {
+        "acknowledge" if one["acknowledged"] == true => return outcome(false, "Alert is already acknowledged", id),
+        "close" if one["status"] == "closed" => return outcome(false, "Alert is already closed", id),
+        "acknowledge" => one["acknowledged"] = json!(true),
+        "close" => one["status"] = json!("closed"),
+        "responders" => one["responders"].as_array_mut().unwrap().push(body["responder"].clone()),
+        "escalate" => assert_eq!(body["escalation"]["id"], "esc-1"),
+        "notes" => {}
+        other => panic!("{other}"),
+    }
+    account
+        .notes
+        .push(json!({"note": body["note"], "owner": "opsdeck", "createdAt": "2026-11-21T14:34:00Z", "offset": "1"}));
+    account.done.push(verb.clone());
+    outcome(true, "done", id)
 }
 
 fn deliveries() -> Vec<What> {
@@ -253,6 +282,63 @@ async fn what_was_taken_and_not_carried_out_is_told_apart_from_what_is_not_known
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_carried_out_late_is_not_sent_again() {
+    for what in deliveries() {
+        let clear = |doubt| cleared("step", what.clone(), doubt);
+        let is_state = matches!(what, What::Acknowledge { .. } | What::ResolvePage { .. } | What::Page { .. });
+        // The console remembers the request's id; or its answer was lost; or it is another console, after a crash.
+        for (lost, again) in [(false, false), (true, false), (true, true), (false, true)] {
+            let place = format!("{what:?}, lost: {lost}, another console: {again}");
+            let server = server(Account { slow: true, waits: 0, ..account() });
+            let console = opsgenie;
+            let mut opsgenie = console(&server);
+            if lost {
+                let looks = requests_before(&what).await;
+                server.trouble(looks, Trouble::Lost);
+            }
+            let error = opsgenie.deliver(&clear(false)).await.unwrap_err();
+            assert_eq!(error.again, Again::Doubtful, "{place}: {error}");
+            if again {
+                opsgenie = console(&server);
+            }
+            for wait in [2, 4, 8, 16] {
+                tokio::time::advance(std::time::Duration::from_secs(wait)).await;
+                let early = opsgenie.deliver(&clear(true)).await.unwrap_err();
+                assert_eq!(early.again, Again::Doubtful, "{place}: {early}");
+                // What would be the same as once is sent again where nothing is known of it, so that nobody waits for it.
+                let most = if is_state && (lost || again) { 2 } else { 1 };
+                assert!(server.state(|account| account.queue.len()) <= most, "{place}: it was sent again");
+            }
+            server.state(Account::catch_up);
+            let end = opsgenie.deliver(&clear(true)).await;
+            assert!(end.is_ok(), "{place}: {end:?}");
+            assert_eq!(server.state(|account| account.done.len()), 1, "{place}");
+        }
+    }
+}
+
+/// How many requests come before the one that alters something.
+async fn requests_before(what: &What) -> usize {
+    let server = server(account());
+    opsgenie(&server).deliver(&cleared("step", what.clone(), false)).await.unwrap();
+    server.asked().iter().position(|request| request.method == "POST").unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_arrived_is_sent_again_in_the_end() {
+    let server = server(account());
+    let opsgenie = opsgenie(&server);
+    let note = |doubt| cleared("step", deliveries().remove(4), doubt);
+    server.trouble(1, Trouble::Status(502));
+    assert_eq!(opsgenie.deliver(&note(false)).await.unwrap_err().again, Again::Doubtful);
+    let early = opsgenie.deliver(&note(true)).await.unwrap_err();
+    assert!(early.fault.hint.unwrap().contains("only after 120 s"));
+    tokio::time::advance(WINDOW).await;
+    opsgenie.deliver(&note(true)).await.unwrap();
+    assert_eq!(server.state(|account| account.done.clone()), ["notes"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mark_is_found_among_many_notes() {
     let server = server(account());
     let note = What::PageNote { page: ALERT.into(), text: "rolled back".into() };
@@ -261,8 +347,12 @@ async fn a_mark_is_found_among_many_notes() {
     server.state(|account| account.notes.extend((0..250).map(other)));
     let receipt = opsgenie(&server).deliver(&cleared("note:1", note.clone(), true)).await.unwrap();
     assert_eq!(receipt.remarks, ["it was there already, since 14:34 UTC on 2026-11-21"]);
-    // Another delivery with the same words is another note.
-    opsgenie(&server).deliver(&cleared("note:11", note, true)).await.unwrap();
+    // Another delivery with the same words is another note; one of another console may be waiting, and is given time.
+    let opsgenie = opsgenie(&server);
+    let early = opsgenie.deliver(&cleared("note:11", note.clone(), true)).await.unwrap_err();
+    assert_eq!(early.again, Again::Doubtful, "{early}");
+    tokio::time::advance(WINDOW).await;
+    opsgenie.deliver(&cleared("note:11", note, true)).await.unwrap();
     assert_eq!(server.state(|account| account.done.len()), 2);
 }
 
@@ -330,7 +420,7 @@ async fn alerts_and_people_are_listed_whole() {
     assert_eq!(some.on_call().await.unwrap().len(), 1);
     assert_eq!(some.pages().await.unwrap().len(), 0);
     let names = |checks: &[ServiceCheck]| checks.iter().map(|check| check.name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&some.check().await), ["token", "on call", "rate", "clock"]);
+    assert_eq!(names(&some.check().await), ["token", "on call", "rate", "clock", "end of service"]);
     server.trouble(1, Trouble::Status(403));
     let checks = some.check().await;
     assert!(matches!(checks[1].result, ServiceFinding::Loss(..)), "{checks:?}");

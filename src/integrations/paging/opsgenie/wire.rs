@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::integrations::outgoing::line;
+use crate::integrations::outgoing::brief;
 
 /// An error: `{"message", "errors": {"field": "why"}, "took", "requestId"}`.
 #[derive(Debug, Default, Deserialize)]
@@ -20,7 +20,7 @@ impl Problem {
         let more: Vec<String> = self.errors.iter().map(|(field, why)| format!("{field}: {why}")).collect();
         let text =
             if more.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, more.join("; ")) };
-        (!self.message.is_empty()).then(|| line(&text).chars().take(300).collect())
+        (!self.message.is_empty()).then(|| brief(&text))
     }
 }
 

@@ -1,20 +1,33 @@
 //! What an incident sends to a page: acknowledged, resolved, escalated, a note. The page is read first, always: what is so
 //! already is not done again.
 
+use std::collections::BTreeSet;
+
+use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
 use super::PagerDuty;
-use super::wire::{Incident, IncidentBody, LogEntries, NoteBody, Notes, OnCallEntry, Problem};
+use super::wire::{Incident, IncidentBody, LogEntries, LogEntry, NoteBody, Notes, OnCallEntry, Problem};
 use crate::domain::incident::delivery::{Receipt, What};
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
 use crate::integrations::http::HttpAnswer;
-use crate::integrations::outgoing::{body, ending, instant, judged, line, lines, marked, moment, refused};
+use crate::integrations::outgoing::{
+    body, instant, is_marked, judged, left_at, line, lines, marked, moment, path_of, refused, unfinished,
+};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
-/// The longest note, in characters.
+/// The longest note that is written, in characters. Neither the API reference (`POST /incidents/{id}/notes`: at most 2,000
+/// notes for an incident) nor its OpenAPI document names a limit; a longer one would be refused or cut without a word, and
+/// with its end the mark would be lost.
 const NOTE: usize = 25_000;
+
+/// This console's clock may be ahead of PagerDuty's by so much, in seconds, before an escalation of ours is taken for an
+/// older one. An older one within it is taken for ours.
+const CLOCKS: i64 = 60;
+/// So many answers of a page's log are looked through.
+const LOOKS: usize = 10;
 
 impl PagerDuty {
     /// Sends one delivery.
@@ -33,16 +46,11 @@ impl PagerDuty {
 
     /// The page as it is now.
     pub(super) async fn page(&self, cleared: &Cleared, id: &str) -> Result<Incident, DeliveryError> {
-        let unseen = |fault| self.rest.unseen(cleared, fault);
-        let path = page_path(id).map_err(refused)?;
-        let answer = self.rest.ask(&path, &[]).await.map_err(unseen)?;
-        if answer.status == 404 && !answer.is_html() {
+        let gone = || {
             let message = format!("{} has no page {}", self.rest.whose(), line(id));
-            return Err(refused(
-                Fault::new(FaultKind::NotServed, message).hint("it was deleted, or it is another account's"),
-            ));
-        }
-        let read: IncidentBody = self.parsed(&answer).map_err(unseen)?;
+            Fault::new(FaultKind::NotServed, message).hint("it was deleted, or it is another account's")
+        };
+        let read: IncidentBody = self.rest.now(cleared, &page_path(id)?, &[], gone).await?;
         Ok(read.incident)
     }
 
@@ -61,12 +69,12 @@ impl PagerDuty {
             let remark = is_so(&page, "resolved").unwrap_or_else(|| "it was resolved meanwhile".to_owned());
             return Ok(receipt(&page, vec![remark]));
         }
-        Err(judged(&answer, self.fault(&answer)))
+        Err(judged(&answer, self.rest.fault(&answer)))
     }
 
     /// `PUT /incidents/{id}` with these fields.
     async fn put(&self, cleared: &Cleared, id: &str, fields: &Value) -> Result<HttpAnswer, DeliveryError> {
-        let path = page_path(id).map_err(refused)?;
+        let path = page_path(id)?;
         let mut incident = json!({"id": id, "type": "incident_reference"});
         if let (Some(into), Some(fields)) = (incident.as_object_mut(), fields.as_object()) {
             into.extend(fields.clone());
@@ -91,7 +99,7 @@ impl PagerDuty {
             (Some(level), _) => level,
             // The next one of where it is would be one too far if an earlier attempt arrived.
             (None, _) if cleared.doubt() => {
-                if let Some(remark) = self.escalated(&page).await.map_err(unseen)? {
+                if let Some(remark) = self.escalated(cleared, &page).await? {
                     return Ok(receipt(&page, vec![remark]));
                 }
                 now.map(|now| now + 1).ok_or_else(|| refused(unknown_level(&page, last)))?
@@ -107,38 +115,51 @@ impl PagerDuty {
         match body::<IncidentBody>(&answer) {
             Some(done) => Ok(receipt(&done.incident, vec![format!("to level {wanted} of {policy}")])),
             None if resolved_meanwhile(&answer) => Ok(receipt(&page, vec!["it was resolved meanwhile".to_owned()])),
-            None => Err(judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.rest.fault(&answer))),
         }
     }
 
-    /// The last escalation that we asked for, in words.
-    async fn escalated(&self, page: &Incident) -> Result<Option<String>, Fault> {
-        let writer = self.writer().await?;
+    /// In words, an escalation since the first attempt, whoever made it: what was wanted has happened then. Without the
+    /// time of the first attempt only one of ours counts.
+    async fn escalated(&self, cleared: &Cleared, page: &Incident) -> Result<Option<String>, DeliveryError> {
+        let unseen = |fault| self.rest.unseen(cleared, fault);
+        let since = cleared.first_attempt().and_then(|first| first.checked_sub_signed(TimeDelta::seconds(CLOCKS)));
+        let writer = match since {
+            Some(_) => None,
+            None => Some(self.writer().await.map_err(unseen)?),
+        };
         let path = format!("/incidents/{}/log_entries", segment(&page.id));
-        for number in 0..10 {
+        let is_it = |entry: &&LogEntry| {
+            let at = instant(&entry.created_at);
+            entry.kind.starts_with("escalate_log_entry")
+                && since.zip(at).is_none_or(|(since, at)| at >= since)
+                && writer.is_none_or(|writer| writer.id == entry.agent.id)
+        };
+        let from = since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true));
+        for number in 0..LOOKS {
             let offset = (number * 100).to_string();
-            let read: LogEntries = self.fetch(&path, &[("limit", "100"), ("offset", &offset)]).await?;
-            let ours = |entry: &&_| matches!(entry, super::wire::LogEntry { kind, agent, .. } if kind.starts_with("escalate_log_entry") && agent.id == writer.id);
-            if let Some(entry) = read.log_entries.iter().find(ours) {
+            let mut query = vec![("limit", "100"), ("offset", offset.as_str())];
+            query.extend(from.as_deref().map(|from| ("since", from)));
+            let read: LogEntries = self.rest.fetch(&path, &query).await.map_err(unseen)?;
+            if let Some(entry) = read.log_entries.iter().find(is_it) {
                 let when = instant(&entry.created_at).map_or_else(String::new, |at| format!(" at {}", moment(at)));
                 return Ok(Some(format!("{} escalated it{when}: it is not escalated again", entry.agent.named())));
             }
             if !read.more {
-                break;
+                return Ok(None);
             }
         }
+        unfinished(cleared, "the page's log is longer than what was looked through")?;
         Ok(None)
     }
 
     async fn note(&self, cleared: &Cleared, id: &str, text: &str) -> Result<Receipt, DeliveryError> {
-        let path = format!("{}/notes", page_path(id).map_err(refused)?);
+        let path = format!("{}/notes", page_path(id)?);
         let mark = cleared.mark();
         if cleared.doubt() {
-            let known: Notes = self.fetch(&path, &[]).await.map_err(|fault| self.rest.unseen(cleared, fault))?;
-            let end = ending(&mark);
-            if let Some(note) = known.notes.into_iter().find(|note| note.content.trim_end().ends_with(end.trim())) {
-                let when = instant(&note.created_at).map_or_else(String::new, |at| format!(", since {}", moment(at)));
-                let remarks = vec![format!("it was there already{when}")];
+            let known: Notes = self.rest.fetch(&path, &[]).await.map_err(|fault| self.rest.unseen(cleared, fault))?;
+            if let Some(note) = known.notes.into_iter().find(|note| is_marked(&note.content, &mark)) {
+                let remarks = vec![left_at(&note.created_at)];
                 return Ok(Receipt { id: Some(line(&note.id)), remarks, ..Receipt::default() });
             }
         }
@@ -147,18 +168,14 @@ impl PagerDuty {
         let answer = self.rest.send(cleared, "POST", &path, &json!({"note": {"content": content}})).await?;
         match body::<NoteBody>(&answer) {
             Some(done) => Ok(Receipt { id: Some(line(&done.note.id)), remarks, ..Receipt::default() }),
-            None => Err(judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.rest.fault(&answer))),
         }
     }
 }
 
 /// `/incidents/PT4KHLK`.
-pub(super) fn page_path(id: &str) -> Result<String, Fault> {
-    // A path would take them for a direction.
-    if matches!(id, "" | "." | "..") {
-        return Err(Fault::new(FaultKind::NotConfigured, format!("`{id}` is no id of a page")));
-    }
-    Ok(format!("/incidents/{}", segment(id)))
+pub(super) fn page_path(id: &str) -> Result<String, DeliveryError> {
+    path_of("/incidents", id, &[], "a page")
 }
 
 /// Says by whom and when, if the page is in this state already, or resolved, which no other state follows.
@@ -181,15 +198,21 @@ fn resolved_meanwhile(answer: &HttpAnswer) -> bool {
     answer.status == 400 && problem.words().is_some_and(|said| said.to_lowercase().contains("already resolved"))
 }
 
-/// The level that a page is at: the lowest one at which somebody it is assigned to is on call.
+/// The level that a page is at: the one at which all are on call who have it, of those who are on call at all. `None` where
+/// there is none, or several (somebody is on call at the first and the third): where the page is then, no field of it says.
 fn level_of(page: &Incident, on_call: &[OnCallEntry]) -> Option<u32> {
-    let assigned = |entry: &&OnCallEntry| page.assignments.iter().any(|one| one.assignee.id == entry.user.id);
-    on_call.iter().filter(assigned).map(|entry| entry.escalation_level).min()
+    let levels = |user: &str| -> BTreeSet<u32> {
+        on_call.iter().filter(|entry| entry.user.id == user).map(|entry| entry.escalation_level).collect()
+    };
+    let all = page.assignments.iter().map(|one| levels(&one.assignee.id)).filter(|levels| !levels.is_empty());
+    let common = all.reduce(|one, other| &one & &other)?;
+    common.first().copied().filter(|_| common.len() == 1)
 }
 
 fn unknown_level(page: &Incident, last: u32) -> Fault {
     let policy = page.escalation_policy.named();
-    let message = format!("nobody who has this page is on call for {policy}: its level is not known");
+    let message =
+        format!("who has this page is on call for {policy} at no level, or at several: where the page is is not known");
     Fault::new(FaultKind::Server, message).hint(format!("say which level, 1 to {last}"))
 }
 

@@ -2,7 +2,7 @@
 
 use super::PagerDuty;
 use super::wire::Abilities;
-use crate::integrations::outgoing::line;
+use crate::integrations::outgoing::{check, line, rate_and_clock};
 use crate::ports::feed::FaultKind;
 use crate::ports::incident::{ServiceCheck, ServiceFinding};
 
@@ -12,14 +12,9 @@ const RESPONDERS: &str = "coordinated_responding";
 impl PagerDuty {
     /// All checks; where the token is not accepted only that.
     pub(super) async fn checks(&self) -> Vec<ServiceCheck> {
-        let check = |name: &str, result| ServiceCheck { name: name.to_owned(), result };
-        let answer = match self.rest.ask("/abilities", &[]).await {
-            Ok(answer) => answer,
-            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
-        };
-        let abilities: Abilities = match self.parsed(&answer) {
-            Ok(abilities) => abilities,
-            Err(fault) => return vec![check("token", ServiceFinding::Failed(fault))],
+        let (abilities, answer) = match self.rest.token::<Abilities>("/abilities", &[]).await {
+            Ok(read) => read,
+            Err(checks) => return checks,
         };
         let mut checks = vec![check("token", ServiceFinding::Well("accepted; whether it may write shows then".into()))];
         checks.push(match self.writer().await {
@@ -54,10 +49,7 @@ impl PagerDuty {
                 check("events", ServiceFinding::Loss(loss, "set paging.routing-key for that".to_owned()))
             }
         });
-        if let Some(left) = answer.remaining {
-            checks.push(check("rate", ServiceFinding::Well(format!("{left} more requests in this minute"))));
-        }
-        checks.extend(answer.date.map(|date| check("clock", ServiceFinding::Clock(date))));
+        checks.extend(rate_and_clock(&answer, "minute"));
         checks
     }
 }

@@ -14,16 +14,17 @@ use crate::config::secret::SecretSource;
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::http::{self, HttpAnswer, HttpSettings, Product, Transport};
-use crate::integrations::outgoing::{Road, body, judged, key_of, line, lines, refused, shortened};
+use crate::integrations::outgoing::{Road, THERE, body, brief, judged, key_of, line, lines, refused, shortened};
 use crate::integrations::secret::{self, Secret};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
 /// Where it is.
 const EVENTS: &str = "https://events.pagerduty.com";
-/// The longest summary, in characters.
+/// The longest summary, in characters: "the maximum permitted length of this property is 1024 characters"
+/// (developer.pagerduty.com/docs/send-alert-event).
 const SUMMARY: usize = 1_024;
-/// The longest `dedup_key`.
+/// The longest `dedup_key`, by the same page.
 const KEY: usize = 255;
 /// The setting of its key; the key is in the body, and is never shown.
 const SETTING: &str = "paging.routing-key";
@@ -54,7 +55,7 @@ impl Events {
 
     /// Over a road.
     pub fn over(transport: Arc<dyn Transport>, source: &PagingSource) -> Self {
-        Self { road: Road::new(transport), key: source.paging.routing_key.clone() }
+        Self { road: Road::new(transport, Road::plain), key: source.paging.routing_key.clone() }
     }
 
     /// Its key; `None` when none is configured.
@@ -85,7 +86,7 @@ impl Events {
         }
         let who = self.road.whose();
         let words = if said.errors.is_empty() { said.message } else { said.errors.join("; ") };
-        let words: String = line(&words).chars().take(300).collect();
+        let words = brief(&words);
         let fault = match answer.status {
             429 => self.road.limited(&answer),
             400 => {
@@ -104,7 +105,8 @@ impl Events {
 }
 
 impl PagerDuty {
-    /// Pages somebody. The same `dedup_key` never makes a second alert while the first is open: doubt needs no look.
+    /// Pages somebody. The same `dedup_key` never makes a second alert while the first is open; in doubt it is looked for
+    /// in any state, because one that was resolved meanwhile would page anew.
     pub(super) async fn trigger(
         &self,
         cleared: &Cleared,
@@ -132,14 +134,22 @@ impl PagerDuty {
                 "custom_details": {"opsdeck": mark},
             },
         });
+        // Without that, only those of the last month are looked through.
+        let query = [("incident_key", key.as_str()), ("date_range", "all"), ("limit", "1")];
+        let may_look = self.source.http.token.is_some();
+        if cleared.doubt() && may_look {
+            let known: Incidents =
+                self.rest.fetch("/incidents", &query).await.map_err(|fault| self.rest.unseen(cleared, fault))?;
+            if let Some(page) = known.incidents.first() {
+                let remarks = vec![format!("{THERE}, and is {}", line(&page.status))];
+                let link = page.html_url.as_deref().map(line);
+                return Ok(Receipt { id: Some(line(&page.id)), name: Some(line(&key)), link, remarks });
+            }
+        }
         self.events.send(cleared, "/v2/enqueue", event).await?;
         // What it made of the event has a number only where it can be looked up, and only after a while.
-        let query = [("incident_key", key.as_str()), ("limit", "1")];
-        let made: Option<Incidents> = if self.source.http.token.is_some() {
-            self.rest.ask("/incidents", &query).await.ok().as_ref().and_then(body)
-        } else {
-            None
-        };
+        let made: Option<Incidents> =
+            if may_look { self.rest.ask("/incidents", &query).await.ok().as_ref().and_then(body) } else { None };
         let page = made.and_then(|made| made.incidents.into_iter().next());
         if page.is_none() {
             remarks.push("PagerDuty took it; the page is not there yet".to_owned());
@@ -149,7 +159,7 @@ impl PagerDuty {
     }
 
     /// Records a change. Nothing makes it idempotent: in doubt the newest changes are looked through, and a person decides
-    /// where it is not among them.
+    /// where it is not among them: what they retry is sent.
     pub(super) async fn change(
         &self,
         cleared: &Cleared,
@@ -159,7 +169,11 @@ impl PagerDuty {
     ) -> Result<Receipt, DeliveryError> {
         let mark = cleared.mark();
         if cleared.doubt() {
-            return self.find_change(&mark).await;
+            match self.find_change(&mark).await {
+                // A person looked there and wants it.
+                Err(_) if cleared.insisted() => {}
+                known => return known,
+            }
         }
         let mut remarks = Vec::new();
         let mut custom: BTreeMap<String, String> =
@@ -180,10 +194,10 @@ impl PagerDuty {
         let unclear = |why: String| {
             let message = format!("the change event may have arrived at PagerDuty: {why}");
             let hint =
-                "look at Recent Changes of the service there; sending it again records it a second time at worst";
+                "look at Recent Changes of the service there: drop it if it is there; retrying records it once more";
             refused(Fault::new(FaultKind::Timeout, message).hint(hint))
         };
-        let read: Result<ChangeEvents, Fault> = self.fetch("/change_events", &[("limit", "100")]).await;
+        let read: Result<ChangeEvents, Fault> = self.rest.fetch("/change_events", &[("limit", "100")]).await;
         let known = read.map_err(|fault| unclear(format!("the list of changes cannot be read ({fault})")))?;
         let ours = |event: &&_| {
             let super::wire::ChangeEvent { custom_details, .. } = event;
@@ -194,7 +208,7 @@ impl PagerDuty {
         Ok(Receipt {
             id: found.id.as_deref().map(line),
             link: found.html_url.as_deref().map(line),
-            remarks: vec!["it was there already".to_owned()],
+            remarks: vec![THERE.to_owned()],
             ..Receipt::default()
         })
     }

@@ -57,31 +57,27 @@ impl PagerDuty {
         let mut scope = Scope::default();
         for id in ids {
             let known = |path: &str| format!("{path}/{}", segment(id));
-            let answer = self.rest.ask(&known("/services"), &[]).await?;
-            if answer.status != 404 {
-                let service = self.parsed::<ServiceBody>(&answer)?.service;
+            if let Some(ServiceBody { service }) = self.rest.find(&known("/services"), &[]).await? {
                 scope.names.push(line(&service.name));
                 scope.policies.push(service.escalation_policy.id);
                 scope.services.push(service.id);
                 continue;
             }
-            let answer = self.rest.ask(&known("/escalation_policies"), &[]).await?;
-            if answer.status != 404 {
-                let policy = self.parsed::<PolicyBody>(&answer)?.escalation_policy;
+            if let Some(PolicyBody { escalation_policy: policy }) =
+                self.rest.find(&known("/escalation_policies"), &[]).await?
+            {
                 scope.names.push(line(&policy.name));
                 scope.policies.push(policy.id.clone());
                 scope.own_policies.push(policy.id);
                 continue;
             }
-            let answer = self.rest.ask(&known("/teams"), &[]).await?;
-            if answer.status == 404 {
+            let Some(TeamBody { team }) = self.rest.find(&known("/teams"), &[]).await? else {
                 let message = format!("{} has no service, escalation policy or team {}", self.rest.whose(), line(id));
                 return Err(Fault::new(FaultKind::NotConfigured, message)
                     .hint("correct paging.services: ids are in the address of their pages (PIJ90N7)"));
-            }
-            let team = self.parsed::<TeamBody>(&answer)?.team;
+            };
             let query = [("team_ids[]", team.id.as_str()), ("limit", "100")];
-            let policies: Policies = self.fetch("/escalation_policies", &query).await?;
+            let policies: Policies = self.rest.fetch("/escalation_policies", &query).await?;
             scope.names.push(line(&team.name));
             scope.policies.extend(policies.escalation_policies.into_iter().map(|policy| policy.id));
             scope.teams.push(team.id);
@@ -100,6 +96,8 @@ impl PagerDuty {
                 ("statuses[]", "triggered"),
                 ("statuses[]", "acknowledged"),
                 ("sort_by", "created_at:desc"),
+                // Else only those of the last month.
+                ("date_range", "all"),
                 ("limit", limit.as_str()),
                 ("offset", from.as_str()),
             ];
@@ -110,7 +108,7 @@ impl PagerDuty {
             } else if only(&scope.services, &scope.own_policies) {
                 query.extend(scope.teams.iter().map(|id| ("team_ids[]", id.as_str())));
             }
-            let read: Incidents = self.fetch("/incidents", &query).await?;
+            let read: Incidents = self.rest.fetch("/incidents", &query).await?;
             let more = read.more && !read.incidents.is_empty();
             // A page that came meanwhile shifts those before it into the next answer.
             let new = |page: &Incident, found: &[Incident]| !found.iter().any(|known| known.id == page.id);
@@ -135,7 +133,7 @@ impl PagerDuty {
     /// Names of the alerts behind a page. They are a help: without the right to read them the page is shown without.
     async fn alerts_of(&self, page: &str) -> Vec<String> {
         let path = format!("/incidents/{}/alerts", segment(page));
-        let read: Result<Alerts, Fault> = self.fetch(&path, &[("limit", "100")]).await;
+        let read: Result<Alerts, Fault> = self.rest.fetch(&path, &[("limit", "100")]).await;
         let mut names: Vec<String> = Vec::new();
         for alert in read.map(|read| read.alerts).unwrap_or_default() {
             for name in names_of(&alert) {
@@ -154,7 +152,7 @@ impl PagerDuty {
             let (from, limit) = (offset.to_string(), LIMIT.to_string());
             let mut query = vec![("earliest", "true"), ("limit", limit.as_str()), ("offset", from.as_str())];
             query.extend(filter);
-            let read: OnCalls = self.fetch("/oncalls", &query).await?;
+            let read: OnCalls = self.rest.fetch("/oncalls", &query).await?;
             let more = read.more && !read.oncalls.is_empty();
             found.extend(read.oncalls);
             if !more {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::PagerDuty;
 use super::deliver::{page_path, receipt};
-use super::wire::{Incident, Policies, PolicyBody, Reference, User, UserBody, Users};
+use super::wire::{Incident, Policies, Policy, PolicyBody, Reference, User, UserBody, Users};
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
@@ -12,7 +12,8 @@ use crate::integrations::outgoing::{body, judged, line, lines, refused, shortene
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
-/// The longest message to responders, in characters.
+/// The longest message to responders, in characters. The API reference (`POST /incidents/{id}/responder_requests`) names no
+/// limit: this is the one of an event's summary, which reaches people in the same ways.
 const MESSAGE: usize = 1_024;
 
 /// Somebody who can be asked.
@@ -57,10 +58,10 @@ impl PagerDuty {
             .map(|target| json!({"responder_request_target": {"id": target.id, "type": target.kind}}))
             .collect();
         let request = json!({"requester_id": requester.id, "message": message, "responder_request_targets": wanted});
-        let path = format!("{}/responder_requests", page_path(id).map_err(refused)?);
+        let path = format!("{}/responder_requests", page_path(id)?);
         let answer = self.rest.send(cleared, "POST", &path, &request).await?;
         if body::<Value>(&answer).is_none_or(|answer| answer.get("responder_request").is_none()) {
-            return Err(judged(&answer, self.fault(&answer)));
+            return Err(judged(&answer, self.rest.fault(&answer)));
         }
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         remarks.insert(0, format!("asked: {}", names.join(", ")));
@@ -74,7 +75,7 @@ impl PagerDuty {
             return Ok(Ok(target));
         }
         let query = [("query", wanted), ("limit", "100")];
-        let users: Users = self.fetch("/users", &query).await?;
+        let users: Users = self.rest.fetch("/users", &query).await?;
         let is = |text: &str| text.eq_ignore_ascii_case(wanted);
         let found: Vec<&User> = users.users.iter().filter(|user| is(&user.email) || is(&user.name)).collect();
         match found.as_slice() {
@@ -88,11 +89,11 @@ impl PagerDuty {
         if wanted.contains('@') {
             return Ok(Err(format!("there is no user {shown} in PagerDuty")));
         }
-        let policies: Policies = self.fetch("/escalation_policies", &query).await?;
+        let policies: Policies = self.rest.fetch("/escalation_policies", &query).await?;
         let policy = policies.escalation_policies.into_iter().find(|policy| is(&policy.name));
         Ok(policy.map_or_else(
             || Err(format!("{shown} is neither a user nor an escalation policy of PagerDuty")),
-            |policy| Ok(Target { name: line(&policy.name), id: policy.id, kind: "escalation_policy_reference" }),
+            |policy| Ok(of_policy(policy)),
         ))
     }
 
@@ -102,21 +103,20 @@ impl PagerDuty {
         if !id {
             return Ok(None);
         }
-        let answer = self.rest.ask(&format!("/users/{}", segment(wanted)), &[]).await?;
-        if answer.status != 404 {
-            return Ok(Some(of_user(&self.parsed::<UserBody>(&answer)?.user)));
+        if let Some(known) = self.rest.find::<UserBody>(&format!("/users/{}", segment(wanted)), &[]).await? {
+            return Ok(Some(of_user(&known.user)));
         }
-        let answer = self.rest.ask(&format!("/escalation_policies/{}", segment(wanted)), &[]).await?;
-        if answer.status == 404 {
-            return Ok(None);
-        }
-        let policy = self.parsed::<PolicyBody>(&answer)?.escalation_policy;
-        Ok(Some(Target { name: line(&policy.name), id: policy.id, kind: "escalation_policy_reference" }))
+        let path = format!("/escalation_policies/{}", segment(wanted));
+        Ok(self.rest.find::<PolicyBody>(&path, &[]).await?.map(|known| of_policy(known.escalation_policy)))
     }
 }
 
 fn of_user(user: &User) -> Target {
     Target { id: user.id.clone(), name: line(&user.name), kind: "user_reference" }
+}
+
+fn of_policy(policy: Policy) -> Target {
+    Target { name: line(&policy.name), id: policy.id, kind: "escalation_policy_reference" }
 }
 
 fn is_asked(page: &Incident, target: &Target) -> bool {

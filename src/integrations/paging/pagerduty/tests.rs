@@ -3,6 +3,7 @@
 
 mod account;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,6 +212,56 @@ async fn texts_are_kept_within_their_limits_with_their_mark() {
 }
 
 #[tokio::test]
+async fn only_an_escalation_since_the_first_attempt_is_taken_for_it() {
+    // The log's are of 14:35, by Ada: for Bob's token somebody else's, as the service's own are.
+    let mut bobs = source();
+    bobs.paging.from = Some("bob@shop.example".into());
+    for (first, level) in [("2026-11-21T14:34:30Z", 2), ("2026-11-21T14:50:00Z", 3)] {
+        let server = server(account());
+        server.state(|account| {
+            account.done.push("level 2".into());
+            account.incidents = vec![page(PAGE, "triggered", "PBOB001")];
+        });
+        let clear = cleared("step", What::Escalate { page: PAGE.into(), level: None }, true);
+        let clear = clear.forged_past(Some(first.parse().unwrap()), false);
+        let receipt = at(&server, &bobs).deliver(&clear).await.unwrap();
+        let last = server.state(|account| account.done.last().cloned().unwrap());
+        assert_eq!(last, format!("level {level}"), "{first}: {receipt:?}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_on_call_at_two_levels_says_not_where_the_page_is() {
+    let server = server(Account { also_third: Some(0), ..account() });
+    let escalate = |level| cleared("step", What::Escalate { page: PAGE.into(), level }, false);
+    let error = pagerduty(&server).deliver(&escalate(None)).await.unwrap_err();
+    assert!(error.again == Again::Ask && error.fault.hint.unwrap().contains("which level"));
+    pagerduty(&server).deliver(&escalate(Some(2))).await.unwrap();
+    assert_eq!(server.state(|account| account.done.clone()), ["level 2"]);
+}
+
+#[tokio::test]
+async fn what_was_paged_and_is_over_does_not_page_again() {
+    let server = server(Account { paged_is_over: true, ..account() });
+    let clear = |doubt| cleared("step", deliveries().remove(6), doubt);
+    pagerduty(&server).deliver(&clear(false)).await.unwrap();
+    let again = pagerduty(&server).deliver(&clear(true)).await.unwrap();
+    assert_eq!(again.remarks, ["it was there already, and is resolved"]);
+    assert_eq!(server.state(|account| account.events.len()), 1);
+}
+
+#[tokio::test]
+async fn a_change_in_doubt_is_sent_when_a_person_wants_it() {
+    let server = server(account());
+    let what = || What::Change { summary: "x".into(), source: "s".into(), details: BTreeMap::new() };
+    let clear = |insisted| cleared("change", what(), true).forged_past(None, insisted);
+    assert_eq!(pagerduty(&server).deliver(&clear(false)).await.unwrap_err().again, Again::Ask);
+    pagerduty(&server).deliver(&clear(true)).await.unwrap();
+    pagerduty(&server).deliver(&clear(true)).await.unwrap();
+    assert_eq!(server.state(|account| account.changes.len()), 1, "it is looked for all the same");
+}
+
+#[tokio::test]
 async fn documented_errors_say_what_to_do() {
     let problem = |message: &str, code: i64| json!({"error": {"message": message, "code": code, "errors": []}});
     let cases = [
@@ -278,6 +329,8 @@ async fn pages_and_people_are_listed_whole() {
         let more = (0..250).map(|n| page(&format!("PX{n:05}"), "acknowledged", "PADA001"));
         account.incidents.extend(more);
         account.incidents.push(page("PDONE01", "resolved", "PADA001"));
+        // One that is open since the spring.
+        account.incidents[200]["created_at"] = json!("2026-04-01T10:00:00Z");
         account.incidents[0]["title"] = json!("High\u{1b}]0;x\u{7} load");
         account.people_on_call = 230;
     });

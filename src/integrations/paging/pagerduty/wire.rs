@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::integrations::outgoing::line;
+use crate::integrations::outgoing::{brief, line};
 
 /// An error: `{"error": {"message", "code", "errors": […]}}`.
 #[derive(Debug, Default, Deserialize)]
@@ -22,7 +22,7 @@ impl Problem {
             _ => Vec::new(),
         };
         let text = if more.is_empty() { message.to_owned() } else { format!("{message}: {}", more.join("; ")) };
-        Some(line(&text).chars().take(300).collect())
+        Some(brief(&text))
     }
 
     /// Its number.

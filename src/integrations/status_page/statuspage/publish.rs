@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,9 @@ use super::{Statuspage, found};
 use crate::domain::incident::delivery::Receipt;
 use crate::incident::clearance::Cleared;
 use crate::integrations::flags::segment;
-use crate::integrations::outgoing::{body, instant, judged, line, lines, moment, refused, shortened};
+use crate::integrations::outgoing::{
+    THERE, body, instant, judged, line, lines, moment, path_of, refused, shortened, unfinished,
+};
 use crate::ports::feed::{Fault, FaultKind};
 use crate::ports::incident::DeliveryError;
 
@@ -19,7 +22,9 @@ const NAME: usize = 255;
 const BODY: usize = 25_000;
 /// The most incidents that one answer holds, and how many answers are looked through for a mark: newest first.
 const LIMIT: &str = "100";
-const ANSWERS: usize = 3;
+const ANSWERS: usize = 10;
+/// Clocks may differ by so much, in seconds, before a look ends too early.
+const CLOCKS: i64 = 600;
 /// The states of a component.
 const STATES: [&str; 5] =
     ["operational", "degraded_performance", "partial_outage", "major_outage", "under_maintenance"];
@@ -45,6 +50,7 @@ struct Published {
     shortlink: String,
     metadata: Value,
     updated_at: String,
+    created_at: String,
 }
 
 impl Published {
@@ -70,19 +76,18 @@ impl Published {
 
     fn was_there(&self) -> Receipt {
         let when = instant(&self.updated_at).map_or_else(String::new, |at| format!(", last changed at {}", moment(at)));
-        self.receipt(vec![format!("it was there already{when}")])
+        self.receipt(vec![format!("{THERE}{when}")])
     }
 }
 
 impl Statuspage {
     /// Makes or updates what customers read.
     pub(super) async fn publish(&self, cleared: &Cleared, update: &Update<'_>) -> Result<Receipt, DeliveryError> {
-        let unseen = |fault| self.road.unseen(cleared, fault);
         let mark = cleared.mark();
         let before = match cleared.channel() {
             Some(id) => Some(self.published(cleared, id).await?),
             // Only in doubt: one key may ask once a second.
-            None if cleared.doubt() => self.search(&mark).await.map_err(unseen)?,
+            None if cleared.doubt() => self.search(cleared, &mark).await?,
             None => None,
         };
         if let Some(there) = before.as_ref().filter(|there| there.marks().contains(&mark)) {
@@ -100,7 +105,7 @@ impl Statuspage {
         };
         match body::<Published>(&answer).filter(|done| !done.id.is_empty()) {
             Some(done) => Ok(done.receipt(remarks)),
-            None => Err(judged(&answer, self.fault(&answer))),
+            None => Err(judged(&answer, self.road.fault(&answer))),
         }
     }
 
@@ -126,10 +131,18 @@ impl Statuspage {
         let first = marks.first().unwrap_or(&mark);
         let mut incident = Map::new();
         let title = shortened(&line(update.title), NAME, "the title", remarks);
-        incident.insert("name".into(), title.into());
+        // What the page's own people named anew stays, unless our title is another than it was.
+        if before.is_none_or(|there| there.name != title) {
+            incident.insert("name".into(), title.into());
+        }
+        // The default of the API too, and what a person who publishes is told.
+        incident.insert("deliver_notifications".into(), true.into());
         incident.insert("status".into(), update.status.into());
         incident.insert("body".into(), shortened(&lines(update.body), BODY, "the text", remarks).into());
-        incident.insert("metadata".into(), json!({"opsdeck": {"mark": first, "marks": marks}}));
+        // What other tools keep there stays.
+        let mut metadata = before.and_then(|there| there.metadata.as_object().cloned()).unwrap_or_default();
+        metadata.insert("opsdeck".into(), json!({"mark": first, "marks": marks}));
+        incident.insert("metadata".into(), metadata.into());
         if update.components.is_empty() {
             return Ok(incident);
         }
@@ -150,32 +163,32 @@ impl Statuspage {
 
     /// The incident that earlier deliveries made.
     async fn published(&self, cleared: &Cleared, id: &str) -> Result<Published, DeliveryError> {
-        let unseen = |fault| self.road.unseen(cleared, fault);
-        if matches!(id, "" | "." | "..") {
-            return Err(refused(Fault::new(FaultKind::NotConfigured, format!("`{id}` is no id of an incident"))));
-        }
-        let answer = self.road.ask(&self.path(&format!("/incidents/{}", segment(id))), &[]).await.map_err(unseen)?;
-        if answer.status == 404 && !answer.is_html() {
+        let gone = || {
             let message = format!("the incident {} is not on the status page any more", line(id));
-            return Err(refused(Fault::new(FaultKind::NotServed, message).hint("somebody deleted it there")));
-        }
-        self.parsed(&answer).map_err(unseen)
+            Fault::new(FaultKind::NotServed, message).hint("somebody deleted it there")
+        };
+        let path = path_of(&self.path("/incidents"), id, &[], "an incident")?;
+        self.road.now(cleared, &path, &[], gone).await
     }
 
-    /// The incident that carries a mark.
-    async fn search(&self, mark: &str) -> Result<Option<Published>, Fault> {
+    /// The incident that carries a mark. The newest come first: none that is older than the first attempt can be it.
+    async fn search(&self, cleared: &Cleared, mark: &str) -> Result<Option<Published>, DeliveryError> {
+        let first = cleared.first_attempt().and_then(|first| first.checked_sub_signed(TimeDelta::seconds(CLOCKS)));
         for number in 1..=ANSWERS {
             let page = number.to_string();
-            let read: Vec<Published> =
-                self.fetch(&self.path("/incidents"), &[("limit", LIMIT), ("page", &page)]).await?;
-            let more = !read.is_empty();
+            let query = [("limit", LIMIT), ("page", page.as_str())];
+            let read: Result<Vec<Published>, Fault> = self.road.fetch(&self.path("/incidents"), &query).await;
+            let read = read.map_err(|fault| self.road.unseen(cleared, fault))?;
+            let oldest = read.last().and_then(|one| instant(&one.created_at));
+            let more = !read.is_empty() && oldest.zip(first).is_none_or(|(oldest, first)| oldest >= first);
             if let Some(there) = read.into_iter().find(|one| one.marks().iter().any(|known| known == mark)) {
                 return Ok(Some(there));
             }
             if !more {
-                break;
+                return Ok(None);
             }
         }
+        unfinished(cleared, "the page has more incidents than were looked through")?;
         Ok(None)
     }
 }

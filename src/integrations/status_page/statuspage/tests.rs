@@ -130,10 +130,14 @@ async fn an_incident_is_made_and_then_updated() {
     assert_eq!(there["body"], "We look into it.");
     assert_eq!(there["component_ids"], json!(["cmp00001"]));
     assert_eq!(there["components"], json!({"cmp00001": "major_outage"}));
+    server.state(|board| board.incidents[1]["metadata"]["tool"] = json!("theirs"));
     for (key, status) in [("update:1", "identified"), ("update:2", "resolved")] {
         let receipt = page.deliver(&aimed(key, publish(status, None), Some("new00001"), false)).await.unwrap();
         assert_eq!(receipt.remarks, Vec::<String>::new());
     }
+    let there = server.state(|board| board.incidents[1].clone());
+    assert_eq!(there["metadata"]["tool"], "theirs", "what other tools keep there stays");
+    assert_eq!(there["deliver_notifications"], true);
     let reopened =
         page.deliver(&aimed("update:3", publish("monitoring", None), Some("new00001"), false)).await.unwrap();
     assert_eq!(reopened.remarks, ["Payments fail was resolved on the page, and is open again"]);
@@ -143,6 +147,22 @@ async fn an_incident_is_made_and_then_updated() {
         assert_eq!(again.remarks, ["it was there already, last changed at 14:40 UTC on 2026-11-21"], "{key}");
     }
     assert_eq!(server.state(|board| board.updates.len()), 4);
+}
+
+#[tokio::test]
+async fn a_look_that_does_not_see_all_is_a_persons_to_judge() {
+    let server = server();
+    server.state(|board| {
+        let one = |n: usize| json!({"id": format!("o{n}"), "name": "x", "metadata": {}, "created_at": "2026-11-21T14:00:00Z"});
+        board.incidents.extend((0..1_200).map(one));
+    });
+    let page = statuspage(&server);
+    let clear = || aimed("publish", outage("investigating"), None, true);
+    assert_eq!(page.deliver(&clear()).await.unwrap_err().again, Again::Ask);
+    assert_eq!(server.state(|board| board.updates.len()), 0);
+    let first = "2026-11-21T15:00:00Z".parse().ok();
+    page.deliver(&clear().forged_past(first, false)).await.unwrap();
+    assert_eq!(server.state(|board| board.updates.len()), 1, "all that is listed is older than the first attempt");
 }
 
 #[tokio::test]

@@ -21,6 +21,10 @@ pub struct Account {
     pub refusal: Option<(u16, Value)>,
     /// Somebody resolves a page between the look and the write.
     pub race: bool,
+    /// What was paged was resolved at once.
+    pub paged_is_over: bool,
+    /// On call at level 3 as well.
+    pub also_third: Option<usize>,
     pub people_on_call: usize,
     pub abilities: Vec<&'static str>,
 }
@@ -106,7 +110,13 @@ fn answer(account: &mut Account, request: &Request) -> (u16, Value) {
                     "escalation_policy": {"id": "PPOL001", "summary": "Checkout"}, "escalation_level": number + 1,
                     "start": null, "end": if number == 0 { json!("2026-11-22T09:00:00+01:00") } else { Value::Null }})
             };
-            slice(&(0..account.people_on_call).map(entry).collect::<Vec<_>>(), "oncalls", request)
+            let mut all: Vec<Value> = (0..account.people_on_call).map(entry).collect();
+            all.extend(account.also_third.map(|number| {
+                let mut again = entry(number);
+                again["escalation_level"] = json!(3);
+                again
+            }));
+            slice(&all, "oncalls", request)
         }
         ("GET", ["incidents"]) => incidents(account, request),
         ("GET", ["change_events"]) => slice(&account.changes.clone(), "change_events", request),
@@ -123,15 +133,21 @@ fn answer(account: &mut Account, request: &Request) -> (u16, Value) {
     }
 }
 
+/// Now, in this world.
+const MONTH_AGO: &str = "2026-10-21";
+
 fn incidents(account: &Account, request: &Request) -> (u16, Value) {
+    let all = request.value("date_range") == Some("all");
     if let Some(key) = request.value("incident_key") {
         let known = account.events.iter().any(|event| event["dedup_key"] == key);
-        let found = if known { vec![page("PNEW001", "triggered", "PADA001")] } else { Vec::new() };
+        let state = if account.paged_is_over { "resolved" } else { "triggered" };
+        let found = if known { vec![page("PNEW001", state, "PADA001")] } else { Vec::new() };
         return slice(&found, "incidents", request);
     }
     let (statuses, services) = (request.values("statuses[]"), request.values("service_ids[]"));
     let has = |list: &[&str], value: &Value| list.is_empty() || list.contains(&value.as_str().unwrap());
-    let fits = |page: &&Value| has(&statuses, &page["status"]) && has(&services, &page["service"]["id"]);
+    let young = |page: &Value| all || page["created_at"].as_str().unwrap() >= MONTH_AGO;
+    let fits = |page: &&Value| young(page) && has(&statuses, &page["status"]) && has(&services, &page["service"]["id"]);
     slice(&account.incidents.iter().filter(fits).cloned().collect::<Vec<_>>(), "incidents", request)
 }
 
@@ -148,7 +164,7 @@ fn enqueue(account: &mut Account, request: &Request) -> (u16, Value) {
         let said = format!("'{}' is not a routing key", event["routing_key"].as_str().unwrap_or_default());
         return (400, json!({"status": "invalid event", "message": "Event object is invalid", "errors": [said]}));
     }
-    if !account.events.iter().any(|known| known["dedup_key"] == event["dedup_key"]) {
+    if account.paged_is_over || !account.events.iter().any(|known| known["dedup_key"] == event["dedup_key"]) {
         account.events.push(event.clone());
     }
     (202, json!({"status": "success", "message": "Event processed", "dedup_key": event["dedup_key"]}))
@@ -178,7 +194,7 @@ fn of_page(account: &mut Account, request: &Request, id: &str, rest: &[&str]) ->
         ("GET", ["log_entries"]) => {
             let entries: Vec<Value> = account.done.iter().filter(|word| word.starts_with("level")).map(|_| {
                 json!({"type": "escalate_log_entry", "created_at": "2026-11-21T14:35:00Z", "agent": {"id": "PADA001", "summary": "Ada"}})
-            }).collect();
+            }).filter(|entry: &Value| request.value("since").is_none_or(|since| entry["created_at"].as_str().unwrap() >= since)).collect();
             slice(&entries, "log_entries", request)
         }
         ("GET", ["notes"]) => {
