@@ -22,6 +22,12 @@ fn an_incident_from_its_declaration_to_its_post_mortem_by_subcommands() {
     let alert = ["incident", "declare", "--alert", "HighErrorRate"];
     let preview = world.done(&[&alert[..], &["--dry-run"]].concat(), 0);
     assert!(preview.contains("open channel inc-") && preview.contains("│"), "{preview}");
+    let own = ["--role", "scribe=bob", "--topic", "Checkout fails", "--message", "Look here first", "--dry-run"];
+    let own = world.done(&[&alert[..], &own].concat(), 0);
+    for part in ["scribe=bob", "commander=", "set the topic: Checkout fails", "│ Look here first"] {
+        assert!(own.contains(part), "{part}:\n{own}");
+    }
+    world.done(&[&alert[..], &["--role", "boss=bob", "--dry-run"]].concat(), 2);
     assert!(world.ids().is_empty() && world.channels().is_empty(), "a preview sends nothing");
     world.done(&alert, 3);
     world.done(&[&alert[..], &["--yes", "--read-only"]].concat(), 3);

@@ -27,6 +27,7 @@ pub const HELP: &str = examples!(
     "  opsdeck incident declare --alert HighErrorRate
   opsdeck incident declare --alert HighErrorRate --dry-run
   opsdeck incident declare --title \"Checkout is slow\" --severity SEV2 --workload payment --invite bob --yes
+  opsdeck incident declare --alert HighErrorRate --role scribe=bob --topic \"Checkout fails\"
   opsdeck incident declare --alert HighErrorRate --publish customers --public
   opsdeck incident declare --title \"Trying things\" --no-channel --no-page --yes"
 );
@@ -59,6 +60,15 @@ pub struct DeclareArgs {
     /// The channel's name
     #[arg(long, value_name = "NAME", conflicts_with = "no_channel")]
     channel: Option<String>,
+    /// Who has a role (commander, communications, operations, scribe); may be given several times
+    #[arg(long, value_name = "ROLE=WHO")]
+    role: Vec<String>,
+    /// The channel's topic [default: by the template of the runbook or the configuration]
+    #[arg(long, value_name = "TEXT", conflicts_with = "no_channel")]
+    topic: Option<String>,
+    /// The first message; `-` reads standard input [default: what is known, by the template]
+    #[arg(long, value_name = "TEXT", conflicts_with = "no_channel")]
+    message: Option<String>,
     /// Invite somebody too; may be given several times
     #[arg(long, value_name = "WHO")]
     invite: Vec<String>,
@@ -250,10 +260,20 @@ fn set(proposal: &mut Proposal, args: &DeclareArgs) -> Result<(), Failure> {
     if let Some(channel) = &args.channel {
         put(Field::Channel, channel)?;
     }
+    if let Some(topic) = &args.topic {
+        put(Field::Topic, topic)?;
+    }
+    if let Some(message) = &args.message {
+        put(Field::FirstMessage, &text(message)?)?;
+    }
     if args.no_channel {
         put(Field::Channel, "")?;
         // A chat without channels takes messages at once.
         put(Field::FirstMessage, "")?;
+    }
+    if !args.role.is_empty() {
+        let all = [proposal.get(Field::Roles), args.role.join(", ")].join(", ");
+        proposal.set(Field::Roles, &all).map_err(|why| Failure::usage(format!("roles: {why}")))?;
     }
     if !args.invite.is_empty() {
         let all = [proposal.get(Field::Invite), args.invite.join(", ")].join(", ");
@@ -271,6 +291,9 @@ fn set(proposal: &mut Proposal, args: &DeclareArgs) -> Result<(), Failure> {
 /// The preview.
 fn show(proposal: &Proposal, args: &DeclareArgs, voice: Voice) -> Result<(), Failure> {
     let lines = proposal.preview();
+    // Who is asked sees what about; standard output stays JSON.
+    let asked = voice == Voice::Json && !args.dry_run && !args.yes;
+    let voice = if asked { Voice::Aside } else { voice };
     if voice == Voice::Json {
         if args.dry_run {
             let sends: Vec<_> = lines

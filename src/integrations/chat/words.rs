@@ -80,8 +80,11 @@ fn cut_line(line: &str, limit: usize, fits: &impl Fn(&str) -> bool) -> Vec<Strin
         if length < rest.len()
             && let Some(space) = rest[..length].iter().rposition(|c| *c == ' ').filter(|at| *at > length / 2)
         {
-            length = space + 1;
-            part = rest[..length].iter().collect();
+            // What is shorter is not shorter once it is written, where the cut parts the two ends of a code span.
+            let shorter: String = rest[..=space].iter().collect();
+            if fits(shorter.trim_end()) {
+                (length, part) = (space + 1, shorter);
+            }
         }
         parts.push(part.trim_end().to_owned());
         rest.drain(..length);
